@@ -1,0 +1,266 @@
+/**
+ * The bus contract: what joins one guest to one host, whatever the medium.
+ *
+ * A bus carries ordered packets on channels, lets the host read and write pages that the guest shares
+ * (guest memory), and shows the guest the host's memory (the device window). Memory and window exist in two
+ * kinds: *mapped*, where both sides see the same bytes, and *mirrored*, where a side pushes ranges that it
+ * changed, in order with its packets, so that a fence value never arrives before the data it announces.
+ * Code above this contract calls `flush`/`publish` always; on a mapped bus they cost nothing.
+ */
+
+/** VMBus packet types used by dxgkrnl (hyperv.h: VM_PKT_DATA_INBAND, VM_PKT_COMP). */
+export const PacketKind = { inBand: 6, completion: 11 } as const;
+export type PacketKind = (typeof PacketKind)[keyof typeof PacketKind];
+
+/** Packet flag: the sender wants a completion with the same transaction id. */
+export const PACKET_FLAG_COMPLETION_REQUESTED = 1;
+
+/** Largest payload of one packet, bytes (DXG_MAX_VM_BUS_PACKET_SIZE). */
+export const MAX_PACKET_BYTES = 131_072;
+
+/** Page size of guest memory and of the device window, bytes. */
+export const PAGE_BYTES = 4096;
+
+/** Index of the global channel; virtual GPUs follow from 2 in the order of their offers. */
+export const GLOBAL_CHANNEL_INDEX = 1;
+
+/**
+ * A packet as handed to `onPacket`. The object and the bytes are reused: they are valid during the call only.
+ * The bytes are a private copy, never memory that the peer can still change.
+ */
+export interface Packet {
+  kind: PacketKind;
+  /** Low and high half of the 64-bit transaction id. */
+  idLow: number;
+  idHigh: number;
+  /** Bit 0: completion requested. */
+  flags: number;
+  /** Payload: `bytes[offset .. offset + length)`; `view` covers the same buffer as `bytes`. */
+  bytes: Uint8Array;
+  view: DataView;
+  offset: number;
+  /** Payload length, bytes; some media round it up to a multiple of 8. */
+  length: number;
+}
+
+/** An ordered, reliable, message-preserving pipe in both directions. */
+export interface Channel {
+  readonly index: number;
+  readonly isOpen: boolean;
+  /**
+   * Queues one packet; the payload is copied before the call returns. Packets sent in one turn of the event
+   * loop are published together at its end, or at once by `flush`.
+   *
+   * @returns false when the queue is above its high-water mark: stop until `onDrain`. The packet was taken.
+   * @throws TransportError `closed`, or `too-large` above {@link MAX_PACKET_BYTES}.
+   */
+  send(
+    kind: PacketKind,
+    idLow: number,
+    idHigh: number,
+    flags: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): boolean;
+  /** Publishes what `send` queued now, without waiting for the end of the turn. */
+  flush(): void;
+  /** Called for each packet in order. Set before the channel is opened, or packets wait until it is set. */
+  onPacket: ((packet: Packet) => void) | null;
+  /** Called when the queue has fallen below its low-water mark after `send` returned false. */
+  onDrain: (() => void) | null;
+  /** Called exactly once: with null after an orderly close from either side, else with what went wrong. */
+  onClose: ((error: Error | null) => void) | null;
+  /** Flushes, then closes. */
+  close(): Promise<void>;
+  /** Closes at once without flushing; the peer sees an error. */
+  abort(error: Error): void;
+}
+
+/** What the host offers for one channel. GUIDs are 16 raw bytes. */
+export interface ChannelOffer {
+  readonly index: number;
+  /** HV_GPUP_DXGK_GLOBAL_GUID or HV_GPUP_DXGK_VGPU_GUID. */
+  readonly classGuid: Uint8Array;
+  /** For a virtual GPU, bytes 0..7 are the LUID that the guest shows to its programs. */
+  readonly instanceGuid: Uint8Array;
+  /** Size of the device window in MiB; non-zero on the global channel only. */
+  readonly mmioMegabytes: number;
+}
+
+/**
+ * The PCI function of a virtual GPU: device-specific configuration space, aligned 32-bit accesses.
+ * Writes are posted: the host sees them in order with packets.
+ */
+export interface PciFunction {
+  /** Index of the virtual GPU's channel. */
+  readonly channelIndex: number;
+  readonly vendorId: number;
+  /** 0x008E virtual render device, 0x008A compute accelerator. */
+  readonly deviceId: number;
+  readConfig32(offset: number): number;
+  writeConfig32(offset: number, value: number): void;
+}
+
+/** A run of guest-physical memory: both page aligned, bytes. Below 2^53, so a number is exact. */
+export interface PageRange {
+  readonly address: number;
+  readonly length: number;
+}
+
+/** Guest side of guest memory: the memory that the guest can share with its host. */
+export interface GuestMemory {
+  readonly kind: 'mapped' | 'mirrored';
+  /**
+   * Takes a page-aligned, zeroed, contiguous run of guest-physical memory.
+   * @throws TransportError `no-memory` when the guest's memory or the host's quota is used up.
+   */
+  allocate(lengthBytes: number): GuestMemoryBlock;
+  /** Gives a block back. The host must have been told first (its allocation destroyed). */
+  free(block: GuestMemoryBlock): void;
+}
+
+/** A block of guest memory, seen by the guest. */
+export interface GuestMemoryBlock extends PageRange {
+  /** The guest's own bytes, `length` of them. What the host writes appears here. */
+  readonly bytes: Uint8Array;
+  /** Tells the host about bytes changed through `bytes`. In order with packets. Mapped: nothing to do. */
+  flush(offset: number, length: number): void;
+  /**
+   * Makes the host see `source` at `offset` with as few copies as the medium allows. On a mirrored bus the
+   * guest's own `bytes` keep their old content there.
+   */
+  write(offset: number, source: Uint8Array): void;
+}
+
+/** Host side of guest memory. Every range is checked: `ranges outside guest memory` give a TransportError. */
+export interface HostGuestMemory {
+  readonly kind: 'mapped' | 'mirrored';
+  /** The ranges behind a GPADL, in order, or null when there is none of that number. */
+  gpadl(id: number): readonly PageRange[] | null;
+  /** True when all of the range is memory that the guest may share. */
+  contains(address: number, length: number): boolean;
+  /**
+   * The bytes of a range. Mapped: the guest's own bytes, which it may change at any time. Mirrored: the host's
+   * copy, current as of what the guest flushed.
+   * @throws TransportError `out-of-range`.
+   */
+  view(address: number, length: number): Uint8Array;
+  /**
+   * Brings a mirrored range up to date with the guest's bytes, also those that it did not flush.
+   * Mapped: resolves at once.
+   */
+  fetch(address: number, length: number): Promise<void>;
+  /** Tells the guest about bytes that the host changed through `view`. In order with packets. */
+  publish(address: number, length: number): void;
+  /**
+   * A file that another process can map to see the same bytes as `view`, or null when there is none.
+   * `offset` is the range's place in the file, bytes.
+   */
+  shareable(address: number, length: number): { readonly path: string; readonly offset: number } | null;
+}
+
+/** Guest side of the device window: the host's memory as the guest sees it. Offsets are in bytes from its start. */
+export interface GuestWindow {
+  readonly kind: 'mapped' | 'mirrored';
+  readonly lengthBytes: number;
+  /** A view of host memory. Mirrored: the guest's copy, updated when the host publishes. */
+  view(offset: number, length: number): Uint8Array;
+  /** Tells the host about bytes that the guest changed. In order with packets. Mapped: nothing to do. */
+  flush(offset: number, length: number): void;
+  /** Reads an aligned 64-bit value that the host publishes with one store; low half in the result's bits 0..31. */
+  loadU64(offset: number): bigint;
+}
+
+/** Host side of the device window. */
+export interface HostWindow {
+  readonly kind: 'mapped' | 'mirrored';
+  readonly lengthBytes: number;
+  readonly bytes: Uint8Array;
+  /** Makes changed bytes visible to the guest, in order with packets. Mapped: nothing to do. */
+  publish(offset: number, length: number): void;
+  /** Stores an aligned 64-bit value with one store (mapped) and publishes it. */
+  storeU64(offset: number, low: number, high: number): void;
+  /** As {@link HostGuestMemory.shareable}, for the whole window. */
+  shareable(): { readonly path: string; readonly offset: number } | null;
+}
+
+/** Counters of one side of a bus; they only grow. Bytes count what the medium carries, headers included. */
+export interface BusStatistics {
+  packetsSent: number;
+  packetsReceived: number;
+  bytesSent: number;
+  bytesReceived: number;
+  /** Bytes of guest memory and device window pushed and received by a mirrored bus. */
+  memoryBytesSent: number;
+  memoryBytesReceived: number;
+}
+
+/** The guest's end of a bus. */
+export interface GuestBus {
+  /** A short name of the medium for people: `in-process`, `websocket`, ... */
+  readonly transport: string;
+  /** Offers so far, in order. */
+  readonly offers: readonly ChannelOffer[];
+  /** PCI functions so far, one for each virtual GPU. */
+  readonly pciFunctions: readonly PciFunction[];
+  readonly memory: GuestMemory;
+  readonly window: GuestWindow;
+  readonly statistics: Readonly<BusStatistics>;
+  /** Called for offers and functions that come later. */
+  onOffer: ((offer: ChannelOffer) => void) | null;
+  onPciFunction: ((pciFunction: PciFunction) => void) | null;
+  /** The host took a channel away; its channel object closes as well. */
+  onRescind: ((channelIndex: number) => void) | null;
+  /** Called exactly once when the whole bus ends; null after an orderly close. */
+  onClose: ((error: Error | null) => void) | null;
+  open(channelIndex: number): Promise<Channel>;
+  /** Describes pages to the host (VMBus: GPADL header and body messages). Resolves when the host has them. */
+  createGpadl(ranges: readonly PageRange[]): Promise<number>;
+  /** Resolves when the host says that it let go of the pages. */
+  teardownGpadl(id: number): Promise<void>;
+  close(): Promise<void>;
+  abort(error: Error): void;
+}
+
+/** What a host offers on its end of a bus. */
+export interface HostOfferOptions {
+  readonly classGuid: Uint8Array;
+  readonly instanceGuid: Uint8Array;
+  readonly mmioMegabytes: number;
+  /** Present for a virtual GPU. */
+  readonly pci?: {
+    readonly vendorId: number;
+    readonly deviceId: number;
+    /** 256 bytes of configuration space as the guest reads it. */
+    readonly config: Uint8Array;
+    /** A write by the guest. It does not change what is read unless the host changes `config`. */
+    readonly onWrite: (offset: number, value: number) => void;
+  };
+}
+
+/** The host's end of a bus. */
+export interface HostBus {
+  readonly transport: string;
+  /** The peer's own name for itself, for logs. */
+  readonly peerName: string;
+  readonly memory: HostGuestMemory;
+  readonly window: HostWindow;
+  readonly statistics: Readonly<BusStatistics>;
+  /** Offers a channel: the global one first. Offers made before `start` travel with the welcome. */
+  offer(options: HostOfferOptions): ChannelOffer;
+  /** Lets the guest in. Handlers must be set before. */
+  start(): void;
+  /** Takes a channel away. */
+  rescind(channelIndex: number): void;
+  /** The guest opened a channel. Set `onPacket` on it before returning. */
+  onChannelOpen: ((channel: Channel) => void) | null;
+  /**
+   * The guest tears a GPADL down. The guest is told that it is gone when the returned promise settles.
+   * Null: told at once.
+   */
+  onGpadlTeardown: ((id: number) => Promise<void> | void) | null;
+  onClose: ((error: Error | null) => void) | null;
+  close(): Promise<void>;
+  abort(error: Error): void;
+}
