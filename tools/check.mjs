@@ -1,0 +1,50 @@
+// All that CI does, in one command: build, lint, repository rules, generated documents, tests, the demo.
+// Each step and each test counts once in the closing line.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { runTests } from './run-tests.mjs';
+import { build, root, runNode, toolPath } from './steps.mjs';
+
+const started = Date.now();
+let passed = 0;
+let failed = 0;
+
+function finish() {
+  process.stdout.write(`finished in ${((Date.now() - started) / 1000).toFixed(0)} s\n`);
+  process.stdout.write(`${passed} passed, ${failed} failed\n`);
+  process.exit(failed === 0 ? 0 : 1);
+}
+
+async function step(name, action) {
+  process.stdout.write(`--- ${name}\n`);
+  const begin = Date.now();
+  const code = await action();
+  process.stdout.write(
+    `    ${name}: ${code === 0 ? 'ok' : 'FAILED'}, ${((Date.now() - begin) / 1000).toFixed(1)} s\n`,
+  );
+  if (code === 0) passed += 1;
+  else failed += 1;
+  return code === 0;
+}
+
+if (!(await step('build', build))) finish();
+await step('lint', () =>
+  runNode([toolPath('@biomejs/biome', 'bin/biome'), 'check', '--error-on-warnings', '.']),
+);
+await step('repository rules', () => runNode([join(root, 'tools/tidy.mjs')]));
+await step('generated documents are fresh', () =>
+  runNode([join(root, 'tools/dist/generate-docs.js'), '--check']),
+);
+
+process.stdout.write('--- tests\n');
+const tests = await runTests();
+passed += tests.passed;
+failed += tests.failed;
+
+if (existsSync(join(root, 'tools/dist/demo.js'))) {
+  await step('demo', () => runNode([join(root, 'tools/dist/demo.js'), '--frames', '3']));
+} else {
+  process.stdout.write('the demo was not built\n');
+  failed += 1;
+}
+finish();
