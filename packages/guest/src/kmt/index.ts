@@ -1,0 +1,3 @@
+export { CommandError, errnoName, isCommandError, unwrap } from './errors.ts';
+export { EventLostError, KmtEvent } from './event.ts';
+export type * from './types.ts';
