@@ -1,0 +1,107 @@
+import { ProtocolError } from '../errors.ts';
+import { type AnyHandlers, compileReader, type RecordReader } from './compile-read.ts';
+import { compileWriter } from './compile-write.ts';
+import { interpretReader, interpretWriter } from './interpret.ts';
+import { StreamReader } from './reader.ts';
+import { MAX_OPCODE, type OpArguments, type OpTable } from './schema.ts';
+import type { StreamWriter } from './writer.ts';
+
+/** A function for each op that appends its record to a stream. */
+export type Writers<T extends OpTable> = {
+  readonly [K in keyof T]: (writer: StreamWriter, ...values: OpArguments<T[K]>) => void;
+};
+
+/** A function for each op that takes its checked fields. */
+export type Handlers<T extends OpTable> = {
+  readonly [K in keyof T]: (...values: OpArguments<T[K]>) => void;
+};
+
+export interface StreamCodec<T extends OpTable> {
+  readonly writers: Writers<T>;
+  /**
+   * Reads whole records and calls the handler of each, in order. Every record is checked before its handler is
+   * called; those before a bad one have been handled by then.
+   * @throws ProtocolError `bad-stream` with the byte offset of what is wrong.
+   */
+  decode(bytes: Uint8Array, handlers: Handlers<T>): void;
+}
+
+/** How a codec is made: straight-line code where the platform allows it, else by walking the layouts. */
+export type CodecMode = 'compiled' | 'interpreted';
+
+let evalAllowed: boolean | undefined;
+
+/** Whether `new Function` works here: a page's content security policy may forbid it. */
+export function canCompile(): boolean {
+  if (evalAllowed === undefined) {
+    try {
+      evalAllowed = new Function('return true')() === true;
+    } catch {
+      evalAllowed = false;
+    }
+  }
+  return evalAllowed;
+}
+
+/** Makes writers and decoder of a table of ops. */
+export function createStreamCodec<T extends OpTable>(
+  table: T,
+  mode: CodecMode = canCompile() ? 'compiled' : 'interpreted',
+): StreamCodec<T> {
+  const compiled = mode === 'compiled';
+  const readers: (RecordReader | undefined)[] = new Array(MAX_OPCODE + 1).fill(undefined);
+  const writers: Record<string, unknown> = {};
+  for (const [name, op] of Object.entries(table)) {
+    writers[name] = compiled ? compileWriter(op) : interpretWriter(op);
+    readers[op.opcode] = compiled ? compileReader(name, op) : interpretReader(name, op);
+  }
+  return {
+    writers: writers as Writers<T>,
+    decode: (bytes, handlers) => decodeRecords(readers, bytes, handlers as unknown as AnyHandlers),
+  };
+}
+
+function decodeRecords(
+  readers: readonly (RecordReader | undefined)[],
+  bytes: Uint8Array,
+  handlers: AnyHandlers,
+): void {
+  const reader = new StreamReader(bytes);
+  const { u32, words } = reader;
+  let position = 0;
+  while (position < words) {
+    const header = u32[position]!;
+    const end = position + (header >>> 10);
+    if (end === position || end > words) {
+      throw reader.fail(position, `record of ${header >>> 10} words where ${words - position} are left`);
+    }
+    const read = readers[header & MAX_OPCODE];
+    if (read === undefined) throw reader.fail(position, `unknown opcode ${header & MAX_OPCODE}`);
+    read(reader, handlers, position + 1, end);
+    position = end;
+  }
+}
+
+/**
+ * Goes over the headers of a stream without reading its fields: for whoever needs to look at some ops only.
+ * `visit` gets the opcode, the index of the record's first word behind the header, and the record's end.
+ * @throws ProtocolError `bad-stream` when a header does not fit.
+ */
+export function walkRecords(
+  u32: Uint32Array,
+  visit: (opcode: number, position: number, end: number) => void,
+): void {
+  let position = 0;
+  while (position < u32.length) {
+    const header = u32[position]!;
+    const end = position + (header >>> 10);
+    if (end === position || end > u32.length) {
+      throw new ProtocolError(
+        'bad-stream',
+        `record of ${header >>> 10} words where ${u32.length - position} are left (byte ${position * 4} of the stream)`,
+      );
+    }
+    visit(header & MAX_OPCODE, position + 1, end);
+    position = end;
+  }
+}
