@@ -1,0 +1,179 @@
+import { TransportError } from '../errors.ts';
+import {
+  type GuestMemory,
+  type GuestMemoryBlock,
+  type HostGuestMemory,
+  PAGE_BYTES,
+  type PageRange,
+} from '../transport.ts';
+import { PageAllocator } from './page-allocator.ts';
+
+/** Guest RAM as both sides see it: one block of bytes at one guest-physical address. */
+export interface GuestRam {
+  readonly bytes: Uint8Array;
+  /** Guest-physical address of the first byte, page aligned. */
+  readonly baseAddress: number;
+  /** A file that holds the same bytes and their place in it, or null. */
+  readonly file: { readonly path: string; readonly offset: number } | null;
+}
+
+/** Most pages of one GPADL: its single range has a 16-bit byte count of 8 + 8 per page (vmbus-ring.md §1.1). */
+export const MAX_GPADL_PAGES = 8190;
+
+/** True when all of the range is inside the RAM. */
+export function ramContains(ram: GuestRam, address: number, length: number): boolean {
+  const offset = address - ram.baseAddress;
+  return (
+    Number.isSafeInteger(address) &&
+    Number.isSafeInteger(length) &&
+    length >= 0 &&
+    offset >= 0 &&
+    offset + length <= ram.bytes.length
+  );
+}
+
+/**
+ * The bytes of a guest-physical range.
+ * @throws TransportError `out-of-range`.
+ */
+export function ramView(ram: GuestRam, address: number, length: number): Uint8Array {
+  if (!ramContains(ram, address, length)) {
+    throw new TransportError(
+      'out-of-range',
+      `the range at 0x${address.toString(16)}, ${length} bytes long, is outside guest memory ` +
+        `(0x${ram.baseAddress.toString(16)}, ${ram.bytes.length} bytes)`,
+    );
+  }
+  const offset = address - ram.baseAddress;
+  return ram.bytes.subarray(offset, offset + length);
+}
+
+/**
+ * Checks the ranges of a GPADL: page aligned, inside guest memory, not too many pages.
+ * @throws TransportError `out-of-range` or `limit`.
+ */
+export function checkGpadl(
+  ranges: readonly PageRange[],
+  contains: (address: number, length: number) => boolean,
+): void {
+  let pages = 0;
+  for (const { address, length } of ranges) {
+    if (address % PAGE_BYTES !== 0 || length % PAGE_BYTES !== 0 || length <= 0) {
+      throw new TransportError(
+        'out-of-range',
+        `a GPADL range must be whole pages; got ${length} bytes at ${address}`,
+      );
+    }
+    if (!contains(address, length)) {
+      throw new TransportError(
+        'out-of-range',
+        `a GPADL range at 0x${address.toString(16)}, ${length} bytes long, is outside guest memory`,
+      );
+    }
+    pages += length / PAGE_BYTES;
+  }
+  if (pages === 0 || pages > MAX_GPADL_PAGES) {
+    throw new TransportError('limit', `a GPADL has 1 to ${MAX_GPADL_PAGES} pages; got ${pages}`);
+  }
+}
+
+/** Throws TransportError `out-of-range` unless `offset .. offset + length` lies in `0 .. total`. */
+export function checkSpan(what: string, offset: number, length: number, total: number): void {
+  if (!(Number.isInteger(offset) && Number.isInteger(length) && offset >= 0 && length >= 0)) {
+    throw new TransportError('out-of-range', `${what}: ${length} bytes at ${offset} is not a range`);
+  }
+  if (offset + length > total) {
+    throw new TransportError('out-of-range', `${what}: ${length} bytes at ${offset} end beyond ${total}`);
+  }
+}
+
+class MappedBlock implements GuestMemoryBlock {
+  readonly address: number;
+  readonly length: number;
+  readonly bytes: Uint8Array;
+
+  constructor(range: PageRange, bytes: Uint8Array) {
+    this.address = range.address;
+    this.length = range.length;
+    this.bytes = bytes;
+  }
+
+  flush(offset: number, length: number): void {
+    checkSpan('flush of guest memory', offset, length, this.length);
+  }
+
+  write(offset: number, source: Uint8Array): void {
+    checkSpan('write to guest memory', offset, source.length, this.length);
+    this.bytes.set(source, offset);
+  }
+}
+
+/** Guest side: hands out pages of the RAM. */
+export class MappedGuestMemory implements GuestMemory {
+  readonly kind = 'mapped';
+  readonly #ram: GuestRam;
+  readonly #pages: PageAllocator;
+  readonly #blocks = new Set<GuestMemoryBlock>();
+
+  constructor(ram: GuestRam) {
+    this.#ram = ram;
+    this.#pages = new PageAllocator(ram.baseAddress, ram.bytes.length);
+  }
+
+  allocate(lengthBytes: number): GuestMemoryBlock {
+    const { range, usedBytes } = this.#pages.allocate(lengthBytes);
+    const bytes = ramView(this.#ram, range.address, range.length);
+    bytes.fill(0, 0, usedBytes);
+    const block = new MappedBlock(range, bytes);
+    this.#blocks.add(block);
+    return block;
+  }
+
+  free(block: GuestMemoryBlock): void {
+    if (!this.#blocks.delete(block)) {
+      throw new TransportError(
+        'out-of-range',
+        `no such block of guest memory at 0x${block.address.toString(16)}`,
+      );
+    }
+    this.#pages.free(block);
+  }
+}
+
+/** Host side: the guest's own bytes, which it may change at any time. */
+export class MappedHostMemory implements HostGuestMemory {
+  readonly kind = 'mapped';
+  readonly #ram: GuestRam;
+  readonly #gpadls: ReadonlyMap<number, readonly PageRange[]>;
+
+  constructor(ram: GuestRam, gpadls: ReadonlyMap<number, readonly PageRange[]>) {
+    this.#ram = ram;
+    this.#gpadls = gpadls;
+  }
+
+  gpadl(id: number): readonly PageRange[] | null {
+    return this.#gpadls.get(id) ?? null;
+  }
+
+  contains(address: number, length: number): boolean {
+    return ramContains(this.#ram, address, length);
+  }
+
+  view(address: number, length: number): Uint8Array {
+    return ramView(this.#ram, address, length);
+  }
+
+  async fetch(address: number, length: number): Promise<void> {
+    ramView(this.#ram, address, length);
+  }
+
+  publish(address: number, length: number): void {
+    ramView(this.#ram, address, length);
+  }
+
+  shareable(address: number, length: number): { readonly path: string; readonly offset: number } | null {
+    const file = this.#ram.file;
+    if (file === null || !ramContains(this.#ram, address, length)) return null;
+    return { path: file.path, offset: file.offset + (address - this.#ram.baseAddress) };
+  }
+}

@@ -1,0 +1,163 @@
+import { copyBytes } from '../copy-bytes.ts';
+import { TransportError } from '../errors.ts';
+import { MAX_PACKET_BYTES, type Packet, PacketKind } from '../transport.ts';
+import { FEATURE_PENDING_SEND_SIZE, RingHeader, type RingMemory } from './ring-memory.ts';
+import { checkIndex, PACKET_TRAILER_BYTES } from './ring-producer.ts';
+
+const INITIAL_PACKET_BYTES = 4096;
+const KNOWN_FLAGS = 1;
+
+/**
+ * The reading end of a ring (vmbus-ring.md §6 and §7). Everything is read from shared memory once, into private
+ * memory, checked there and used from there. Methods throw TransportError `bad-ring` on anything impossible.
+ */
+export class RingConsumer {
+  readonly sizeBytes: number;
+  /** The packet that {@link next} fills; its bytes are private to this consumer and reused. */
+  readonly packet: Packet;
+  readonly #memory: RingMemory;
+  readonly #bytes: Uint8Array;
+  readonly #words: Uint32Array;
+  /** Where the next packet starts, and the same as of the last release. */
+  #read = 0;
+  #released = 0;
+  /** The producer's index as of the last load. */
+  #write = 0;
+
+  constructor(memory: RingMemory) {
+    this.#memory = memory;
+    this.#bytes = memory.bytes;
+    this.#words = memory.words;
+    this.sizeBytes = memory.bytes.length;
+    const bytes = new Uint8Array(Math.min(INITIAL_PACKET_BYTES, this.sizeBytes));
+    this.packet = {
+      kind: PacketKind.inBand,
+      idLow: 0,
+      idHigh: 0,
+      flags: 0,
+      bytes,
+      view: new DataView(bytes.buffer),
+      offset: 0,
+      length: 0,
+    };
+  }
+
+  /** Bytes taken but not yet released to the producer. */
+  get unreleasedBytes(): number {
+    const taken = this.#read - this.#released;
+    return taken >= 0 ? taken : taken + this.sizeBytes;
+  }
+
+  /** True when the producer has published more than was taken. */
+  hasData(): boolean {
+    if (this.#read !== this.#write) return true;
+    this.#write = checkIndex('write_index', this.#memory.load(RingHeader.writeIndex), this.sizeBytes);
+    return this.#read !== this.#write;
+  }
+
+  /**
+   * Takes the next packet into {@link packet}.
+   *
+   * @returns false when there is none.
+   */
+  next(): boolean {
+    if (!this.hasData()) return false;
+    const size = this.sizeBytes;
+    const start = this.#read;
+    const words = this.#words;
+    const word = start >>> 2;
+    const count = size >>> 2;
+    const second = start + 8 === size ? 0 : word + 2;
+    const typeAndOffset = words[word]!;
+    const lengthAndFlags = words[word + 1]!;
+    const packet = this.packet;
+    packet.idLow = words[second]!;
+    packet.idHigh = words[second + 1 === count ? 0 : second + 1]!;
+    const offset = (typeAndOffset >>> 16) * 8;
+    const end = (lengthAndFlags & 0xffff) * 8;
+    const kind = typeAndOffset & 0xffff;
+    const flags = lengthAndFlags >>> 16;
+    this.#check(kind, offset, end, flags);
+    const length = end - offset;
+    packet.kind = kind as PacketKind;
+    packet.flags = flags;
+    packet.length = length;
+    if (length > packet.bytes.length) this.#grow(length);
+    let from = start + offset;
+    if (from >= size) from -= size;
+    if (from + length <= size) {
+      copyBytes(packet.bytes, 0, this.#bytes, from, length);
+    } else {
+      const first = size - from;
+      copyBytes(packet.bytes, 0, this.#bytes, from, first);
+      copyBytes(packet.bytes, first, this.#bytes, 0, length - first);
+    }
+    const after = start + end + PACKET_TRAILER_BYTES;
+    this.#read = after >= size ? after - size : after;
+    return true;
+  }
+
+  /** Checks a private copy of a packet's header against what the producer has published. */
+  #check(kind: number, offset: number, end: number, flags: number): void {
+    const ahead = this.#write - this.#read;
+    const available = ahead >= 0 ? ahead : ahead + this.sizeBytes;
+    if (offset < 16 || end < offset || end + PACKET_TRAILER_BYTES > available) {
+      throw new TransportError(
+        'bad-ring',
+        `a packet at ${this.#read} says payload ${offset}..${end} with ${available} bytes published`,
+      );
+    }
+    if (kind !== PacketKind.inBand && kind !== PacketKind.completion) {
+      throw new TransportError('bad-ring', `a packet at ${this.#read} has type ${kind}; 6 and 11 are known`);
+    }
+    if ((flags & ~KNOWN_FLAGS) !== 0) {
+      throw new TransportError(
+        'bad-ring',
+        `a packet at ${this.#read} has unknown flags 0x${flags.toString(16)}`,
+      );
+    }
+    if (end - offset > MAX_PACKET_BYTES) {
+      throw new TransportError(
+        'bad-ring',
+        `a packet at ${this.#read} has ${end - offset} payload bytes; the limit is ${MAX_PACKET_BYTES}`,
+      );
+    }
+  }
+
+  #grow(length: number): void {
+    let capacity = this.packet.bytes.length;
+    while (capacity < length) capacity *= 2;
+    this.packet.bytes = new Uint8Array(capacity);
+    this.packet.view = new DataView(this.packet.bytes.buffer);
+  }
+
+  /**
+   * Gives the space of taken packets back.
+   *
+   * @returns true when the producer must be signalled: it waits for room, there was not enough and now there is.
+   */
+  release(): boolean {
+    const freed = this.unreleasedBytes;
+    if (freed === 0) return false;
+    this.#released = this.#read;
+    const memory = this.#memory;
+    memory.store(RingHeader.readIndex, this.#read);
+    if ((memory.load(RingHeader.featureBits) & FEATURE_PENDING_SEND_SIZE) === 0) return false;
+    const pending = memory.load(RingHeader.pendingSendSize);
+    if (pending === 0) return false;
+    const write = checkIndex('write_index', memory.load(RingHeader.writeIndex), this.sizeBytes);
+    const used = write - this.#read;
+    const room = used >= 0 ? this.sizeBytes - used : -used;
+    return room - freed <= pending && room > pending;
+  }
+
+  /** Tells the producer not to signal while this side drains. */
+  mask(): void {
+    this.#memory.store(RingHeader.interruptMask, 1);
+  }
+
+  /** Asks for signals again. Check {@link hasData} afterwards, or a packet may never be announced. */
+  unmask(): void {
+    this.#memory.store(RingHeader.interruptMask, 0);
+  }
+}

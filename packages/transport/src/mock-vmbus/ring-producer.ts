@@ -1,0 +1,168 @@
+import { copyBytes } from '../copy-bytes.ts';
+import { TransportError } from '../errors.ts';
+import { FEATURE_PENDING_SEND_SIZE, RingHeader, type RingMemory } from './ring-memory.ts';
+
+/** Header of a plain packet and trailer behind it, bytes (vmbus-ring.md §3). */
+export const PACKET_HEADER_BYTES = 16;
+export const PACKET_TRAILER_BYTES = 8;
+
+/** Space that a packet with `payloadBytes` of payload takes in a ring: header, padded payload, trailer. */
+export function packetSpace(payloadBytes: number): number {
+  return ((PACKET_HEADER_BYTES + payloadBytes + 7) & ~7) + PACKET_TRAILER_BYTES;
+}
+
+/** An index that the other side wrote is checked each time it is loaded, and never repaired. */
+export function checkIndex(name: string, value: number, sizeBytes: number): number {
+  if (value >= sizeBytes || (value & 7) !== 0) {
+    throw new TransportError(
+      'bad-ring',
+      `the peer's ${name} is ${value}; it must be a multiple of 8 below ${sizeBytes}`,
+    );
+  }
+  return value;
+}
+
+/**
+ * The writing end of a ring (vmbus-ring.md §4 and §5). Packets are written behind the published index and
+ * become visible together with {@link publish}. It keeps its own copy of the index it owns and never reads it
+ * back. Methods throw TransportError `bad-ring` when the consumer's index is impossible.
+ */
+export class RingProducer {
+  readonly sizeBytes: number;
+  readonly #memory: RingMemory;
+  readonly #bytes: Uint8Array;
+  readonly #words: Uint32Array;
+  /** Where the next packet starts, and the same as of the last publish. */
+  #write = 0;
+  #published = 0;
+  /** The consumer's index as of the last load. Being stale only under-estimates the room. */
+  #read = 0;
+  #wrapped: Uint8Array | null = null;
+  #armed = false;
+
+  /** Takes over an empty ring: clears its header and announces `pending_send_sz`. */
+  constructor(memory: RingMemory) {
+    this.#memory = memory;
+    this.#bytes = memory.bytes;
+    this.#words = memory.words;
+    this.sizeBytes = memory.bytes.length;
+    memory.store(RingHeader.featureBits, FEATURE_PENDING_SEND_SIZE);
+  }
+
+  /** True when packets were written that {@link publish} has not shown yet. */
+  get hasUnpublished(): boolean {
+    return this.#write !== this.#published;
+  }
+
+  /** True when a packet of `spaceBytes` fits now. The room must be strictly greater: full looks like empty. */
+  hasRoom(spaceBytes: number): boolean {
+    if (this.#room() > spaceBytes) return true;
+    this.#read = checkIndex('read_index', this.#memory.load(RingHeader.readIndex), this.sizeBytes);
+    return this.#room() > spaceBytes;
+  }
+
+  #room(): number {
+    const used = this.#write - this.#read;
+    return used >= 0 ? this.sizeBytes - used : -used;
+  }
+
+  /**
+   * Writes one packet without publishing it.
+   *
+   * @returns false, having written nothing, when there is no room.
+   */
+  tryWrite(
+    kind: number,
+    idLow: number,
+    idHigh: number,
+    flags: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): boolean {
+    const space = packetSpace(length);
+    if (!this.hasRoom(space)) return false;
+    const start = this.#write;
+    const end = start + space;
+    if (end <= this.sizeBytes) {
+      this.#place(this.#bytes, this.#words, start, start, kind, idLow, idHigh, flags, bytes, offset, length);
+      this.#write = end === this.sizeBytes ? 0 : end;
+      return true;
+    }
+    // The packet crosses the end of the area: lay it out aside and copy it in two pieces.
+    if (this.#wrapped === null || this.#wrapped.length < space) this.#wrapped = new Uint8Array(space);
+    const whole = this.#wrapped;
+    const words = new Uint32Array(whole.buffer);
+    this.#place(whole, words, 0, start, kind, idLow, idHigh, flags, bytes, offset, length);
+    const first = this.sizeBytes - start;
+    copyBytes(this.#bytes, start, whole, 0, first);
+    copyBytes(this.#bytes, 0, whole, first, space - first);
+    this.#write = end - this.sizeBytes;
+    return true;
+  }
+
+  #place(
+    target: Uint8Array,
+    words: Uint32Array,
+    at: number,
+    startIndex: number,
+    kind: number,
+    idLow: number,
+    idHigh: number,
+    flags: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): void {
+    const padded = (PACKET_HEADER_BYTES + length + 7) & ~7;
+    const word = at >>> 2;
+    const trailer = (at + padded) >>> 2;
+    words[word] = kind | ((PACKET_HEADER_BYTES / 8) << 16);
+    words[word + 1] = (padded >>> 3) | (flags << 16);
+    words[word + 2] = idLow;
+    words[word + 3] = idHigh;
+    // Zeroing the last eight payload bytes first leaves exactly the padding zero.
+    if (length > 0) {
+      words[trailer - 2] = 0;
+      words[trailer - 1] = 0;
+      copyBytes(target, at + PACKET_HEADER_BYTES, bytes, offset, length);
+    }
+    words[trailer] = 0;
+    words[trailer + 1] = startIndex;
+  }
+
+  /**
+   * Shows all written packets to the consumer.
+   *
+   * @returns true when the consumer must be signalled: it has not masked, and it had emptied the ring as far as
+   * it had got when the new index became visible.
+   */
+  publish(): boolean {
+    const old = this.#published;
+    if (this.#write === old) return false;
+    this.#published = this.#write;
+    // The store is a full barrier on both sides: packet bytes before it, the loads below after it.
+    this.#memory.store(RingHeader.writeIndex, this.#write);
+    if (this.#memory.load(RingHeader.interruptMask) !== 0) return false;
+    this.#read = checkIndex('read_index', this.#memory.load(RingHeader.readIndex), this.sizeBytes);
+    return this.#read === old;
+  }
+
+  /**
+   * Asks the consumer to signal once more than `spaceBytes` are free.
+   *
+   * @returns true when that room has appeared meanwhile: try again now, no signal may come.
+   */
+  armPending(spaceBytes: number): boolean {
+    this.#armed = true;
+    this.#memory.store(RingHeader.pendingSendSize, spaceBytes);
+    return this.hasRoom(spaceBytes);
+  }
+
+  /** Withdraws {@link armPending}. */
+  disarmPending(): void {
+    if (!this.#armed) return;
+    this.#armed = false;
+    this.#memory.store(RingHeader.pendingSendSize, 0);
+  }
+}
