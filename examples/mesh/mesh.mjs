@@ -36,11 +36,12 @@ await device.queue.onSubmittedWorkDone();
 const readyAt = performance.now();
 
 const pending = [];
+const frameEnds = [readyAt];
 for (let frame = 0; frame < options.frames; frame++) {
   // A frame or two in the queue keep the GPU busy; more would only make the picture late.
   if (pending.length === FRAMES_IN_FLIGHT) await pending.shift();
   drawFrame(frame);
-  pending.push(device.queue.onSubmittedWorkDone());
+  pending.push(device.queue.onSubmittedWorkDone().then(() => frameEnds.push(performance.now())));
 }
 await Promise.all(pending);
 const drawnAt = performance.now();
@@ -367,6 +368,10 @@ function savePicture(data) {
 
 function report() {
   const round = (milliseconds) => Math.round(milliseconds * 1000) / 1000;
+  const frameTimes = frameEnds.slice(1).map((end, frame) => end - frameEnds[frame]);
+  // The first frame also compiles the shaders, so it is counted by itself.
+  const [firstFrame, ...steady] = frameTimes;
+  steady.sort((a, b) => a - b);
   if (!options.json) {
     console.log(`${options.file}: ${options.width} x ${options.height}, ${options.frames} frame(s)`);
     return;
@@ -380,7 +385,8 @@ function report() {
       frames: options.frames,
       adapter: { vendor, architecture, device: deviceName, description },
       setupMs: round(readyAt - startedAt),
-      frameMs: round((drawnAt - readyAt) / options.frames),
+      firstFrameMs: round(firstFrame),
+      frameMs: round(steady[Math.floor(steady.length / 2)] ?? firstFrame),
       readbackMs: round(readAt - drawnAt),
     }),
   );
