@@ -1,8 +1,9 @@
 /**
- * Below this length a loop beats `TypedArray.set`, whose `subarray` argument alone costs about 30 ns
- * (measured on Node 20; see `docs` of the bench).
+ * Copying small payloads. Measured on Node 20: `TypedArray.set` costs some 50 ns whatever the length, most of it
+ * for the `subarray` that names its source; a loop costs 1.4 ns for each byte or 1.3 ns for each 32-bit word.
  */
-const LOOP_BYTES = 128;
+const BYTE_LOOP_BYTES = 32;
+const WORD_LOOP_BYTES = 160;
 
 /** Copies `length` bytes. Both ranges must be in bounds; they must not overlap. */
 export function copyBytes(
@@ -12,9 +13,77 @@ export function copyBytes(
   sourceOffset: number,
   length: number,
 ): void {
-  if (length <= LOOP_BYTES) {
+  if (length <= BYTE_LOOP_BYTES) {
     for (let i = 0; i < length; i += 1) target[targetOffset + i] = source[sourceOffset + i]!;
     return;
   }
   target.set(source.subarray(sourceOffset, sourceOffset + length), targetOffset);
+}
+
+/**
+ * As {@link copyBytes} between arrays that are also seen as 32-bit words from their first byte on. Offsets must
+ * be multiples of 4; up to 3 bytes beyond `length` are copied as well, so both arrays must have them.
+ */
+export function copyWords(
+  target: Uint8Array,
+  targetWords: Uint32Array,
+  targetOffset: number,
+  source: Uint8Array,
+  sourceWords: Uint32Array,
+  sourceOffset: number,
+  length: number,
+): void {
+  if (length > WORD_LOOP_BYTES) {
+    target.set(source.subarray(sourceOffset, sourceOffset + length), targetOffset);
+    return;
+  }
+  const to = targetOffset >>> 2;
+  const from = sourceOffset >>> 2;
+  const count = (length + 3) >>> 2;
+  for (let i = 0; i < count; i += 1) targetWords[to + i] = sourceWords[from + i]!;
+}
+
+/**
+ * Copies payloads that callers hand in as bytes at any offset. Most callers use one buffer again and again:
+ * that one is remembered as words, and its aligned payloads are copied as such.
+ */
+export class PayloadCopier {
+  #source: Uint8Array | null = null;
+  #words: Uint32Array | null = null;
+
+  /** `targetOffset` must be a multiple of 4. */
+  copy(
+    target: Uint8Array,
+    targetWords: Uint32Array,
+    targetOffset: number,
+    source: Uint8Array,
+    sourceOffset: number,
+    length: number,
+  ): void {
+    if (length > BYTE_LOOP_BYTES && length <= WORD_LOOP_BYTES) {
+      if (source === this.#source) {
+        const words = this.#words ?? this.#wordsOf(source);
+        const from = sourceOffset >>> 2;
+        const whole = length >>> 2;
+        if ((sourceOffset & 3) === 0 && from + whole <= words.length) {
+          const to = targetOffset >>> 2;
+          for (let i = 0; i < whole; i += 1) targetWords[to + i] = words[from + i]!;
+          for (let i = whole << 2; i < length; i += 1) target[targetOffset + i] = source[sourceOffset + i]!;
+          return;
+        }
+      } else {
+        this.#source = source;
+        this.#words = null;
+      }
+    }
+    copyBytes(target, targetOffset, source, sourceOffset, length);
+  }
+
+  #wordsOf(source: Uint8Array): Uint32Array {
+    const aligned = source.byteOffset % 4 === 0;
+    this.#words = aligned
+      ? new Uint32Array(source.buffer, source.byteOffset, source.length >>> 2)
+      : new Uint32Array(0);
+    return this.#words;
+  }
 }

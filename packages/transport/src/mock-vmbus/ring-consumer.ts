@@ -1,4 +1,4 @@
-import { copyBytes } from '../copy-bytes.ts';
+import { copyBytes, copyWords } from '../copy-bytes.ts';
 import { TransportError } from '../errors.ts';
 import { MAX_PACKET_BYTES, type Packet, PacketKind } from '../transport.ts';
 import { FEATURE_PENDING_SEND_SIZE, RingHeader, type RingMemory } from './ring-memory.ts';
@@ -18,6 +18,7 @@ export class RingConsumer {
   readonly #memory: RingMemory;
   readonly #bytes: Uint8Array;
   readonly #words: Uint32Array;
+  #packetWords: Uint32Array;
   /** Where the next packet starts, and the same as of the last release. */
   #read = 0;
   #released = 0;
@@ -29,7 +30,8 @@ export class RingConsumer {
     this.#bytes = memory.bytes;
     this.#words = memory.words;
     this.sizeBytes = memory.bytes.length;
-    const bytes = new Uint8Array(Math.min(INITIAL_PACKET_BYTES, this.sizeBytes));
+    const bytes = new Uint8Array(INITIAL_PACKET_BYTES);
+    this.#packetWords = new Uint32Array(bytes.buffer);
     this.packet = {
       kind: PacketKind.inBand,
       idLow: 0,
@@ -86,7 +88,7 @@ export class RingConsumer {
     let from = start + offset;
     if (from >= size) from -= size;
     if (from + length <= size) {
-      copyBytes(packet.bytes, 0, this.#bytes, from, length);
+      copyWords(packet.bytes, this.#packetWords, 0, this.#bytes, this.#words, from, length);
     } else {
       const first = size - from;
       copyBytes(packet.bytes, 0, this.#bytes, from, first);
@@ -129,6 +131,7 @@ export class RingConsumer {
     while (capacity < length) capacity *= 2;
     this.packet.bytes = new Uint8Array(capacity);
     this.packet.view = new DataView(this.packet.bytes.buffer);
+    this.#packetWords = new Uint32Array(this.packet.bytes.buffer);
   }
 
   /**

@@ -1,4 +1,4 @@
-import { copyBytes } from '../copy-bytes.ts';
+import { copyBytes, PayloadCopier } from '../copy-bytes.ts';
 import { TransportError } from '../errors.ts';
 import { FEATURE_PENDING_SEND_SIZE, RingHeader, type RingMemory } from './ring-memory.ts';
 
@@ -39,6 +39,7 @@ export class RingProducer {
   #read = 0;
   #wrapped: Uint8Array | null = null;
   #armed = false;
+  readonly #copier = new PayloadCopier();
 
   /** Takes over an empty ring: clears its header and announces `pending_send_sz`. */
   constructor(memory: RingMemory) {
@@ -125,7 +126,7 @@ export class RingProducer {
     if (length > 0) {
       words[trailer - 2] = 0;
       words[trailer - 1] = 0;
-      copyBytes(target, at + PACKET_HEADER_BYTES, bytes, offset, length);
+      this.#copier.copy(target, words, at + PACKET_HEADER_BYTES, bytes, offset, length);
     }
     words[trailer] = 0;
     words[trailer + 1] = startIndex;
