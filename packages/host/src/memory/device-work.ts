@@ -22,3 +22,8 @@ export interface DeviceWork {
 export interface PageWalker {
   walk(address: bigint, lengthBytes: number, access: 'read' | 'write'): PageWalk;
 }
+
+/** Something that a queue performs when it reaches it, such as an update of GPU virtual addresses. */
+export interface QueuedOperation {
+  execute(): void;
+}

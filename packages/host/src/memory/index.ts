@@ -10,9 +10,9 @@ import type {
 } from '../backends/contract.ts';
 import type { HostClock } from '../scheduler/clock.ts';
 import type { SyncObjectInstance } from '../scheduler/index.ts';
-import type { DeviceWork, PageWalker } from './device-work.ts';
+import type { DeviceWork, PageWalker, QueuedOperation } from './device-work.ts';
 
-export type { DeviceWork, PageWalker, WorkSnapshot } from './device-work.ts';
+export type { DeviceWork, PageWalker, QueuedOperation, WorkSnapshot } from './device-work.ts';
 export { Status } from './status.ts';
 
 export declare class WindowAllocator {
@@ -127,11 +127,6 @@ export type UpdateOperation =
       readonly size: bigint;
       readonly destAddress: bigint;
     };
-
-/** Something that a queue performs when it reaches it. */
-export interface QueuedOperation {
-  execute(): void;
-}
 
 export declare class AddressSpace implements PageWalker {
   reserve(request: ReserveRequest): { status: number; virtualAddress: bigint };

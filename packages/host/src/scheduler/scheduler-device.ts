@@ -1,0 +1,137 @@
+import type { BackendContext } from '../backends/contract.ts';
+import type { DeviceWork, PageWalker, WorkSnapshot } from '../memory/device-work.ts';
+import type { CpuWaits } from './cpu-waits.ts';
+import type { ExecutionQueue, QueueHost } from './execution-queue.ts';
+import { ExecutionState } from './execution-state.ts';
+import type { SchedulerProcess } from './scheduler-process.ts';
+import { WorkMark } from './work-snapshot.ts';
+
+/** A device: the unit of loss. All work of a device that meets an error is given up. */
+export class SchedulerDevice implements DeviceWork {
+  readonly process: SchedulerProcess;
+  readonly pageWalker: PageWalker;
+  readonly cpuWaits: CpuWaits;
+  /** Whatever the caller of createDevice wants to find again. */
+  readonly owner: object;
+  readonly contexts = new Set<SchedulerContext>();
+  state: ExecutionState = ExecutionState.active;
+  /** After a page fault: the address. */
+  faultAddress = 0n;
+  /** After an error: what happened, in words. */
+  faultMessage = '';
+  /** Counts work that was queued; a mark made at the same count can be used again. */
+  workGeneration = 0;
+  closing = false;
+  onDestroyed: (() => void) | null = null;
+  /** Queues that are being destroyed but still have work. */
+  closingQueues = 0;
+  readonly #host: QueueHost;
+  #holds = 0;
+  readonly #parked: ExecutionQueue[] = [];
+  #lastMark: WorkMark | null = null;
+  #lastMarkGeneration = -1;
+
+  constructor(
+    host: QueueHost,
+    process: SchedulerProcess,
+    options: { readonly pageWalker: PageWalker; readonly cpuWaits: CpuWaits; readonly owner: object },
+  ) {
+    this.#host = host;
+    this.process = process;
+    this.pageWalker = options.pageWalker;
+    this.cpuWaits = options.cpuWaits;
+    this.owner = options.owner;
+  }
+
+  /** Whether it takes work. */
+  get isActive(): boolean {
+    return this.state === ExecutionState.active && !this.closing;
+  }
+
+  get isHeld(): boolean {
+    return this.#holds > 0;
+  }
+
+  snapshot(): WorkSnapshot | null {
+    let mark = this.#lastMark;
+    if (mark === null || this.#lastMarkGeneration !== this.workGeneration) {
+      mark = this.#mark(false);
+      this.#lastMark = mark;
+      this.#lastMarkGeneration = this.workGeneration;
+    }
+    return mark.done ? null : mark;
+  }
+
+  runningSnapshot(): WorkSnapshot | null {
+    const mark = this.#mark(true);
+    return mark.done ? null : mark;
+  }
+
+  hold(): void {
+    this.#holds += 1;
+  }
+
+  release(): void {
+    this.#holds -= 1;
+    if (this.#holds > 0) return;
+    for (const queue of this.#parked.splice(0)) {
+      queue.isParked = false;
+      this.#host.schedule(queue);
+    }
+    this.#host.run();
+  }
+
+  /** A queue with a submission at its front waits for the device's release. */
+  park(queue: ExecutionQueue): void {
+    if (queue.isParked) return;
+    queue.isParked = true;
+    this.#parked.push(queue);
+  }
+
+  unpark(queue: ExecutionQueue): void {
+    if (!queue.isParked) return;
+    queue.isParked = false;
+    this.#parked.splice(this.#parked.indexOf(queue), 1);
+  }
+
+  #mark(runningOnly: boolean): WorkMark {
+    const mark = new WorkMark();
+    for (const context of this.contexts) {
+      for (const queue of context.queues) queue.addMark(mark, runningOnly);
+    }
+    return mark;
+  }
+}
+
+/** A context: one queue, or a container for hardware queues. */
+export class SchedulerContext {
+  readonly device: SchedulerDevice;
+  readonly nodeIndex: number;
+  readonly backendContext: BackendContext;
+  readonly hardwareQueues: boolean;
+  /** -7 to 7, across processes. */
+  priority = 0;
+  /** -7 to 7, among contexts of one process. */
+  inProcessPriority = 0;
+  /** Its only queue; null when it contains hardware queues. */
+  queue: ExecutionQueue | null = null;
+  readonly queues = new Set<ExecutionQueue>();
+  closing = false;
+  onDestroyed: (() => void) | null = null;
+  /** For the caller. */
+  owner: object | null = null;
+
+  constructor(
+    device: SchedulerDevice,
+    options: {
+      readonly nodeIndex: number;
+      readonly backendContext: BackendContext;
+      readonly hardwareQueues: boolean;
+    },
+  ) {
+    this.device = device;
+    this.nodeIndex = options.nodeIndex;
+    this.backendContext = options.backendContext;
+    this.hardwareQueues = options.hardwareQueues;
+  }
+}

@@ -1,0 +1,626 @@
+import type {
+  AdapterDescription,
+  BackendAdapter,
+  BackendContext,
+  BackendLog,
+  ExecutionResult,
+} from '../backends/contract.ts';
+import type { PageWalker, QueuedOperation } from '../memory/device-work.ts';
+import { Status } from '../memory/status.ts';
+import type { HostClock } from './clock.ts';
+import type { CpuWaits } from './cpu-waits.ts';
+import { EngineNode, type NodeHost } from './engine-node.ts';
+import { ExecutionQueue, LostWork, type QueueHost } from './execution-queue.ts';
+import { ExecutionState } from './execution-state.ts';
+import { ItemKind, ItemPool, type QueueItem, type SyncRecord } from './queue-item.ts';
+import { SchedulerContext, SchedulerDevice } from './scheduler-device.ts';
+import { type NodeStatistics, SchedulerProcess } from './scheduler-process.ts';
+import type { SyncObjectInstance } from './sync-object.ts';
+import { highHalf, isAtLeast, lowHalf } from './u64.ts';
+
+/** Flags of SignalSyncObject that concern queued signals. */
+const SIGNAL_AT_SUBMISSION = 1 << 0;
+const SIGNAL_ALLOW_FENCE_REWIND = 1 << 2;
+
+const LOST: ExecutionResult = { kind: 'lost' };
+
+export interface SchedulerLimits {
+  /** Items that one queue holds at most; one more puts its device out of memory. */
+  readonly queueItems: number;
+  /** Queues of one device that may still have work after they were destroyed; one more is cut off. */
+  readonly closingQueues: number;
+  /** How long a backend may take for a reset until the adapter counts as gone, milliseconds. */
+  readonly resetTimeoutMs: number;
+}
+
+const DEFAULT_LIMITS: SchedulerLimits = { queueItems: 65_536, closingQueues: 256, resetTimeoutMs: 10_000 };
+
+export interface SchedulerOptions {
+  readonly adapter: BackendAdapter;
+  readonly description: AdapterDescription;
+  readonly clock: HostClock;
+  readonly log: BackendLog;
+  readonly limits?: Partial<SchedulerLimits>;
+  readonly callbacks: {
+    /** A device is in error: its state is recorded, nothing of it has been released yet. Tell the guest. */
+    readonly deviceStateChanged: (device: SchedulerDevice) => void;
+    /** The same loss, after fences and waits were released. */
+    readonly deviceLost?: (device: SchedulerDevice) => void;
+  };
+}
+
+/**
+ * The scheduler of one virtual GPU: decides when which queue's next submission goes to which node, and what happens
+ * when work does not end. It keeps no clock and does no I/O of its own.
+ *
+ * All progress is made in one loop (`run`) over the queues that something happened to. Backends that finish at once,
+ * fences that wake other queues and callbacks only put queues on its list, so no chain of events recurses.
+ */
+export class Scheduler implements QueueHost, NodeHost {
+  readonly adapter: BackendAdapter;
+  readonly clock: HostClock;
+  readonly timeoutMs: number;
+  readonly pool = new ItemPool();
+  readonly nodes: readonly EngineNode[];
+  readonly #log: BackendLog;
+  readonly #limits: SchedulerLimits;
+  readonly #callbacks: SchedulerOptions['callbacks'];
+  readonly #devices = new Set<SchedulerDevice>();
+  #scheduled: ExecutionQueue[] = [];
+  #running = false;
+  #resetting = false;
+  #stopped = false;
+  #resets = 0;
+  #cancelResetTimer: (() => void) | null = null;
+
+  constructor(options: SchedulerOptions) {
+    this.adapter = options.adapter;
+    this.clock = options.clock;
+    this.timeoutMs = options.description.timeoutMs;
+    this.#log = options.log;
+    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#callbacks = options.callbacks;
+    this.nodes = options.description.nodes.map((node, index) => new EngineNode(this, index, node));
+  }
+
+  /** Time-outs that led to a reset. */
+  get resets(): number {
+    return this.#resets;
+  }
+
+  get isPaused(): boolean {
+    return this.#resetting || this.#stopped;
+  }
+
+  // Objects
+
+  createProcess(): SchedulerProcess {
+    return new SchedulerProcess(this.nodes.length);
+  }
+
+  /** The process is gone with all its devices. */
+  destroyProcess(process: SchedulerProcess): void {
+    for (const node of this.nodes) node.ready.forget(process);
+  }
+
+  createDevice(
+    process: SchedulerProcess,
+    options: { readonly pageWalker: PageWalker; readonly owner: object; readonly cpuWaits: CpuWaits },
+  ): SchedulerDevice {
+    const device = new SchedulerDevice(this, process, options);
+    if (this.#stopped) device.state = ExecutionState.stopped;
+    this.#devices.add(device);
+    return device;
+  }
+
+  /** @param options.nodeIndex checked by the caller against the adapter's nodes. */
+  createContext(
+    device: SchedulerDevice,
+    options: {
+      readonly nodeIndex: number;
+      readonly backendContext: BackendContext;
+      readonly hardwareQueues: boolean;
+    },
+  ): SchedulerContext {
+    const context = new SchedulerContext(device, options);
+    device.contexts.add(context);
+    if (!options.hardwareQueues) {
+      context.queue = new ExecutionQueue(this, context, null);
+      context.queues.add(context.queue);
+    }
+    return context;
+  }
+
+  createHardwareQueue(context: SchedulerContext, progressFence: SyncObjectInstance): ExecutionQueue {
+    const queue = new ExecutionQueue(this, context, progressFence);
+    context.queues.add(queue);
+    return queue;
+  }
+
+  /**
+   * Destroys a hardware queue. What is queued still runs, unless the device is in error; what waits for ever goes
+   * with the device.
+   */
+  destroyQueue(queue: ExecutionQueue, done?: () => void): void {
+    queue.onFinished = done ?? null;
+    this.#closeQueue(queue);
+    this.run();
+  }
+
+  /**
+   * Destroys a context with its queues. What is queued still runs, as for {@link destroyQueue}.
+   *
+   * @param done called once the backend's context is destroyed, perhaps before the call returns.
+   */
+  destroyContext(context: SchedulerContext, done?: () => void): void {
+    context.onDestroyed = done ?? null;
+    context.closing = true;
+    for (const queue of [...context.queues]) this.#closeQueue(queue);
+    this.#finishContext(context);
+    this.run();
+  }
+
+  /**
+   * Process exit: takes no more work, gives up what is queued, releases the device's CPU waits.
+   *
+   * @param done called once nothing of the device runs any more, perhaps before the call returns.
+   */
+  flushDevice(device: SchedulerDevice, done?: () => void): void {
+    device.closing = true;
+    this.#giveUp([device]);
+    if (done === undefined) return;
+    const mark = device.runningSnapshot();
+    if (mark === null) done();
+    else mark.onDone(done);
+  }
+
+  /** As {@link flushDevice}; then destroys the device's contexts. @param done nothing of the device runs any more. */
+  destroyDevice(device: SchedulerDevice, done: () => void): void {
+    device.closing = true;
+    device.onDestroyed = done;
+    this.#giveUp([device]);
+    for (const context of [...device.contexts]) {
+      if (!context.closing) this.destroyContext(context);
+    }
+    this.#finishDevice(device);
+  }
+
+  // Errors
+
+  /** Puts a device into an error state, with all that spec section 7.9 says. The first error stays. */
+  markDeviceError(device: SchedulerDevice, state: ExecutionState, message = ''): void {
+    this.#lose([device], state, message);
+  }
+
+  /**
+   * The device behind the adapter is gone. With `stopped` it will not come back, else new devices can be created.
+   * The backend has called, or will call, every pending `done`.
+   */
+  adapterLost(reason: string, state: ExecutionState = ExecutionState.reset): void {
+    if (state === ExecutionState.stopped) this.#stopped = true;
+    this.#log.warn({ reason, state }, 'adapter lost');
+    this.#lose([...this.#devices], state, reason);
+  }
+
+  // Priorities
+
+  /** @returns INVALID_PARAMETER outside -7..7. */
+  setContextPriority(context: SchedulerContext, priority: number): number {
+    if (!isPriority(priority)) return Status.invalidParameter;
+    this.#reprioritize(context, () => {
+      context.priority = priority;
+    });
+    return Status.success;
+  }
+
+  /** @returns INVALID_PARAMETER outside -7..7. */
+  setInProcessPriority(context: SchedulerContext, priority: number): number {
+    if (!isPriority(priority)) return Status.invalidParameter;
+    this.#reprioritize(context, () => {
+      context.inProcessPriority = priority;
+    });
+    return Status.success;
+  }
+
+  // Work
+
+  /**
+   * Queues a command buffer. The private data `bytes[offset .. offset + length)` is copied.
+   *
+   * @param progressFenceId for a hardware queue: the value that its progress fence gets, above all before.
+   * @returns DEVICE_REMOVED for a device in error, INVALID_PARAMETER for a progress value that does not grow,
+   *   NO_MEMORY for a full queue (which also puts the device into the state out-of-memory).
+   */
+  submit(
+    queue: ExecutionQueue,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    commandAddress: bigint,
+    commandLengthBytes: number,
+    progressFenceId: bigint,
+  ): number {
+    const progressLow = lowHalf(progressFenceId);
+    const progressHigh = highHalf(progressFenceId);
+    if (
+      queue.progressFence !== null &&
+      isAtLeast(queue.lastProgressLow, queue.lastProgressHigh, progressLow, progressHigh)
+    ) {
+      return queue.context.device.isActive ? Status.invalidParameter : Status.deviceRemoved;
+    }
+    const refused = this.#refuse(queue);
+    if (refused !== Status.success) return refused;
+    queue.lastProgressLow = progressLow;
+    queue.lastProgressHigh = progressHigh;
+    const item = this.pool.takeItem();
+    item.kind = ItemKind.submission;
+    item.context = queue.context.backendContext;
+    item.copyPrivateData(bytes, offset, length);
+    item.commandAddress = commandAddress;
+    item.commandLengthBytes = commandLengthBytes;
+    item.progressLow = progressLow;
+    item.progressHigh = progressHigh;
+    queue.context.device.workGeneration += 1;
+    this.#append(queue, item);
+    return Status.success;
+  }
+
+  /**
+   * Queues a wait for all objects.
+   *
+   * @param legacy the first value counts for all of them.
+   * @returns ACCESS_DENIED when an instance may not be waited on, else as {@link submit}.
+   */
+  waitFromGpu(
+    queue: ExecutionQueue,
+    instances: readonly SyncObjectInstance[],
+    values: ArrayLike<bigint>,
+    legacy: boolean,
+  ): number {
+    if (values.length < (legacy ? Math.min(1, instances.length) : instances.length)) {
+      return Status.invalidParameter;
+    }
+    for (const instance of instances) if (instance.noWait) return Status.accessDenied;
+    const refused = this.#refuse(queue);
+    if (refused !== Status.success) return refused;
+    const record = this.pool.takeRecord();
+    for (let i = 0; i < instances.length; i += 1) {
+      const value = values[legacy ? 0 : i]!;
+      record.add(instances[i]!.object, lowHalf(value), highHalf(value));
+    }
+    record.references = 1;
+    const item = this.pool.takeItem();
+    item.kind = ItemKind.wait;
+    item.record = record;
+    this.#append(queue, item);
+    return Status.success;
+  }
+
+  /**
+   * Queues a signal: it takes effect when all work before it on all given queues has ended (with the flag
+   * signal-at-submission: has been handed to its node). Without queues it takes effect at once.
+   *
+   * @param values one for each object; null: `legacyValue` for all.
+   * @param event called at the same moment (enqueue_cpu_event), or when the signal is lost with its device.
+   * @returns ACCESS_DENIED when an instance may not be signalled, else as {@link submit}.
+   */
+  signalFromGpu(
+    queues: readonly ExecutionQueue[],
+    instances: readonly SyncObjectInstance[],
+    values: ArrayLike<bigint> | null,
+    legacyValue: bigint,
+    flags: number,
+    event: (() => void) | null,
+  ): number {
+    if (values !== null && values.length < instances.length) return Status.invalidParameter;
+    for (const instance of instances) if (instance.noSignal) return Status.accessDenied;
+    for (const queue of queues) {
+      const refused = this.#refuse(queue);
+      if (refused !== Status.success) return refused;
+    }
+    const record = this.pool.takeRecord();
+    for (let i = 0; i < instances.length; i += 1) {
+      const value = values === null ? legacyValue : values[i]!;
+      record.add(instances[i]!.object, lowHalf(value), highHalf(value));
+    }
+    record.remaining = Math.max(1, queues.length);
+    record.references = record.remaining;
+    record.atSubmission = (flags & SIGNAL_AT_SUBMISSION) !== 0;
+    record.allowRewind = (flags & SIGNAL_ALLOW_FENCE_REWIND) !== 0;
+    record.event = event;
+    if (queues.length === 0) {
+      this.#signalNow(record);
+      return Status.success;
+    }
+    for (const queue of queues) {
+      const item = this.pool.takeItem();
+      item.kind = ItemKind.signal;
+      item.record = record;
+      queue.append(item);
+      this.schedule(queue);
+    }
+    this.run();
+    return Status.success;
+  }
+
+  /**
+   * Queues an operation that runs when all work before it has ended and `fence` has reached `fenceValue` (unless
+   * `doNotWait`); afterwards the fence is signalled to `fenceValue` + 1.
+   */
+  update(
+    queue: ExecutionQueue,
+    operation: QueuedOperation,
+    fence: SyncObjectInstance | null,
+    fenceValue: bigint,
+    doNotWait: boolean,
+  ): number {
+    if (fence?.noSignal) return Status.accessDenied;
+    const refused = this.#refuse(queue);
+    if (refused !== Status.success) return refused;
+    const item = this.pool.takeItem();
+    item.kind = ItemKind.update;
+    item.operation = operation;
+    item.fence = fence === null ? null : fence.object;
+    item.fenceLow = lowHalf(fenceValue);
+    item.fenceHigh = highHalf(fenceValue);
+    item.doNotWait = doNotWait;
+    queue.context.device.workGeneration += 1;
+    this.#append(queue, item);
+    return Status.success;
+  }
+
+  // Sight
+
+  nodeStatistics(nodeIndex: number): NodeStatistics {
+    return this.nodes[nodeIndex]!.statistics;
+  }
+
+  processStatistics(process: SchedulerProcess, nodeIndex: number): NodeStatistics {
+    return process.statistics[nodeIndex]!;
+  }
+
+  /** Whether nothing is queued and nothing runs. */
+  idle(): boolean {
+    const counts = this.census();
+    return counts['queueItems'] === 0 && counts['running'] === 0;
+  }
+
+  census(): Record<string, number> {
+    let contexts = 0;
+    let queues = 0;
+    let queueItems = 0;
+    let running = 0;
+    for (const device of this.#devices) {
+      contexts += device.contexts.size;
+      for (const context of device.contexts) {
+        queues += context.queues.size;
+        for (const queue of context.queues) queueItems += queue.count;
+      }
+    }
+    for (const node of this.nodes) running += node.inFlight;
+    return { schedulerDevices: this.#devices.size, schedulerContexts: contexts, queues, queueItems, running };
+  }
+
+  /** Stops timers. Devices must be destroyed before. */
+  close(): void {
+    this.#stopped = true;
+    this.#cancelResetTimer?.();
+    this.#cancelResetTimer = null;
+    for (const node of this.nodes) node.close();
+  }
+
+  // For queues and nodes
+
+  schedule(queue: ExecutionQueue): void {
+    if (queue.isScheduled) return;
+    queue.isScheduled = true;
+    this.#scheduled.push(queue);
+  }
+
+  run(): void {
+    if (this.#running) return;
+    this.#running = true;
+    try {
+      let again = true;
+      while (again) {
+        again = false;
+        for (let i = 0; i < this.#scheduled.length; i += 1) {
+          const queue = this.#scheduled[i]!;
+          queue.isScheduled = false;
+          queue.advance();
+        }
+        this.#scheduled.length = 0;
+        for (const node of this.nodes) again = node.dispatch() || again;
+        again ||= this.#scheduled.length > 0;
+      }
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  makeReady(queue: ExecutionQueue): void {
+    if (queue.context.device.isHeld) queue.context.device.park(queue);
+    else this.nodes[queue.context.nodeIndex]!.ready.add(queue);
+  }
+
+  makeUnready(queue: ExecutionQueue): void {
+    queue.context.device.unpark(queue);
+    this.nodes[queue.context.nodeIndex]!.ready.remove(queue);
+  }
+
+  queueFinished(queue: ExecutionQueue): void {
+    const { context } = queue;
+    context.queues.delete(queue);
+    context.device.closingQueues -= 1;
+    queue.onFinished?.();
+    this.#finishContext(context);
+  }
+
+  submissionStarted(item: QueueItem): void {
+    this.schedule(item.queue!);
+  }
+
+  submissionEnded(item: QueueItem, result: ExecutionResult): void {
+    const queue = item.queue!;
+    const { device } = queue.context;
+    if (result.kind !== 'completed' && !item.abandoned) this.#submissionFailed(device, result);
+    queue.submissionEnded(item);
+    this.schedule(queue);
+    this.run();
+  }
+
+  timedOut(item: QueueItem): void {
+    const { device } = item.queue!.context;
+    this.#resets += 1;
+    this.#resetting = true;
+    const message = `a submission ran for more than ${this.timeoutMs} ms`;
+    this.#log.warn({ node: item.node?.description.name, timeoutMs: this.timeoutMs }, message);
+    this.markDeviceError(device, ExecutionState.hung, message);
+    this.#cancelResetTimer = this.clock.setTimer(this.#limits.resetTimeoutMs, () => {
+      this.#resetFailed(`the backend's reset took more than ${this.#limits.resetTimeoutMs} ms`);
+    });
+    this.adapter.reset().then(
+      () => this.#resetEnded(),
+      (error: unknown) => this.#resetFailed(`the backend's reset failed: ${String(error)}`),
+    );
+  }
+
+  // Inside
+
+  #refuse(queue: ExecutionQueue): number {
+    const { device } = queue.context;
+    if (!device.isActive) return Status.deviceRemoved;
+    if (queue.closing) return Status.invalidParameter;
+    if (queue.count >= this.#limits.queueItems) {
+      const message = `a queue holds ${queue.count} items, the limit`;
+      this.markDeviceError(device, ExecutionState.outOfMemory, message);
+      return Status.noMemory;
+    }
+    return Status.success;
+  }
+
+  #append(queue: ExecutionQueue, item: QueueItem): void {
+    queue.append(item);
+    this.schedule(queue);
+    this.run();
+  }
+
+  #signalNow(record: SyncRecord): void {
+    const item = this.pool.takeItem();
+    item.record = record;
+    for (let i = 0; i < record.objects.length; i += 1) {
+      record.objects[i]!.signal(record.lows[i]!, record.highs[i]!, record.allowRewind);
+    }
+    record.event?.();
+    this.pool.giveItem(item);
+  }
+
+  #submissionFailed(device: SchedulerDevice, result: ExecutionResult): void {
+    if (result.kind === 'page-fault') {
+      device.faultAddress = result.address;
+      const message = `page fault at GPU address 0x${result.address.toString(16)}`;
+      this.markDeviceError(device, ExecutionState.dmaPageFault, message);
+    } else if (result.kind === 'fault') {
+      this.markDeviceError(device, ExecutionState.dmaFault, result.message);
+    } else {
+      this.markDeviceError(device, ExecutionState.reset, 'lost in a reset of the adapter');
+    }
+  }
+
+  #lose(candidates: readonly SchedulerDevice[], state: ExecutionState, message: string): void {
+    const devices = candidates.filter((device) => device.state === ExecutionState.active);
+    if (devices.length === 0) return;
+    for (const device of devices) {
+      device.state = state;
+      device.faultMessage = message;
+    }
+    for (const device of devices) {
+      this.#log.warn({ state, message }, 'device lost');
+      if (!device.closing) this.#callbacks.deviceStateChanged(device);
+    }
+    this.#giveUp(devices);
+    for (const device of devices) this.#callbacks.deviceLost?.(device);
+  }
+
+  /** Drops all work of devices; then releases fences, then CPU waits, then what waited for the work to end. */
+  #giveUp(devices: readonly SchedulerDevice[]): void {
+    const outermost = !this.#running;
+    this.#running = true;
+    try {
+      const lost = new LostWork();
+      const queues: ExecutionQueue[] = [];
+      for (const device of devices) {
+        for (const context of device.contexts) queues.push(...context.queues);
+      }
+      for (const queue of queues) queue.abandon(lost);
+      for (const object of lost.objects) object.loseSignals();
+      for (const object of lost.objects) object.wakeWaiters();
+      for (const event of lost.events) event();
+      for (const device of devices) device.cpuWaits.releaseWaiter(device);
+      for (const queue of queues) queue.settle();
+    } finally {
+      if (outermost) this.#running = false;
+    }
+    this.run();
+  }
+
+  #closeQueue(queue: ExecutionQueue): void {
+    if (queue.closing) return;
+    const { device } = queue.context;
+    queue.closing = true;
+    device.closingQueues += 1;
+    this.schedule(queue);
+    if (queue.count === 0 || device.closingQueues <= this.#limits.closingQueues) return;
+    const lost = new LostWork();
+    queue.abandon(lost);
+    for (const object of lost.objects) object.loseSignals();
+    for (const object of lost.objects) object.wakeWaiters();
+    for (const event of lost.events) event();
+    queue.settle();
+  }
+
+  #finishContext(context: SchedulerContext): void {
+    if (!context.closing || context.queues.size > 0 || !context.device.contexts.delete(context)) return;
+    this.adapter.destroyContext(context.backendContext);
+    context.onDestroyed?.();
+    this.#finishDevice(context.device);
+  }
+
+  #finishDevice(device: SchedulerDevice): void {
+    if (device.onDestroyed === null || device.contexts.size > 0 || !this.#devices.delete(device)) return;
+    device.onDestroyed();
+  }
+
+  #reprioritize(context: SchedulerContext, change: () => void): void {
+    const { ready } = this.nodes[context.nodeIndex]!;
+    const readyQueues = [...context.queues].filter((queue) => queue.readyEntry !== null);
+    for (const queue of readyQueues) ready.remove(queue);
+    change();
+    for (const queue of readyQueues) ready.add(queue);
+  }
+
+  #resetEnded(): void {
+    if (!this.#resetting || this.#stopped) return;
+    this.#cancelResetTimer?.();
+    this.#cancelResetTimer = null;
+    for (const node of this.nodes) {
+      for (let item = node.oldest; item !== null; item = node.oldest) {
+        this.#log.error({ node: node.description.name }, 'the backend did not end a submission in its reset');
+        node.ended(item, LOST);
+      }
+    }
+    this.#resetting = false;
+    this.run();
+  }
+
+  #resetFailed(reason: string): void {
+    if (!this.#resetting) return;
+    this.#cancelResetTimer?.();
+    this.#cancelResetTimer = null;
+    this.adapterLost(reason, ExecutionState.stopped);
+  }
+}
+
+function isPriority(value: number): boolean {
+  return Number.isInteger(value) && value >= -7 && value <= 7;
+}
