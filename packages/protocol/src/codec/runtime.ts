@@ -1,0 +1,178 @@
+import { ProtocolError } from '../errors.ts';
+
+/** What interpreted and compiled codecs share: the parts that are loops or errors. */
+
+export const EMPTY: Readonly<Record<string, never>> = Object.freeze({});
+export const NO_WORDS = new Uint32Array(0);
+export const NO_LONGS = new BigUint64Array(0);
+export const NO_BYTES = new Uint8Array(0);
+
+/** Below this many bytes a loop is faster than making a typed array for `set` or `fill`. */
+const LOOP_BYTES = 64;
+
+export function failShort(name: string, view: DataView, offset: number, length: number, need: number): never {
+  if (length >= need) {
+    const space = `${view.byteLength} bytes`;
+    throw new ProtocolError(
+      'truncated',
+      `${name}: ${length} bytes at offset ${offset} lie outside a packet of ${space}`,
+    );
+  }
+  throw new ProtocolError('truncated', `${name}: ${length} bytes, but its fixed part has ${need}`);
+}
+
+export function failTail(name: string, tail: string, length: number, need: number): never {
+  throw new ProtocolError('truncated', `${name}: ${length} bytes, but ${tail} ends at byte ${need}`);
+}
+
+export function failCount(name: string, tail: string, count: number, expected: number): never {
+  throw new ProtocolError('bad-count', `${name}: ${tail} has ${count} elements, not ${expected}`);
+}
+
+export function failLength(name: string, tail: string, bytes: number, full: number): never {
+  const choice = `${full} with ${tail}, fewer than 8 without`;
+  throw new ProtocolError('bad-length', `${name}: ${bytes} bytes follow the handles; it must be ${choice}`);
+}
+
+export function failSpace(name: string, size: number, view: DataView, offset: number): never {
+  const space = view.byteLength - offset;
+  throw new ProtocolError(
+    'too-large',
+    `${name}: ${size} bytes do not fit the ${space} bytes at offset ${offset}`,
+  );
+}
+
+export function failTotal(name: string, end: number, total: number): never {
+  throw new ProtocolError('too-large', `${name}: ${end} bytes, but the message always has ${total}`);
+}
+
+export function failContext(name: string): never {
+  throw new ProtocolError('bad-value', `${name}: the request that it answers is needed to read it`);
+}
+
+export function failField(name: string, field: string, size: number, limit: number): never {
+  throw new ProtocolError('too-large', `${name}: ${field} has ${size} elements, at most ${limit} fit`);
+}
+
+/** A value that cannot be encoded (a number where a bigint belongs, say) as a ProtocolError. */
+export function failEncode(name: string, cause: unknown): never {
+  if (cause instanceof ProtocolError) throw cause;
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  throw new ProtocolError('bad-value', `${name}: cannot be encoded: ${reason}`, { cause });
+}
+
+export function readWords(view: DataView, offset: number, count: number): Uint32Array {
+  if (count === 0) return NO_WORDS;
+  const words = new Uint32Array(count);
+  for (let i = 0; i < count; i++) words[i] = view.getUint32(offset + 4 * i, true);
+  return words;
+}
+
+export function readLongs(view: DataView, offset: number, count: number): BigUint64Array {
+  if (count === 0) return NO_LONGS;
+  const longs = new BigUint64Array(count);
+  for (let i = 0; i < count; i++) longs[i] = view.getBigUint64(offset + 8 * i, true);
+  return longs;
+}
+
+export function readBytes(view: DataView, offset: number, count: number): Uint8Array {
+  return count === 0 ? NO_BYTES : new Uint8Array(view.buffer, view.byteOffset + offset, count);
+}
+
+/** The bytes, or undefined when all are zero. */
+export function readRest(view: DataView, offset: number, count: number): Uint8Array | undefined {
+  for (let i = 0; i < count; i++) if (view.getUint8(offset + i) !== 0) return readBytes(view, offset, count);
+  return undefined;
+}
+
+export function readText(view: DataView, offset: number, units: number): string {
+  let text = '';
+  for (let i = 0; i < units; i++) {
+    const unit = view.getUint16(offset + 2 * i, true);
+    if (unit === 0) break;
+    text += String.fromCharCode(unit);
+  }
+  return text;
+}
+
+export function writeZeros(view: DataView, offset: number, count: number): void {
+  if (count > LOOP_BYTES) {
+    new Uint8Array(view.buffer, view.byteOffset + offset, count).fill(0);
+    return;
+  }
+  for (let i = 0; i < count; i++) view.setUint8(offset + i, 0);
+}
+
+/** Writes `values`, or `count` zeros where there are none. */
+export function writeWords(
+  view: DataView,
+  offset: number,
+  values: ArrayLike<number> | undefined,
+  count: number,
+): void {
+  if (values === undefined) writeZeros(view, offset, 4 * count);
+  else for (let i = 0; i < count; i++) view.setUint32(offset + 4 * i, values[i] as number, true);
+}
+
+export function writeLongs(
+  view: DataView,
+  offset: number,
+  values: ArrayLike<bigint> | undefined,
+  count: number,
+): void {
+  if (values === undefined) writeZeros(view, offset, 8 * count);
+  else for (let i = 0; i < count; i++) view.setBigUint64(offset + 8 * i, values[i] as bigint, true);
+}
+
+export function writeBytes(view: DataView, offset: number, bytes: Uint8Array | undefined): void {
+  if (bytes === undefined) return;
+  const count = bytes.length;
+  if (count > LOOP_BYTES) {
+    new Uint8Array(view.buffer, view.byteOffset + offset, count).set(bytes);
+    return;
+  }
+  for (let i = 0; i < count; i++) view.setUint8(offset + i, bytes[i] as number);
+}
+
+/** An inline array: `count` slots, the ones that `values` leaves are zero. */
+export function writeWordSlots(
+  view: DataView,
+  offset: number,
+  values: ArrayLike<number> | undefined,
+  count: number,
+  name: string,
+  field: string,
+): void {
+  const given = values === undefined ? 0 : values.length;
+  if (given > count) failField(name, field, given, count);
+  writeWords(view, offset, values, given);
+  writeZeros(view, offset + 4 * given, 4 * (count - given));
+}
+
+export function writeByteSlots(
+  view: DataView,
+  offset: number,
+  bytes: Uint8Array | undefined,
+  count: number,
+  name: string,
+  field: string,
+): void {
+  const given = bytes === undefined ? 0 : bytes.length;
+  if (given > count) failField(name, field, given, count);
+  writeBytes(view, offset, bytes);
+  writeZeros(view, offset + given, count - given);
+}
+
+export function writeText(
+  view: DataView,
+  offset: number,
+  text: string | undefined,
+  units: number,
+  name: string,
+  field: string,
+): void {
+  const given = text === undefined ? 0 : text.length;
+  if (given > units) failField(name, field, given, units);
+  for (let i = 0; i < given; i++) view.setUint16(offset + 2 * i, (text as string).charCodeAt(i), true);
+  writeZeros(view, offset + 2 * given, 2 * (units - given));
+}

@@ -1,0 +1,418 @@
+import { EXTENDED_HEADER_VERSION } from '../constants.ts';
+import {
+  dxgkFeatureIdType,
+  escapeTypeType,
+  memorySegmentGroupType,
+  queryAdapterInfoTypeType,
+  queryStatisticsTypeType,
+} from '../enums.ts';
+import { deviceTypesType, escapeFlagsType, featureResultType, gpuClockDataFlagsType } from '../flags.ts';
+import { globalCommand, numbered, vgpuCommand } from '../schema/command.ts';
+import { bits, group, named, overlay, tailCount, unionShownAs } from '../schema/entries.ts';
+import { luid } from '../schema/luid.ts';
+import { byRequest, data, globalRequest, reply, spare, vgpuRequest } from '../schema/message.ts';
+import { bytes, handle, ntstatus, opaque, text, u8, u16, u32, u64 } from '../schema/scalars.ts';
+import { struct } from '../schema/struct.ts';
+import { NtStatus } from '../status.ts';
+import { emptyReply, statusReply } from './common.ts';
+
+/** Adapter commands: bring-up, queries, memory budgets, clocks, statistics, escapes and features. */
+
+const gpuClockData = struct(
+  'dxgk_gpuclockdata',
+  {
+    gpuFrequency: u64,
+    gpuClockCounter: u64,
+    cpuClockCounter: u64,
+    flags: gpuClockDataFlagsType,
+  },
+  { packed: true },
+);
+
+const queryClockCalibrationArgs = struct(
+  'd3dkmt_queryclockcalibration',
+  {
+    adapter: handle,
+    nodeOrdinal: u32,
+    physicalAdapterIndex: u32,
+    clockData: gpuClockData,
+  },
+  { packed: true },
+);
+
+const changeVideoMemoryReservationArgs = struct('d3dkmt_changevideomemoryreservation', {
+  process: u64,
+  adapter: handle,
+  memorySegmentGroup: memorySegmentGroupType,
+  reservation: u64,
+  physicalAdapterIndex: u32,
+});
+
+const queryStatisticsResult = struct(
+  'd3dkmt_querystatistics_result',
+  {
+    size: bytes(776),
+  },
+  { packed: true },
+);
+
+const queryStatisticsArgs = struct('d3dkmt_querystatistics', {
+  whole: unionShownAs(
+    {
+      statistics: group({
+        type: queryStatisticsTypeType,
+        adapterLuid: luid,
+        process: u64,
+        result: opaque(queryStatisticsResult),
+        // Not named in the driver's header: selects a segment, an engine and the like, as public headers have it.
+        selector: named('(selector)', u64),
+      }),
+      size: bytes(808),
+    },
+    'statistics',
+  ),
+});
+
+const featureResult = struct('dxgk_isfeatureenabled_result', {
+  version: u16,
+  value: featureResultType,
+});
+
+const featureDescriptor = struct('dxgk_feature_desc', {
+  minSupportedVersion: u16,
+  maxSupportedVersion: u16,
+  supported: bits(u16, 1),
+  virtualizationMode: bits(u16, 3),
+  global: bits(u16, 1),
+  driverFeature: bits(u16, 1),
+  internal: bits(u16, 1),
+  reserved: bits(u16, 9),
+});
+
+interface PrivateData {
+  readonly privateData?: Uint8Array | undefined;
+}
+
+function privateBytes(request: PrivateData): number {
+  return request.privateData?.length ?? 0;
+}
+
+const queryAdapterInfoOldReply = reply(
+  '(raw bytes)',
+  {},
+  { privateData: data(byRequest('privateDataSize of the request', privateBytes)) },
+);
+
+export const queryAdapterInfo = vgpuCommand({
+  name: 'QueryAdapterInfo',
+  id: 2,
+  summary:
+    'Asks for one of many descriptions of the adapter; the bytes sent travel to the host and come back replaced.',
+  request: vgpuRequest(
+    'dxgkvmb_command_queryadapterinfo',
+    {
+      queryType: queryAdapterInfoTypeType,
+      privateDataSize: tailCount(u32),
+      privateData: overlay(u8),
+    },
+    { privateData: data('privateDataSize') },
+    { tailsAt: 32, trailing: spare(7) },
+  ),
+  reply: reply(
+    'dxgkvmb_command_queryadapterinfo_return',
+    {
+      status: ntstatus,
+      privateData: overlay(u8),
+    },
+    { privateData: data(byRequest('privateDataSize of the request', privateBytes)) },
+    { tailsAt: 4 },
+  ),
+  replyLength: {
+    text: '4 + privateDataSize (below version 40: privateDataSize)',
+    of: (request: PrivateData) => 4 + privateBytes(request),
+  },
+  replyVariants: [
+    {
+      below: EXTENDED_HEADER_VERSION,
+      reply: queryAdapterInfoOldReply,
+      failure: 'short-reply',
+      length: { text: 'privateDataSize', of: privateBytes },
+      complete: (value: { privateData: Uint8Array }) => ({ status: NtStatus.success, ...value }),
+    },
+  ],
+  failure: 'status',
+  calls: ['QueryAdapterInfo'],
+  limits: { privateDataSize: '1..131072' },
+});
+
+export const ddiQueryAdapterInfo = numbered(
+  'vgpu',
+  3,
+  'DdiQueryAdapterInfo',
+  'Numbered only: asks the display driver about itself.',
+);
+
+interface EscapeData {
+  readonly privDrvData?: Uint8Array | undefined;
+}
+
+function escapeBytes(request: EscapeData): number {
+  return request.privDrvData?.length ?? 0;
+}
+
+const escapeCommand = vgpuCommand({
+  name: 'Escape',
+  id: 13,
+  summary: 'Carries private data to the driver and back.',
+  request: vgpuRequest(
+    'dxgkvmb_command_escape',
+    {
+      adapter: handle,
+      device: handle,
+      type: escapeTypeType,
+      flags: escapeFlagsType,
+      privDrvDataSize: tailCount(u32),
+      context: handle,
+      privDrvData: overlay(u8),
+    },
+    { privDrvData: data('privDrvDataSize') },
+    { tailsAt: 48, trailing: spare(7) },
+  ),
+  reply: reply(
+    '(raw bytes)',
+    {},
+    { privDrvData: data(byRequest('privDrvDataSize of the request', escapeBytes)) },
+  ),
+  replyLength: { text: 'privDrvDataSize', of: escapeBytes },
+  failure: 'short-reply',
+  calls: ['Escape'],
+  limits: { privDrvDataSize: '0..131072' },
+});
+
+// `escape` is also the name of a global function, which is not to be shadowed here.
+export { escapeCommand as escape };
+
+export const openAdapter = vgpuCommand({
+  name: 'OpenAdapter',
+  id: 14,
+  summary: 'First command to a virtual GPU: agrees on versions and gets the host adapter handle.',
+  headerProcess: 'zero',
+  request: vgpuRequest('dxgkvmb_command_openadapter', {
+    vmbusInterfaceVersion: u32,
+    vmbusLastCompatibleInterfaceVersion: u32,
+    guestAdapterLuid: luid,
+  }),
+  reply: reply('dxgkvmb_command_openadapter_return', {
+    hostAdapterHandle: handle,
+    status: ntstatus,
+    vmbusInterfaceVersion: u32,
+    vmbusLastCompatibleInterfaceVersion: u32,
+  }),
+  failure: 'status',
+});
+
+export const closeAdapter = vgpuCommand({
+  name: 'CloseAdapter',
+  id: 15,
+  summary: 'Last command to a virtual GPU: the host destroys everything on it.',
+  headerProcess: 'zero',
+  request: vgpuRequest('dxgkvmb_command_closeadapter', { hostHandle: handle }),
+  reply: emptyReply,
+  failure: 'none',
+});
+
+export const queryVideoMemoryInfo = vgpuCommand({
+  name: 'QueryVideoMemoryInfo',
+  id: 21,
+  summary: 'Asks how much memory of a segment group the process may use and uses.',
+  request: vgpuRequest('dxgkvmb_command_queryvideomemoryinfo', {
+    adapter: handle,
+    memorySegmentGroup: memorySegmentGroupType,
+    physicalAdapterIndex: u32,
+  }),
+  reply: reply('dxgkvmb_command_queryvideomemoryinfo_return', {
+    budget: u64,
+    currentUsage: u64,
+    currentReservation: u64,
+    availableForReservation: u64,
+  }),
+  failure: 'short-reply',
+  calls: ['QueryVideoMemoryInfo'],
+});
+
+export const adapterStop = numbered('vgpu', 30, 'AdapterStop', 'Numbered only: stops an adapter.');
+
+const internalAdapterInfo = {
+  deviceTypes: deviceTypesType,
+  driverStoreCopyMode: u32,
+  driverDdiVersion: u32,
+  secureVirtualMachine: bits(u32, 1),
+  virtualMachineReset: bits(u32, 1),
+  isVailSupported: bits(u32, 1),
+  hwSchEnabled: bits(u32, 1),
+  hwSchCapable: bits(u32, 1),
+  vaBackedVm: bits(u32, 1),
+  asyncMsgEnabled: bits(u32, 1),
+  hwSupportState: bits(u32, 2),
+  reserved: bits(u32, 23),
+  hostAdapterLuid: luid,
+  deviceDescription: text(80),
+  deviceInstanceId: text(260),
+};
+
+export const getInternalAdapterInfo = vgpuCommand({
+  name: 'GetInternalAdapterInfo',
+  id: 36,
+  summary: 'Asks what the adapter is, its LUIDs and names, and whether messages may be asynchronous.',
+  headerProcess: 'zero',
+  request: vgpuRequest('dxgkvmb_command_getinternaladapterinfo', {}),
+  reply: reply('dxgkvmb_command_getinternaladapterinfo_return', {
+    ...internalAdapterInfo,
+    hostVgpuLuid: luid,
+  }),
+  replyVariants: [
+    {
+      below: EXTENDED_HEADER_VERSION,
+      reply: reply(
+        '(dxgkvmb_command_getinternaladapterinfo_return without its last member)',
+        internalAdapterInfo,
+      ),
+      failure: 'short-reply',
+      complete: (value: object) => ({ ...value, hostVgpuLuid: { low: 0, high: 0 } }),
+    },
+  ],
+  failure: 'short-reply',
+});
+
+export const flushHeapTransitions = vgpuCommand({
+  name: 'FlushHeapTransitions',
+  id: 37,
+  summary: 'Finishes pending moves of memory between heaps.',
+  request: vgpuRequest('dxgkvmb_command_flushheaptransitions', {}),
+  reply: statusReply,
+  failure: 'status',
+  calls: ['FlushHeapTransitions'],
+});
+
+export const flushAdapter = numbered('vgpu', 43, 'FlushAdapter', 'Numbered only: flushes an adapter.');
+
+export const ddiGetNodeMetadata = numbered(
+  'vgpu',
+  44,
+  'DdiGetNodeMetadata',
+  'Numbered only: asks the display driver about an engine.',
+);
+
+export const queryStatistics = vgpuCommand({
+  name: 'QueryStatistics',
+  id: 48,
+  summary: 'Asks for counters of the adapter, a process, a segment or an engine.',
+  headerProcess: 'target',
+  request: vgpuRequest('dxgkvmb_command_querystatistics', { args: queryStatisticsArgs }),
+  reply: reply('dxgkvmb_command_querystatistics_return', {
+    status: ntstatus,
+    reserved: u32,
+    result: opaque(queryStatisticsResult),
+  }),
+  failure: 'status',
+  calls: ['QueryStatistics'],
+});
+
+export const changeVideoMemoryReservation = vgpuCommand({
+  name: 'ChangeVideoMemoryReservation',
+  id: 49,
+  summary: 'Changes how much memory of a segment group is reserved for the process.',
+  request: vgpuRequest('dxgkvmb_command_changevideomemoryreservation', {
+    args: changeVideoMemoryReservationArgs,
+  }),
+  reply: statusReply,
+  failure: 'status',
+  calls: ['ChangeVideoMemoryReservation'],
+});
+
+export const getDriverStoreFile = numbered(
+  'vgpu',
+  53,
+  'GetDriverStoreFile',
+  'Numbered only: asks for a file of the driver store.',
+);
+
+export const readDriverStoreFile = numbered(
+  'vgpu',
+  54,
+  'ReadDriverStoreFile',
+  'Numbered only: reads a file of the driver store.',
+);
+
+export const getNextHardlink = numbered(
+  'vgpu',
+  55,
+  'GetNextHardlink',
+  'Numbered only: asks for the next link of a driver store file.',
+);
+
+export const queryClockCalibration = vgpuCommand({
+  name: 'QueryClockCalibration',
+  id: 62,
+  summary: 'Reads the GPU and CPU clocks of an engine at one moment.',
+  request: vgpuRequest('dxgkvmb_command_queryclockcalibration', { args: queryClockCalibrationArgs }),
+  reply: reply('dxgkvmb_command_queryclockcalibration_return', {
+    status: ntstatus,
+    clockData: gpuClockData,
+  }),
+  failure: 'status',
+  calls: ['QueryClockCalibration'],
+});
+
+export const logEvent = numbered('vgpu', 65, 'LogEvent', 'Numbered only: logs an event.');
+
+export const isFeatureEnabled = vgpuCommand({
+  name: 'IsFeatureEnabled',
+  id: 68,
+  summary: 'Asks whether a feature is enabled, and in which version.',
+  headerProcess: 'zero',
+  request: vgpuRequest('dxgkvmb_command_isfeatureenabled', { featureId: dxgkFeatureIdType }),
+  reply: reply('dxgkvmb_command_isfeatureenabled_return', {
+    status: ntstatus,
+    descriptor: featureDescriptor,
+    result: featureResult,
+  }),
+  failure: 'status',
+  calls: ['IsFeatureEnabled'],
+});
+
+export const queryEtwSession = numbered(
+  'global',
+  1009,
+  'QueryEtwSession',
+  'Numbered only: asks about a tracing session.',
+);
+
+export const setIoSpaceRegion = globalCommand({
+  name: 'SetIoSpaceRegion',
+  id: 1010,
+  summary: 'Tells where in guest-physical memory the guest put the IO space.',
+  headerProcess: 'zero',
+  request: globalRequest('dxgkvmb_command_setiospaceregion', {
+    start: u64,
+    length: u64,
+    sharedPageGpadl: u32,
+  }),
+  reply: statusReply,
+  failure: 'status',
+});
+
+export const isFeatureEnabledGlobal = globalCommand({
+  name: 'IsFeatureEnabledGlobal',
+  id: 1022,
+  summary:
+    'Asks whether a feature is enabled, without an adapter; the Linux driver has the code but never runs it.',
+  headerProcess: 'zero',
+  request: globalRequest('dxgkvmb_command_isfeatureenabled_gbl', { featureId: dxgkFeatureIdType }),
+  reply: reply('dxgkvmb_command_isfeatureenabled_return', {
+    status: ntstatus,
+    descriptor: featureDescriptor,
+    result: featureResult,
+  }),
+  failure: 'status',
+});

@@ -1,0 +1,113 @@
+import {
+  DeviceStateType,
+  deviceErrorReasonType,
+  deviceExecutionStateType,
+  deviceStateTypeType,
+  flushDeviceReasonType,
+  pageFaultFlagsType,
+  renderPipelineStageType,
+} from '../enums.ts';
+import { createDeviceFlagsType, deviceResetStateType, faultErrorCodeType } from '../flags.ts';
+import { vgpuCommand } from '../schema/command.ts';
+import { unionByEnum } from '../schema/entries.ts';
+import { reply, vgpuRequest } from '../schema/message.ts';
+import { bool, bytes, handle, ntstatus, pointer, u32, u64 } from '../schema/scalars.ts';
+import { struct } from '../schema/struct.ts';
+import { statusReply } from './common.ts';
+
+/** Device commands: creation, state and end. */
+
+const devicePageFaultState = struct('d3dkmt_devicepagefault_state', {
+  faultedPrimitiveApiSequenceNumber: u64,
+  faultedPipelineStage: renderPipelineStageType,
+  faultedBindTableEntry: u32,
+  pageFaultFlags: pageFaultFlagsType,
+  faultErrorCode: faultErrorCodeType,
+  faultedVirtualAddress: u64,
+});
+
+const getDeviceStateArgs = struct('d3dkmt_getdevicestate', {
+  device: handle,
+  stateType: deviceStateTypeType,
+  state: unionByEnum(
+    'stateType',
+    {
+      [DeviceStateType.execution]: 'executionState',
+      [DeviceStateType.reset]: 'resetState',
+      [DeviceStateType.pageFault]: 'pageFaultState',
+    },
+    {
+      executionState: deviceExecutionStateType,
+      resetState: deviceResetStateType,
+      pageFaultState: devicePageFaultState,
+    },
+    { alignment: bytes(48) },
+  ),
+});
+
+const markDeviceAsErrorArgs = struct('d3dkmt_markdeviceaserror', {
+  device: handle,
+  reason: deviceErrorReasonType,
+});
+
+export const createDevice = vgpuCommand({
+  name: 'CreateDevice',
+  id: 0,
+  summary: 'Makes a device: the owner of contexts, allocations and queues of one process on one virtual GPU.',
+  request: vgpuRequest('dxgkvmb_command_createdevice', {
+    flags: createDeviceFlagsType,
+    cddDevice: bool,
+    errorCode: pointer(),
+  }),
+  reply: reply('dxgkvmb_command_createdevice_return', {
+    device: handle,
+  }),
+  failure: 'zero-handle',
+  calls: ['CreateDevice'],
+});
+
+export const destroyDevice = vgpuCommand({
+  name: 'DestroyDevice',
+  id: 1,
+  summary:
+    'Destroys a device with everything that it owns; contexts and queues go without messages of their own.',
+  request: vgpuRequest('dxgkvmb_command_destroydevice', { device: handle }),
+  reply: statusReply,
+  failure: 'status',
+  calls: ['DestroyDevice'],
+});
+
+export const getDeviceState = vgpuCommand({
+  name: 'GetDeviceState',
+  id: 28,
+  summary: 'Asks whether a device still executes, and why not.',
+  request: vgpuRequest('dxgkvmb_command_getdevicestate', { args: getDeviceStateArgs }),
+  reply: reply('dxgkvmb_command_getdevicestate_return', {
+    args: getDeviceStateArgs,
+    status: ntstatus,
+  }),
+  failure: 'status',
+  calls: ['GetDeviceState'],
+});
+
+export const markDeviceAsError = vgpuCommand({
+  name: 'MarkDeviceAsError',
+  id: 29,
+  summary: 'Puts a device into the error state.',
+  request: vgpuRequest('dxgkvmb_command_markdeviceaserror', { args: markDeviceAsErrorArgs }),
+  reply: statusReply,
+  failure: 'status',
+  calls: ['MarkDeviceAsError'],
+});
+
+export const flushDevice = vgpuCommand({
+  name: 'FlushDevice',
+  id: 42,
+  summary: 'Says that a device is about to be destroyed with its process: queued work need not finish.',
+  request: vgpuRequest('dxgkvmb_command_flushdevice', {
+    device: handle,
+    reason: flushDeviceReasonType,
+  }),
+  reply: statusReply,
+  failure: 'status',
+});

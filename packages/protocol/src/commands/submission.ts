@@ -1,0 +1,113 @@
+import { submitCommandFlagsType } from '../flags.ts';
+import { numbered, vgpuCommand } from '../schema/command.ts';
+import { tailCount } from '../schema/entries.ts';
+import { data, handles, vgpuRequest } from '../schema/message.ts';
+import { array, handle, pointer, u32, u64 } from '../schema/scalars.ts';
+import { struct } from '../schema/struct.ts';
+import { statusReply } from './common.ts';
+
+/** Submission commands. */
+
+const submitCommandArgs = struct('d3dkmt_submitcommand', {
+  commandBuffer: u64,
+  commandLength: u32,
+  flags: submitCommandFlagsType,
+  presentHistoryToken: u64,
+  broadcastContextCount: u32,
+  broadcastContext: array(handle, 64),
+  reserved: u32,
+  privDrvData: pointer(),
+  privDrvDataSize: tailCount(u32),
+  numPrimaries: u32,
+  writtenPrimaries: array(handle, 16),
+  numHistoryBuffers: tailCount(u32),
+  reserved1: u32,
+  historyBufferArray: pointer('struct:d3dkmthandle'),
+});
+
+const submitCommandToHwQueueArgs = struct('d3dkmt_submitcommandtohwqueue', {
+  hwqueue: handle,
+  reserved: u32,
+  hwqueueProgressFenceId: u64,
+  commandBuffer: u64,
+  commandLength: u32,
+  privDrvDataSize: tailCount(u32),
+  privDrvData: pointer(),
+  numPrimaries: tailCount(u32),
+  reserved1: u32,
+  writtenPrimaries: pointer('struct:d3dkmthandle'),
+});
+
+export const submitCommand = vgpuCommand({
+  name: 'SubmitCommand',
+  id: 20,
+  summary: 'Queues a command buffer to one or more contexts.',
+  oneWay: 'when-async',
+  request: vgpuRequest(
+    'dxgkvmb_command_submitcommand',
+    { args: submitCommandArgs },
+    { historyBuffers: handles('args.numHistoryBuffers'), privDrvData: data('args.privDrvDataSize') },
+  ),
+  reply: statusReply,
+  failure: 'status',
+  calls: ['SubmitCommand'],
+  limits: {
+    'args.broadcast_context_count': '1..64',
+    'args.num_history_buffers': '0..1024',
+    'args.priv_drv_data_size': '0..131072',
+    'args.num_primaries': '0..131072 accepted by the guest although written_primaries has 16 entries',
+  },
+});
+
+export const setQueuedLimit = numbered(
+  'vgpu',
+  31,
+  'SetQueuedLimit',
+  'Numbered only: limits queued presents.',
+);
+
+export const presentHistoryToken = numbered(
+  'vgpu',
+  34,
+  'PresentHistoryToken',
+  'Numbered only: hands over a present history token.',
+);
+
+export const setRedirectedFlipFenceValue = numbered(
+  'vgpu',
+  35,
+  'SetRedirectedFlipFenceValue',
+  'Numbered only: sets the fence value of a redirected flip.',
+);
+
+export const blt = numbered('vgpu', 38, 'Blt', 'Numbered only: copies between primaries.');
+
+export const cddGdiCommand = numbered(
+  'vgpu',
+  40,
+  'CddGdiCommand',
+  'Numbered only: runs a GDI command of the display driver.',
+);
+
+export const cddSyncGpuAccess = numbered(
+  'vgpu',
+  47,
+  'CddSyncGpuAccess',
+  'Numbered only: waits for GPU access of the display driver.',
+);
+
+export const submitCommandToHwQueue = vgpuCommand({
+  name: 'SubmitCommandToHwQueue',
+  id: 52,
+  summary: 'Queues a command buffer to a hardware queue; its progress fence then reaches the value given.',
+  oneWay: 'when-async',
+  request: vgpuRequest(
+    'dxgkvmb_command_submitcommandtohwqueue',
+    { args: submitCommandToHwQueueArgs },
+    { writtenPrimaries: handles('args.numPrimaries'), privDrvData: data('args.privDrvDataSize') },
+  ),
+  reply: statusReply,
+  failure: 'status',
+  calls: ['SubmitCommandToHwQueue'],
+  limits: { 'args.num_primaries': '0..131072', 'args.priv_drv_data_size': '0..131072' },
+});
