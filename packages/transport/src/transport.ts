@@ -18,6 +18,12 @@ export const PACKET_FLAG_COMPLETION_REQUESTED = 1;
 /** Largest payload of one packet, bytes (DXG_MAX_VM_BUS_PACKET_SIZE). */
 export const MAX_PACKET_BYTES = 131_072;
 
+/**
+ * Largest payload that a host may send, bytes: header and payload of a VMBus packet must fit the Linux driver's copy
+ * buffer of 131,072 bytes. All media keep to it.
+ */
+export const MAX_HOST_PACKET_BYTES = MAX_PACKET_BYTES - 16;
+
 /** Page size of guest memory and of the device window, bytes. */
 export const PAGE_BYTES = 4096;
 
@@ -52,7 +58,8 @@ export interface Channel {
    * loop are published together at its end, or at once by `flush`.
    *
    * @returns false when the queue is above its high-water mark: stop until `onDrain`. The packet was taken.
-   * @throws TransportError `closed`, or `too-large` above {@link MAX_PACKET_BYTES}.
+   * @throws TransportError `closed`; `too-large` above {@link MAX_PACKET_BYTES}, on the host's side above
+   * {@link MAX_HOST_PACKET_BYTES}; `limit` when a caller goes on long after false: the packet was not taken.
    */
   send(
     kind: PacketKind,

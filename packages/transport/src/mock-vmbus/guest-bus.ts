@@ -1,4 +1,5 @@
 import { errorOfPeer, type PeerReason, TransportError } from '../errors.ts';
+import { checkGpadl } from '../gpadl.ts';
 import { GuestPciFunction } from '../pci.ts';
 import { Pending } from '../pending.ts';
 import {
@@ -7,6 +8,7 @@ import {
   type GuestBus,
   type GuestMemory,
   type GuestWindow,
+  MAX_PACKET_BYTES,
   PAGE_BYTES,
   type PageRange,
   type PciFunction,
@@ -19,9 +21,9 @@ import {
   type PciDescription,
   RING_PAGES,
 } from './control.ts';
-import { checkGpadl, type GuestRam, MappedGuestMemory, ramContains } from './guest-ram.ts';
+import { type GuestRam, MappedGuestMemory, ramContains } from './guest-ram.ts';
 import type { MappedWindow } from './mapped-window.ts';
-import { maxSendBytes, type RingChannel } from './ring-channel.ts';
+import type { RingChannel } from './ring-channel.ts';
 import { createRingMemory } from './ring-memory.ts';
 
 export interface VmbusGuestOptions extends EndOptions {
@@ -94,7 +96,7 @@ export class VmbusGuest extends BusEnd implements GuestBus {
         index,
         outbound: createRingMemory(block.bytes.subarray(0, half), this.options.threads),
         inbound: createRingMemory(block.bytes.subarray(half), this.options.threads),
-        maxSendBytes: maxSendBytes('guest'),
+        maxSendBytes: MAX_PACKET_BYTES,
       },
       () => {
         if (gpadl === 0 || this.isClosed) this.memory.free(block);

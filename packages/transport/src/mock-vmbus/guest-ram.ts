@@ -1,12 +1,7 @@
 import { TransportError } from '../errors.ts';
-import {
-  type GuestMemory,
-  type GuestMemoryBlock,
-  type HostGuestMemory,
-  PAGE_BYTES,
-  type PageRange,
-} from '../transport.ts';
-import { PageAllocator } from './page-allocator.ts';
+import { PageAllocator } from '../page-allocator.ts';
+import { checkSpan } from '../span.ts';
+import type { GuestMemory, GuestMemoryBlock, HostGuestMemory, PageRange } from '../transport.ts';
 
 /** Guest RAM as both sides see it: one block of bytes at one guest-physical address. */
 export interface GuestRam {
@@ -16,9 +11,6 @@ export interface GuestRam {
   /** A file that holds the same bytes and their place in it, or null. */
   readonly file: { readonly path: string; readonly offset: number } | null;
 }
-
-/** Most pages of one GPADL: its single range has a 16-bit byte count of 8 + 8 per page (vmbus-ring.md §1.1). */
-export const MAX_GPADL_PAGES = 8190;
 
 /** True when all of the range is inside the RAM. */
 export function ramContains(ram: GuestRam, address: number, length: number): boolean {
@@ -46,45 +38,6 @@ export function ramView(ram: GuestRam, address: number, length: number): Uint8Ar
   }
   const offset = address - ram.baseAddress;
   return ram.bytes.subarray(offset, offset + length);
-}
-
-/**
- * Checks the ranges of a GPADL: page aligned, inside guest memory, not too many pages.
- * @throws TransportError `out-of-range` or `limit`.
- */
-export function checkGpadl(
-  ranges: readonly PageRange[],
-  contains: (address: number, length: number) => boolean,
-): void {
-  let pages = 0;
-  for (const { address, length } of ranges) {
-    if (address % PAGE_BYTES !== 0 || length % PAGE_BYTES !== 0 || length <= 0) {
-      throw new TransportError(
-        'out-of-range',
-        `a GPADL range must be whole pages; got ${length} bytes at ${address}`,
-      );
-    }
-    if (!contains(address, length)) {
-      throw new TransportError(
-        'out-of-range',
-        `a GPADL range at 0x${address.toString(16)}, ${length} bytes long, is outside guest memory`,
-      );
-    }
-    pages += length / PAGE_BYTES;
-  }
-  if (pages === 0 || pages > MAX_GPADL_PAGES) {
-    throw new TransportError('limit', `a GPADL has 1 to ${MAX_GPADL_PAGES} pages; got ${pages}`);
-  }
-}
-
-/** Throws TransportError `out-of-range` unless `offset .. offset + length` lies in `0 .. total`. */
-export function checkSpan(what: string, offset: number, length: number, total: number): void {
-  if (!(Number.isInteger(offset) && Number.isInteger(length) && offset >= 0 && length >= 0)) {
-    throw new TransportError('out-of-range', `${what}: ${length} bytes at ${offset} is not a range`);
-  }
-  if (offset + length > total) {
-    throw new TransportError('out-of-range', `${what}: ${length} bytes at ${offset} end beyond ${total}`);
-  }
 }
 
 class MappedBlock implements GuestMemoryBlock {

@@ -1,5 +1,6 @@
 import { type PeerReason, reasonOf, TransportError } from '../errors.ts';
-import { PCI_CONFIG_BYTES } from '../pci.ts';
+import { checkGpadl, MAX_GPADLS } from '../gpadl.ts';
+import { checkOffer } from '../offer.ts';
 import {
   type Channel,
   type ChannelOffer,
@@ -7,21 +8,15 @@ import {
   type HostGuestMemory,
   type HostOfferOptions,
   type HostWindow,
+  MAX_HOST_PACKET_BYTES,
   PAGE_BYTES,
   type PageRange,
 } from '../transport.ts';
 import { BusEnd, type EndOptions } from './bus-end.ts';
 import type { BusLink, GuestMessage, HostMessage } from './control.ts';
-import { checkGpadl, type GuestRam, MappedHostMemory, ramContains, ramView } from './guest-ram.ts';
+import { type GuestRam, MappedHostMemory, ramContains, ramView } from './guest-ram.ts';
 import type { MappedWindow } from './mapped-window.ts';
-import { maxSendBytes } from './ring-channel.ts';
 import { createRingMemory } from './ring-memory.ts';
-
-/** Most GPADLs of one guest: the host keeps a list for each. */
-const MAX_GPADLS = 65_536;
-/** Most channels of one guest; link frames name a channel with 16 bits. */
-const MAX_CHANNELS = 1024;
-const MEBIBYTE = 1_048_576;
 
 export interface VmbusHostOptions extends EndOptions {
   readonly peerName: string;
@@ -37,28 +32,6 @@ interface Offered {
   config: Uint8Array | null;
   /** GPADL of the rings while the channel is open, else 0. */
   ringGpadl: number;
-}
-
-/** Checks what a host wants to offer. @throws TransportError `out-of-range` or `limit`. */
-export function checkOffer(options: HostOfferOptions, index: number, windowBytes: number): void {
-  if (index > MAX_CHANNELS) {
-    throw new TransportError('limit', `a bus has at most ${MAX_CHANNELS} channels`);
-  }
-  if (options.classGuid.length !== 16 || options.instanceGuid.length !== 16) {
-    throw new TransportError('out-of-range', 'a GUID has 16 bytes');
-  }
-  if (options.mmioMegabytes * MEBIBYTE > windowBytes) {
-    throw new TransportError(
-      'out-of-range',
-      `an offer of ${options.mmioMegabytes} MiB exceeds the device window of ${windowBytes / MEBIBYTE} MiB`,
-    );
-  }
-  if (options.pci !== undefined && options.pci.config.length !== PCI_CONFIG_BYTES) {
-    throw new TransportError(
-      'out-of-range',
-      `configuration space has ${PCI_CONFIG_BYTES} bytes, not ${options.pci.config.length}`,
-    );
-  }
 }
 
 /**
@@ -194,7 +167,7 @@ export class VmbusHost extends BusEnd implements HostBus {
           index,
           outbound: createRingMemory(bytes.subarray(split), this.options.threads),
           inbound: createRingMemory(bytes.subarray(0, split), this.options.threads),
-          maxSendBytes: maxSendBytes('host'),
+          maxSendBytes: MAX_HOST_PACKET_BYTES,
         },
         () => {
           offered.ringGpadl = 0;

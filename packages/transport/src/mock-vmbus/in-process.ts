@@ -1,4 +1,5 @@
 import { TransportError } from '../errors.ts';
+import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
 import { type AllocateRegion, allocatePlainRegion, fileOf } from '../region.ts';
 import { type GuestBus, type HostBus, PAGE_BYTES } from '../transport.ts';
 import type { BusLink, GuestMessage, HostMessage } from './control.ts';
@@ -26,7 +27,6 @@ export interface InProcessBusOptions {
 
 export const DEFAULT_GUEST_MEMORY_BYTES = 256 * MEBIBYTE;
 export const DEFAULT_WINDOW_MEGABYTES = 64;
-export const DEFAULT_MAX_QUEUED_BYTES = 64 * MEBIBYTE;
 
 /** Checked sizes of a bus's memory, bytes. @throws TransportError `out-of-range`. */
 export function memorySizes(options: Pick<InProcessBusOptions, 'guestMemoryBytes' | 'windowMegabytes'>): {

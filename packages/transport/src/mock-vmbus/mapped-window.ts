@@ -1,6 +1,6 @@
 import { TransportError } from '../errors.ts';
+import { checkSpan } from '../span.ts';
 import type { GuestWindow, HostWindow } from '../transport.ts';
-import { checkSpan } from './guest-ram.ts';
 
 /** The device window where both sides see the same bytes; serves as either side's end. */
 export class MappedWindow implements GuestWindow, HostWindow {

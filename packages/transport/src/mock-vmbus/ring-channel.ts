@@ -1,12 +1,6 @@
 import { TransportError } from '../errors.ts';
 import { PacketQueue } from '../packet-queue.ts';
-import {
-  type BusStatistics,
-  type Channel,
-  MAX_PACKET_BYTES,
-  type Packet,
-  type PacketKind,
-} from '../transport.ts';
+import type { BusStatistics, Channel, Packet, PacketKind } from '../transport.ts';
 import { runNextTurn } from '../turn.ts';
 import { RingConsumer } from './ring-consumer.ts';
 import type { RingMemory } from './ring-memory.ts';
@@ -320,9 +314,4 @@ export class RingChannel implements Channel {
       this.#resolveClosed();
     });
   }
-}
-
-/** Most payload bytes a side may send: a larger host packet overflows the Linux driver's copy buffer. */
-export function maxSendBytes(side: 'guest' | 'host'): number {
-  return side === 'guest' ? MAX_PACKET_BYTES : MAX_PACKET_BYTES - 16;
 }

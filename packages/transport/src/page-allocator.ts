@@ -1,5 +1,5 @@
-import { TransportError } from '../errors.ts';
-import { PAGE_BYTES, type PageRange } from '../transport.ts';
+import { TransportError } from './errors.ts';
+import { PAGE_BYTES, type PageRange } from './transport.ts';
 
 interface Run {
   start: number;

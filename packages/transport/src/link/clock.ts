@@ -1,0 +1,20 @@
+/** Time and turns as the link sees them, so that tests and simulations can bring their own. */
+export interface LinkClock {
+  /** Milliseconds from any fixed moment; never goes back. */
+  now(): number;
+  /** Calls back once after `delayMs`, unless cancelled by calling the result. Does not keep a process alive. */
+  setTimer(callback: () => void, delayMs: number): () => void;
+  /** Calls back at the end of this turn of the event loop. */
+  defer(callback: () => void): void;
+}
+
+export const systemClock: LinkClock = {
+  now: () => performance.now(),
+  setTimer(callback, delayMs) {
+    const timer: unknown = setTimeout(callback, delayMs);
+    // Node's timers keep the process alive unless told otherwise; a browser's are numbers.
+    (timer as { unref?: () => void }).unref?.();
+    return () => clearTimeout(timer as ReturnType<typeof setTimeout>);
+  },
+  defer: (callback) => queueMicrotask(callback),
+};

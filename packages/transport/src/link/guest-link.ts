@@ -1,0 +1,316 @@
+import { errorOfPeer, TransportError } from '../errors.ts';
+import { checkGpadl } from '../gpadl.ts';
+import { GuestPciFunction } from '../pci.ts';
+import { Pending } from '../pending.ts';
+import {
+  type Channel,
+  type ChannelOffer,
+  type GuestBus,
+  type GuestMemory,
+  type GuestWindow,
+  MAX_PACKET_BYTES,
+  PAGE_BYTES,
+  type PageRange,
+  type PciFunction,
+} from '../transport.ts';
+import { FrameFlag, FrameKind } from './frame.ts';
+import { CODECS, MAX_LINK_VERSION, MAX_MEMORY_READS, MIN_LINK_VERSION } from './limits.ts';
+import { LinkChannel } from './link-channel.ts';
+import type { LinkMessage, LinkMessageBody, WireOffer } from './messages.ts';
+import { MirroredGuestMemory, pageHalves } from './mirrored-memory.ts';
+import { MirroredGuestWindow } from './mirrored-window.ts';
+import { LinkSession, type LinkSessionOptions } from './session.ts';
+
+const MEBIBYTE = 1_048_576;
+
+export interface GuestLinkOptions extends LinkSessionOptions {
+  /** What the host may log this guest as. */
+  readonly name: string;
+  /** Proof that this guest may use the host; empty for none. */
+  readonly token: string;
+  /** How long the host may take to let this guest in, milliseconds. */
+  readonly connectTimeoutMs: number;
+}
+
+/** The guest's end of a link. It is a bus once {@link GuestLink.ready} has resolved: the host has said welcome. */
+export class GuestLink extends LinkSession implements GuestBus {
+  /** Resolves when the host lets this guest in; rejects with TransportError when it does not. */
+  readonly ready: Promise<GuestBus>;
+  onOffer: ((offer: ChannelOffer) => void) | null = null;
+  onPciFunction: ((pciFunction: PciFunction) => void) | null = null;
+  onRescind: ((channelIndex: number) => void) | null = null;
+  /** Names this link on the host; empty before {@link GuestLink.ready}. */
+  sessionId = '';
+  #memory: MirroredGuestMemory;
+  #window: MirroredGuestWindow;
+  #offers: ChannelOffer[] = [];
+  #pciFunctions: GuestPciFunction[] = [];
+  #highestChannel = 0;
+  #isWelcome = false;
+  #resolveReady: (bus: GuestBus) => void = () => {};
+  #rejectReady: (error: TransportError) => void = () => {};
+  readonly #cancelConnect: () => void;
+  readonly #opening = new Pending<Channel>();
+  readonly #gpadlsCreating = new Pending<void>();
+  readonly #gpadlsTearing = new Pending<void>();
+  readonly #gpadls = new Set<number>();
+  #nextGpadl = 1;
+
+  constructor(options: GuestLinkOptions) {
+    super(options);
+    this.#memory = this.#createMemory(0);
+    this.#window = this.#createWindow(0);
+    this.ready = new Promise((resolve, reject) => {
+      this.#resolveReady = resolve;
+      this.#rejectReady = reject;
+    });
+    this.#cancelConnect = this.clock.setTimer(() => {
+      const seconds = options.connectTimeoutMs / 1000;
+      this.abort(new TransportError('time-out', `the host did not answer the hello within ${seconds} s`));
+    }, options.connectTimeoutMs);
+    this.sendControl('hello', {
+      minVersion: MIN_LINK_VERSION,
+      maxVersion: MAX_LINK_VERSION,
+      codecs: [...CODECS],
+      token: options.token,
+      name: options.name,
+    });
+  }
+
+  get memory(): GuestMemory {
+    return this.#memory;
+  }
+
+  get window(): GuestWindow {
+    return this.#window;
+  }
+
+  get offers(): readonly ChannelOffer[] {
+    return this.#offers;
+  }
+
+  get pciFunctions(): readonly PciFunction[] {
+    return this.#pciFunctions;
+  }
+
+  #createMemory(quotaBytes: number): MirroredGuestMemory {
+    return new MirroredGuestMemory(quotaBytes, {
+      push: (address, source, offset, length, isStable) =>
+        this.pushMemory(FrameKind.memoryData, address, source, offset, length, isStable),
+      blockAdded: ({ address, length }) => {
+        this.requireOpen();
+        this.sendControl('memoryBlock', { ...pageHalves(address), pages: length / PAGE_BYTES });
+      },
+      blockFreed: ({ address }) => this.sendControl('memoryBlockFree', pageHalves(address)),
+    });
+  }
+
+  #createWindow(lengthBytes: number): MirroredGuestWindow {
+    return new MirroredGuestWindow(lengthBytes, (source, offset, length) =>
+      this.pushMemory(FrameKind.windowData, offset, source, offset, length, true),
+    );
+  }
+
+  protected override receiveControl(message: LinkMessage): void {
+    if (message.type === 'refused') {
+      this.#refused(message.body);
+      return;
+    }
+    if (message.type === 'welcome') {
+      this.#welcome(message.body);
+      return;
+    }
+    if (!this.#isWelcome) throw new TransportError('bad-frame', `${message.type} before welcome`);
+    this.#dispatch(message);
+  }
+
+  #dispatch(message: LinkMessage): void {
+    switch (message.type) {
+      case 'offer':
+        if (message.body.offer !== null) this.#offered(message.body.offer);
+        break;
+      case 'rescind':
+        this.#rescinded(message.body.channel);
+        break;
+      case 'channelOpened':
+        this.#opened(message.body);
+        break;
+      case 'pciConfig': {
+        const { channel, config } = message.body;
+        this.#pciFunctions.find((entry) => entry.channelIndex === channel)?.update(config);
+        break;
+      }
+      case 'gpadlCreated': {
+        const { gpadl, code, reason } = message.body;
+        if (code === '') this.#gpadlsCreating.resolve(gpadl);
+        else {
+          const error = errorOfPeer({ code, message: reason }, 'the host refused a GPADL');
+          this.#gpadlsCreating.reject(gpadl, error);
+        }
+        break;
+      }
+      case 'gpadlTornDown':
+        this.#gpadlsTearing.resolve(message.body.gpadl);
+        break;
+      default:
+        throw new TransportError('bad-frame', `a guest gets no ${message.type} message`);
+    }
+  }
+
+  #refused({ code, reason }: LinkMessageBody<'refused'>): void {
+    const known = code === '' ? 'refused' : code;
+    this.endWith(errorOfPeer({ code: known, message: reason }, 'the host refused the link'));
+  }
+
+  #welcome(body: LinkMessageBody<'welcome'>): void {
+    if (this.#isWelcome) throw new TransportError('bad-frame', 'a second welcome');
+    if (body.version < MIN_LINK_VERSION || body.version > MAX_LINK_VERSION) {
+      throw new TransportError(
+        'version-mismatch',
+        `the host chose link version ${body.version}; this guest speaks ${MIN_LINK_VERSION} to ${MAX_LINK_VERSION}`,
+      );
+    }
+    if (!CODECS.includes(body.codec)) {
+      throw new TransportError(
+        'version-mismatch',
+        `the host chose codec '${body.codec}'; known: ${CODECS.join()}`,
+      );
+    }
+    this.#isWelcome = true;
+    this.#cancelConnect();
+    this.sessionId = body.session;
+    this.#memory = this.#createMemory((body.limits?.memoryPages ?? 0) * PAGE_BYTES);
+    this.#window = this.#createWindow(body.windowMegabytes * MEBIBYTE);
+    if (body.heartbeatMs > 0) this.startHeartbeat(body.heartbeatMs);
+    for (const offer of body.offers) this.#offered(offer);
+    this.#resolveReady(this);
+  }
+
+  #offered({ channel, classGuid, instanceGuid, mmioMegabytes, pci }: WireOffer): void {
+    if (classGuid.length !== 16 || instanceGuid.length !== 16 || channel <= this.#highestChannel) {
+      throw new TransportError('bad-frame', `the offer of channel ${channel} is malformed`);
+    }
+    this.#highestChannel = channel;
+    const offer: ChannelOffer = { index: channel, classGuid, instanceGuid, mmioMegabytes };
+    const post = (offset: number, value: number) => {
+      this.requireOpen();
+      this.sendControl('pciWrite', { channel, offset, value });
+    };
+    const pciFunction = pci === null ? null : new GuestPciFunction(channel, pci, pci.config, post);
+    this.#offers.push(offer);
+    if (pciFunction !== null) this.#pciFunctions.push(pciFunction);
+    this.onOffer?.(offer);
+    if (pciFunction !== null) this.onPciFunction?.(pciFunction);
+  }
+
+  #rescinded(channel: number): void {
+    this.#offers = this.#offers.filter((offer) => offer.index !== channel);
+    this.#pciFunctions = this.#pciFunctions.filter((entry) => entry.channelIndex !== channel);
+    const error = new TransportError('peer-closed', `the host took channel ${channel} away`);
+    this.#opening.reject(channel, error);
+    this.onRescind?.(channel);
+  }
+
+  async open(channelIndex: number): Promise<Channel> {
+    this.requireOpen();
+    if (!this.#offers.some((offer) => offer.index === channelIndex)) {
+      throw new TransportError('out-of-range', `the host does not offer channel ${channelIndex}`);
+    }
+    if (this.channels.has(channelIndex) || this.#opening.has(channelIndex)) {
+      throw new TransportError('out-of-range', `channel ${channelIndex} is open already`);
+    }
+    const opened = this.#opening.add(channelIndex);
+    this.sendControl('channelOpen', { channel: channelIndex });
+    return await opened;
+  }
+
+  #opened({ channel: index, code, reason }: LinkMessageBody<'channelOpened'>): void {
+    if (!this.#opening.has(index)) return;
+    if (code !== '') {
+      this.#opening.reject(
+        index,
+        errorOfPeer({ code, message: reason }, `the host refused channel ${index}`),
+      );
+      return;
+    }
+    const channel = new LinkChannel(this, index, MAX_PACKET_BYTES);
+    this.channels.set(index, channel);
+    this.#opening.resolve(index, channel);
+  }
+
+  protected override isKnownChannel(channel: number): boolean {
+    return channel <= this.#highestChannel;
+  }
+
+  async createGpadl(ranges: readonly PageRange[]): Promise<number> {
+    this.requireOpen();
+    checkGpadl(ranges, (address, length) => this.#memory.contains(address, length));
+    const gpadl = this.#nextGpadl;
+    this.#nextGpadl += 1;
+    const created = this.#gpadlsCreating.add(gpadl);
+    const threes: number[] = [];
+    for (const { address, length } of ranges) {
+      const { pageLow, pageHigh } = pageHalves(address);
+      threes.push(pageLow, pageHigh, length / PAGE_BYTES);
+    }
+    this.sendControl('gpadlCreate', { gpadl, ranges: threes });
+    await created;
+    this.#gpadls.add(gpadl);
+    return gpadl;
+  }
+
+  async teardownGpadl(id: number): Promise<void> {
+    this.requireOpen();
+    if (!this.#gpadls.delete(id)) throw new TransportError('out-of-range', `there is no GPADL ${id}`);
+    const torn = this.#gpadlsTearing.add(id);
+    this.sendControl('gpadlTeardown', { gpadl: id });
+    await torn;
+  }
+
+  protected override receiveWindowData(offset: number, bytes: Uint8Array, at: number, length: number): void {
+    this.#window.receive(offset, bytes, at, length);
+  }
+
+  protected override receiveMemoryData(
+    address: number,
+    bytes: Uint8Array,
+    at: number,
+    length: number,
+    _flags: number,
+  ): void {
+    this.#memory.receive(address, bytes, at, length);
+  }
+
+  /** The host wants bytes that were not flushed. A block that is gone is answered with nothing. */
+  protected override receiveMemoryRead(address: number, view: DataView, at: number, length: number): void {
+    if (length !== 8)
+      throw new TransportError('bad-frame', `a memory read has 8 payload bytes, not ${length}`);
+    if (this.output.pendingAnswers >= MAX_MEMORY_READS) {
+      throw new TransportError('limit', `more than ${MAX_MEMORY_READS} memory reads are outstanding`);
+    }
+    const wanted = view.getUint32(at + 4, true) * 0x1_0000_0000 + view.getUint32(at, true);
+    const block = this.#memory.find(address, wanted);
+    const answer = FrameFlag.answer;
+    const last = FrameFlag.answer | FrameFlag.last;
+    if (block === null) {
+      this.output.answer(FrameKind.memoryData, address, new Uint8Array(0), 0, 0, answer, last);
+    } else {
+      const offset = address - block.address;
+      this.output.answer(FrameKind.memoryData, address, block.bytes, offset, wanted, answer, last);
+      this.statistics.memoryBytesSent += wanted;
+    }
+    this.scheduleWake();
+  }
+
+  protected override settlePending(error: TransportError): void {
+    this.#cancelConnect();
+    this.#rejectReady(error);
+    this.#opening.rejectAll(error);
+    this.#gpadlsCreating.rejectAll(error);
+    this.#gpadlsTearing.rejectAll(error);
+  }
+
+  protected override release(): void {
+    this.#gpadls.clear();
+  }
+}

@@ -1,0 +1,412 @@
+import { reasonOf, TransportError } from '../errors.ts';
+import { checkGpadl, MAX_GPADL_PAGES, MAX_GPADL_RANGES, MAX_GPADLS } from '../gpadl.ts';
+import { checkOffer } from '../offer.ts';
+import { checkPciOffset } from '../pci.ts';
+import type { AllocateRegion } from '../region.ts';
+import {
+  type Channel,
+  type ChannelOffer,
+  type HostBus,
+  type HostGuestMemory,
+  type HostOfferOptions,
+  type HostWindow,
+  MAX_HOST_PACKET_BYTES,
+  MAX_PACKET_BYTES,
+  PAGE_BYTES,
+  type PageRange,
+} from '../transport.ts';
+import { FrameFlag, FrameKind, LINK_CHANNEL } from './frame.ts';
+import {
+  CODECS,
+  MAX_HANDSHAKE_BYTES,
+  MAX_LINK_VERSION,
+  MAX_MEMORY_READS,
+  MIN_LINK_VERSION,
+} from './limits.ts';
+import { LinkChannel } from './link-channel.ts';
+import type { LinkMessage, LinkMessageBody } from './messages.ts';
+import { MirroredHostMemory, pageAddress } from './mirrored-memory.ts';
+import { MirroredHostWindow } from './mirrored-window.ts';
+import { LinkSession, type LinkSessionOptions } from './session.ts';
+
+const MEBIBYTE = 1_048_576;
+
+export interface HostLinkOptions extends LinkSessionOptions {
+  readonly windowMegabytes: number;
+  /** Most bytes of guest memory mirrored for this guest. */
+  readonly guestMemoryBytes: number;
+  readonly allocateRegion: AllocateRegion;
+  readonly heartbeatMs: number;
+  /** How long a guest may take to say hello, milliseconds. */
+  readonly handshakeTimeoutMs: number;
+  /** Name of this link, unguessable. */
+  readonly sessionId: string;
+  readonly hostName: string;
+  /** Whether a guest with this token may come in. */
+  readonly authenticate: (token: string) => boolean | Promise<boolean>;
+  /** The guest has said hello and may come in: set handlers, make offers, call `start`. */
+  readonly onReady: (bus: HostBus) => void;
+}
+
+interface Offered {
+  readonly offer: ChannelOffer;
+  readonly pci: HostOfferOptions['pci'];
+  /** Configuration space as the guest last got it. */
+  config: Uint8Array | null;
+}
+
+/** The host's end of a link. */
+export class HostLink extends LinkSession implements HostBus {
+  onChannelOpen: ((channel: Channel) => void) | null = null;
+  onGpadlTeardown: ((id: number) => Promise<void> | void) | null = null;
+  readonly #options: HostLinkOptions;
+  readonly #memory: MirroredHostMemory;
+  #window: MirroredHostWindow | null = null;
+  #peerName = '';
+  #stage: 'hello' | 'checking' | 'ready' | 'started' = 'hello';
+  readonly #cancelHandshake: () => void;
+  readonly #offered = new Map<number, Offered>();
+  #nextIndex = 1;
+  readonly #gpadls = new Map<number, readonly PageRange[]>();
+  #gpadlRanges = 0;
+  /** Memory reads in the order in which they were asked. */
+  readonly #reads: { resolve: () => void; reject: (error: TransportError) => void }[] = [];
+
+  constructor(options: HostLinkOptions) {
+    super(options);
+    this.#options = options;
+    this.#memory = new MirroredHostMemory(
+      options.guestMemoryBytes,
+      options.allocateRegion,
+      {
+        push: (address, source, offset, length, isStable) =>
+          this.pushMemory(FrameKind.memoryData, address, source, offset, length, isStable),
+        fetch: (address, length) => this.#fetch(address, length),
+      },
+      this.#gpadls,
+    );
+    this.#cancelHandshake = this.clock.setTimer(() => {
+      const seconds = options.handshakeTimeoutMs / 1000;
+      this.#refuse('time-out', `no hello within ${seconds} s`);
+    }, options.handshakeTimeoutMs);
+  }
+
+  get peerName(): string {
+    return this.#peerName;
+  }
+
+  get memory(): HostGuestMemory {
+    return this.#memory;
+  }
+
+  get window(): HostWindow {
+    this.#window ??= this.#createWindow();
+    return this.#window;
+  }
+
+  #createWindow(): MirroredHostWindow {
+    const bytes = this.#options.windowMegabytes * MEBIBYTE;
+    return new MirroredHostWindow(this.#options.allocateRegion(bytes), bytes, (source, offset, length) =>
+      this.pushMemory(FrameKind.windowData, offset, source, offset, length, true),
+    );
+  }
+
+  override receive(bytes: Uint8Array): void {
+    if (this.#stage === 'hello' && bytes.length > MAX_HANDSHAKE_BYTES) {
+      this.abort(
+        new TransportError('too-large', `${bytes.length} bytes before hello; at most ${MAX_HANDSHAKE_BYTES}`),
+      );
+      return;
+    }
+    super.receive(bytes);
+  }
+
+  protected override receiveControl(message: LinkMessage): void {
+    if (message.type === 'hello') {
+      this.#hello(message.body);
+      return;
+    }
+    if (this.#stage !== 'started') throw new TransportError('bad-frame', `${message.type} before welcome`);
+    this.#dispatch(message);
+  }
+
+  #dispatch(message: LinkMessage): void {
+    switch (message.type) {
+      case 'channelOpen':
+        this.#openChannel(message.body.channel);
+        break;
+      case 'pciWrite':
+        this.#writePci(message.body);
+        break;
+      case 'gpadlCreate':
+        this.#createGpadl(message.body);
+        break;
+      case 'gpadlTeardown':
+        this.#teardownGpadl(message.body.gpadl);
+        break;
+      case 'memoryBlock': {
+        const { pageLow, pageHigh, pages } = message.body;
+        this.#memory.addBlock(pageAddress(pageLow, pageHigh), pages * PAGE_BYTES);
+        break;
+      }
+      case 'memoryBlockFree':
+        this.#memory.removeBlock(pageAddress(message.body.pageLow, message.body.pageHigh));
+        break;
+      default:
+        throw new TransportError('bad-frame', `a host gets no ${message.type} message`);
+    }
+  }
+
+  #hello(body: LinkMessageBody<'hello'>): void {
+    if (this.#stage !== 'hello') throw new TransportError('bad-frame', 'a second hello');
+    this.#stage = 'checking';
+    this.#cancelHandshake();
+    this.#peerName = body.name.slice(0, 100);
+    if (body.minVersion > MAX_LINK_VERSION || body.maxVersion < MIN_LINK_VERSION) {
+      const theirs = `${body.minVersion} to ${body.maxVersion}`;
+      const ours = `${MIN_LINK_VERSION} to ${MAX_LINK_VERSION}`;
+      this.#refuse('version-mismatch', `the guest speaks link versions ${theirs}, this host ${ours}`);
+      return;
+    }
+    if (body.codecs.length > 0 && !body.codecs.some((codec) => CODECS.includes(codec))) {
+      this.#refuse('version-mismatch', `none of the guest's codecs is known; known: ${CODECS.join()}`);
+      return;
+    }
+    this.#authenticate(body.token).catch((error: unknown) => this.abort(error as Error));
+  }
+
+  async #authenticate(token: string): Promise<void> {
+    const isAllowed = await this.#options.authenticate(token);
+    if (this.isClosed) return;
+    if (!isAllowed) {
+      this.#refuse('refused', token === '' ? 'a token is needed' : 'the token is not valid');
+      return;
+    }
+    this.#stage = 'ready';
+    this.#options.onReady(this);
+  }
+
+  #refuse(code: string, reason: string): void {
+    this.sendControl('refused', { code, reason });
+    const known = code === 'version-mismatch' || code === 'time-out' ? code : 'refused';
+    this.endWith(new TransportError(known, `the guest was refused: ${reason}`));
+  }
+
+  start(): void {
+    this.requireOpen();
+    if (this.#stage === 'started') return;
+    if (this.#stage !== 'ready') throw new TransportError('closed', 'the guest has not been let in');
+    this.#stage = 'started';
+    this.sendControl('welcome', {
+      version: MAX_LINK_VERSION,
+      codec: CODECS[0] ?? '',
+      session: this.#options.sessionId,
+      windowMegabytes: this.#options.windowMegabytes,
+      limits: {
+        memoryPages: Math.floor(this.#options.guestMemoryBytes / PAGE_BYTES),
+        packetBytes: MAX_PACKET_BYTES,
+        gpadls: MAX_GPADLS,
+      },
+      heartbeatMs: this.#options.heartbeatMs,
+      offers: [...this.#offered.values()].map(wireOffer),
+      name: this.#options.hostName,
+    });
+    this.startHeartbeat(this.#options.heartbeatMs);
+  }
+
+  offer(options: HostOfferOptions): ChannelOffer {
+    this.requireOpen();
+    const index = this.#nextIndex;
+    checkOffer(options, index, this.#options.windowMegabytes * MEBIBYTE);
+    this.#nextIndex += 1;
+    const offer: ChannelOffer = {
+      index,
+      classGuid: options.classGuid.slice(),
+      instanceGuid: options.instanceGuid.slice(),
+      mmioMegabytes: options.mmioMegabytes,
+    };
+    const offered: Offered = { offer, pci: options.pci, config: null };
+    this.#offered.set(index, offered);
+    if (this.#stage === 'started') this.sendControl('offer', { offer: wireOffer(offered) });
+    return offer;
+  }
+
+  rescind(channelIndex: number): void {
+    this.requireOpen();
+    if (!this.#offered.delete(channelIndex)) {
+      throw new TransportError('out-of-range', `channel ${channelIndex} is not offered`);
+    }
+    const channel = this.channels.get(channelIndex);
+    if (channel !== undefined) void channel.close();
+    if (this.#stage === 'started') this.sendControl('rescind', { channel: channelIndex });
+  }
+
+  #openChannel(index: number): void {
+    let reason: ReturnType<typeof reasonOf> = null;
+    let channel: LinkChannel | null = null;
+    try {
+      if (!this.#offered.has(index))
+        throw new TransportError('out-of-range', `channel ${index} is not offered`);
+      if (this.channels.has(index))
+        throw new TransportError('out-of-range', `channel ${index} is open already`);
+      if (this.onChannelOpen === null) throw new TransportError('refused', 'nobody serves channels');
+    } catch (error) {
+      reason = reasonOf(error as Error);
+    }
+    // The answer goes first: what the handler sends must find the channel open.
+    this.sendControl('channelOpened', {
+      channel: index,
+      code: reason?.code ?? '',
+      reason: reason?.message ?? '',
+    });
+    if (reason !== null) return;
+    channel = new LinkChannel(this, index, MAX_HOST_PACKET_BYTES);
+    this.channels.set(index, channel);
+    try {
+      this.onChannelOpen?.(channel);
+    } catch (error) {
+      channel.abort(error as Error);
+    }
+  }
+
+  #writePci({ channel, offset, value }: LinkMessageBody<'pciWrite'>): void {
+    checkPciOffset(offset);
+    const offered = this.#offered.get(channel);
+    if (offered?.pci === undefined || offered.config === null) return;
+    offered.pci.onWrite(offset, value);
+    const { config } = offered.pci;
+    const seen = offered.config;
+    if (config.every((byte, at) => byte === seen[at])) return;
+    offered.config = config.slice();
+    this.sendControl('pciConfig', { channel, config: offered.config });
+  }
+
+  #createGpadl({ gpadl, ranges: threes }: LinkMessageBody<'gpadlCreate'>): void {
+    let reason: ReturnType<typeof reasonOf> = null;
+    try {
+      this.#addGpadl(gpadl, threes);
+    } catch (error) {
+      reason = reasonOf(error as Error);
+    }
+    this.sendControl('gpadlCreated', { gpadl, code: reason?.code ?? '', reason: reason?.message ?? '' });
+  }
+
+  #addGpadl(gpadl: number, threes: readonly number[]): void {
+    if (threes.length % 3 !== 0 || threes.length > 3 * MAX_GPADL_PAGES) {
+      throw new TransportError(
+        'bad-frame',
+        `a GPADL with ${threes.length} numbers, which must come in threes`,
+      );
+    }
+    if (this.#gpadls.has(gpadl)) throw new TransportError('out-of-range', `GPADL ${gpadl} exists already`);
+    const ranges: PageRange[] = [];
+    for (let i = 0; i < threes.length; i += 3) {
+      const address = pageAddress(threes[i]!, threes[i + 1]!);
+      ranges.push({ address, length: threes[i + 2]! * PAGE_BYTES });
+    }
+    if (this.#gpadls.size >= MAX_GPADLS) {
+      throw new TransportError('limit', `a guest has at most ${MAX_GPADLS} GPADLs`);
+    }
+    if (this.#gpadlRanges + ranges.length > MAX_GPADL_RANGES) {
+      throw new TransportError('limit', `the GPADLs of a guest have at most ${MAX_GPADL_RANGES} ranges`);
+    }
+    checkGpadl(ranges, (address, length) => this.#memory.contains(address, length));
+    this.#gpadls.set(gpadl, ranges);
+    this.#gpadlRanges += ranges.length;
+  }
+
+  #teardownGpadl(gpadl: number): void {
+    const gone = () => {
+      this.#gpadlRanges -= this.#gpadls.get(gpadl)?.length ?? 0;
+      this.#gpadls.delete(gpadl);
+      this.sendControl('gpadlTornDown', { gpadl });
+    };
+    const released = this.onGpadlTeardown?.(gpadl);
+    if (released === undefined) gone();
+    else released.then(gone, gone);
+  }
+
+  #fetch(address: number, length: number): Promise<void> {
+    this.requireOpen();
+    if (this.#reads.length >= MAX_MEMORY_READS) {
+      throw new TransportError('limit', `${MAX_MEMORY_READS} memory reads are outstanding already`);
+    }
+    const request = new Uint8Array(8);
+    const view = new DataView(request.buffer);
+    view.setUint32(0, length >>> 0, true);
+    view.setUint32(4, Math.floor(length / 0x1_0000_0000), true);
+    const high = Math.floor(address / 0x1_0000_0000);
+    this.output.frame(LINK_CHANNEL, FrameKind.memoryRead, address >>> 0, high, 0, request, 0, 8);
+    this.scheduleWake();
+    return new Promise((resolve, reject) => {
+      this.#reads.push({ resolve, reject });
+    });
+  }
+
+  protected override isKnownChannel(channel: number): boolean {
+    return channel < this.#nextIndex;
+  }
+
+  protected override receiveWindowData(offset: number, bytes: Uint8Array, at: number, length: number): void {
+    this.#requireStarted();
+    this.#window ??= this.#createWindow();
+    this.#window.receive(offset, bytes, at, length);
+  }
+
+  protected override receiveMemoryData(
+    address: number,
+    bytes: Uint8Array,
+    at: number,
+    length: number,
+    flags: number,
+  ): void {
+    this.#requireStarted();
+    if ((flags & FrameFlag.answer) === 0) {
+      this.#memory.receive(address, bytes, at, length);
+      return;
+    }
+    const read = this.#reads[0];
+    if (read === undefined) throw new TransportError('bad-frame', 'an answer to no memory read');
+    // The block may have been freed while its bytes were under way.
+    if (length > 0 && this.#memory.contains(address, length))
+      this.#memory.receive(address, bytes, at, length);
+    if ((flags & FrameFlag.last) === 0) return;
+    this.#reads.shift();
+    read.resolve();
+  }
+
+  protected override receiveMemoryRead(): void {
+    throw new TransportError('bad-frame', 'a guest reads no memory of the host; it is pushed');
+  }
+
+  #requireStarted(): void {
+    if (this.#stage !== 'started') throw new TransportError('bad-frame', 'memory before welcome');
+  }
+
+  protected override settlePending(error: TransportError): void {
+    this.#cancelHandshake();
+    for (const read of this.#reads.splice(0)) read.reject(error);
+  }
+
+  protected override release(): void {
+    this.#offered.clear();
+    this.#gpadls.clear();
+    this.#memory.free();
+    this.#window?.free();
+  }
+}
+
+function wireOffer(offered: Offered) {
+  const { offer, pci } = offered;
+  const { index: channel, classGuid, instanceGuid, mmioMegabytes } = offer;
+  if (pci === undefined) return { channel, classGuid, instanceGuid, mmioMegabytes, pci: null };
+  offered.config = pci.config.slice();
+  const { vendorId, deviceId } = pci;
+  return {
+    channel,
+    classGuid,
+    instanceGuid,
+    mmioMegabytes,
+    pci: { vendorId, deviceId, config: offered.config },
+  };
+}

@@ -1,0 +1,23 @@
+/** Link versions that this code speaks. */
+export const MIN_LINK_VERSION = 1;
+export const MAX_LINK_VERSION = 1;
+
+/** Codecs of commands, in order of preference. The transport only agrees on one; it looks into no packet. */
+export const CODECS: readonly string[] = ['packed'];
+
+/** Above this many queued bytes `send` asks the caller to stop; below the lower one `onDrain` is called. */
+export const HIGH_WATER_BYTES = 1024 * 1024;
+export const LOW_WATER_BYTES = 256 * 1024;
+
+/** Most packets, in bytes, that wait for an `onPacket` that is not set. */
+export const MAX_UNCLAIMED_BYTES = 4 * 1024 * 1024;
+
+/** Most memory reads that one side may have outstanding. */
+export const MAX_MEMORY_READS = 1024;
+
+/** Input that a peer may send before it is let in, bytes. */
+export const MAX_HANDSHAKE_BYTES = 64 * 1024;
+
+export const DEFAULT_HEARTBEAT_MS = 10_000;
+export const DEFAULT_HANDSHAKE_TIMEOUT_MS = 10_000;
+export const DEFAULT_CLOSE_TIMEOUT_MS = 5_000;

@@ -1,0 +1,401 @@
+import { createBusStatistics } from '../bus-statistics.ts';
+import { errorOfPeer, reasonOf, TransportError } from '../errors.ts';
+import { type BusStatistics, PacketKind } from '../transport.ts';
+import type { LinkClock } from './clock.ts';
+import { FrameKind, frameSize, LINK_CHANNEL } from './frame.ts';
+import { FrameDecoder, type OnFrame } from './frame-decoder.ts';
+import { Heartbeat } from './heartbeat.ts';
+import { DEFAULT_CLOSE_TIMEOUT_MS, HIGH_WATER_BYTES, LOW_WATER_BYTES } from './limits.ts';
+import type { ChannelLink, LinkChannel } from './link-channel.ts';
+import {
+  decodeLinkMessage,
+  encodeLinkMessage,
+  type LinkMessage,
+  type LinkMessageBody,
+  type LinkMessageType,
+} from './messages.ts';
+import { LinkOutput, type OutputChunk } from './output.ts';
+
+export type { OutputChunk } from './output.ts';
+
+/** What a link asks of its medium. */
+export interface LinkMedium {
+  /** There is output: pull it with {@link LinkSession.takeOutput} as far as the medium takes it. */
+  wake(): void;
+  /**
+   * The link is over. What {@link LinkSession.takeOutput} still gives is the farewell: write it, then close, and
+   * do not wait long for a peer that does not read.
+   */
+  end(error: Error | null): void;
+}
+
+export interface LinkSessionOptions {
+  readonly transport: string;
+  readonly medium: LinkMedium;
+  readonly clock: LinkClock;
+  /** Most bytes that may wait for the medium before packets are refused and pushed memory ends the link. */
+  readonly maxQueuedBytes: number;
+  /** How long an orderly close waits for the other side, milliseconds. */
+  readonly closeTimeoutMs?: number;
+}
+
+const EMPTY = new Uint8Array(0);
+const KNOWN_PACKET_FLAGS = 1;
+
+/**
+ * One end of a link, without I/O: bytes come in by {@link receive}, go out by {@link takeOutput}, time comes from
+ * a clock. What guest and host have in common: frames, channels, heartbeat, and every way to end.
+ */
+export abstract class LinkSession implements ChannelLink {
+  readonly transport: string;
+  readonly statistics: BusStatistics = createBusStatistics();
+  onClose: ((error: Error | null) => void) | null = null;
+  protected readonly clock: LinkClock;
+  protected readonly output: LinkOutput;
+  protected readonly channels = new Map<number, LinkChannel>();
+  readonly #options: LinkSessionOptions;
+  readonly #decoder: FrameDecoder;
+  readonly #heartbeat: Heartbeat;
+  #state: 'open' | 'closing' | 'closed' = 'open';
+  #wakeScheduled = false;
+  #isAnyRefused = false;
+  #cancelClose: (() => void) | null = null;
+  readonly #closed: Promise<void>;
+  #resolveClosed: () => void = () => {};
+
+  constructor(options: LinkSessionOptions) {
+    this.#options = options;
+    this.transport = options.transport;
+    this.clock = options.clock;
+    this.output = new LinkOutput(() => this.#released());
+    this.#decoder = new FrameDecoder(this.#onFrame);
+    this.#heartbeat = new Heartbeat(
+      options.clock,
+      (id) => this.#sendPing(id),
+      (error) => this.abort(error),
+    );
+    this.#closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
+  }
+
+  /** Takes one control message other than `close` and `channelClose`. May throw: that ends the link. */
+  protected abstract receiveControl(message: LinkMessage): void;
+  /** Whether frames on `channel` may come at all: it is or was offered. */
+  protected abstract isKnownChannel(channel: number): boolean;
+  protected abstract receiveWindowData(offset: number, bytes: Uint8Array, at: number, length: number): void;
+  protected abstract receiveMemoryRead(address: number, bytes: DataView, at: number, length: number): void;
+  protected abstract receiveMemoryData(
+    address: number,
+    bytes: Uint8Array,
+    at: number,
+    length: number,
+    flags: number,
+  ): void;
+  /** Rejects every promise that waits for the other side. Called once. */
+  protected abstract settlePending(error: TransportError): void;
+  /** Gives memory back, after `onClose` has been called. Called once. */
+  protected abstract release(): void;
+
+  protected get isClosed(): boolean {
+    return this.#state === 'closed';
+  }
+
+  protected requireOpen(): void {
+    if (this.#state !== 'open') throw new TransportError('closed', 'the link is closed');
+  }
+
+  /** Takes bytes from the medium; they are not kept. Never throws: what cannot be ends the link. */
+  receive(bytes: Uint8Array): void {
+    if (this.#state === 'closed') return;
+    this.#heartbeat.heard();
+    this.statistics.bytesReceived += bytes.length;
+    try {
+      this.#decoder.push(bytes);
+    } catch (error) {
+      this.abort(error as Error);
+    }
+  }
+
+  /** The next bytes to write, or null. */
+  takeOutput(): OutputChunk | null {
+    const chunk = this.output.take();
+    if (chunk === null) return null;
+    this.statistics.bytesSent += chunk.bytes.length;
+    this.#heartbeat.spoke();
+    return chunk;
+  }
+
+  /** The medium has ended, by itself or with an error. */
+  mediumEnded(error: Error | null): void {
+    if (this.#state === 'closed') return;
+    if (this.#state === 'closing' && error === null) {
+      this.#settle(null);
+      return;
+    }
+    this.#settle(error ?? new TransportError('peer-closed', 'the connection ended without a farewell'));
+  }
+
+  readonly #onFrame: OnFrame = (channel, kind, idLow, idHigh, flags, bytes, view, offset, length) => {
+    if (channel !== LINK_CHANNEL) {
+      this.#receivePacket(channel, kind, idLow, idHigh, flags, bytes, view, offset, length);
+      return;
+    }
+    switch (kind) {
+      case FrameKind.control:
+        this.#receiveMessage(decodeLinkMessage(bytes, offset, length));
+        break;
+      case FrameKind.windowData:
+        this.statistics.memoryBytesReceived += length;
+        this.receiveWindowData(address(idLow, idHigh), bytes, offset, length);
+        break;
+      case FrameKind.memoryRead:
+        this.receiveMemoryRead(address(idLow, idHigh), view, offset, length);
+        break;
+      case FrameKind.memoryData:
+        this.statistics.memoryBytesReceived += length;
+        this.receiveMemoryData(address(idLow, idHigh), bytes, offset, length, flags);
+        break;
+      case FrameKind.ping:
+        this.#sendFrame(FrameKind.pong, idLow, idHigh);
+        break;
+      case FrameKind.pong:
+        break;
+      default:
+        throw new TransportError('bad-frame', `unknown frame kind ${kind} on channel 0`);
+    }
+  };
+
+  #receivePacket(
+    channel: number,
+    kind: number,
+    idLow: number,
+    idHigh: number,
+    flags: number,
+    bytes: Uint8Array,
+    view: DataView,
+    offset: number,
+    length: number,
+  ): void {
+    if (kind !== PacketKind.inBand && kind !== PacketKind.completion) {
+      throw new TransportError('bad-frame', `unknown frame kind ${kind} on channel ${channel}`);
+    }
+    if ((flags & ~KNOWN_PACKET_FLAGS) !== 0) {
+      throw new TransportError(
+        'bad-frame',
+        `unknown packet flags 0x${flags.toString(16)} on channel ${channel}`,
+      );
+    }
+    const target = this.channels.get(channel);
+    if (target === undefined) {
+      // It may have been closed or rescinded while this packet was under way.
+      if (this.isKnownChannel(channel)) return;
+      throw new TransportError('bad-frame', `a packet on channel ${channel}, which was never offered`);
+    }
+    this.statistics.packetsReceived += 1;
+    target.receive(kind, idLow, idHigh, flags, bytes, view, offset, length);
+  }
+
+  #receiveMessage(message: LinkMessage | null): void {
+    if (message === null) return;
+    if (message.type === 'close') {
+      this.#peerClosed(message.body);
+    } else if (message.type === 'channelClose') {
+      this.#channelClosed(message.body);
+    } else if (this.#state === 'open') {
+      this.receiveControl(message);
+    }
+  }
+
+  #channelClosed({ channel, code, reason }: LinkMessageBody<'channelClose'>): void {
+    const target = this.channels.get(channel);
+    if (target === undefined) return;
+    this.channels.delete(channel);
+    const error =
+      code === '' ? null : errorOfPeer({ code, message: reason }, `the peer ended channel ${channel}`);
+    target.peerClosed(error);
+  }
+
+  #peerClosed({ code, reason }: LinkMessageBody<'close'>): void {
+    if (code !== '') {
+      this.#settle(errorOfPeer({ code, message: reason }));
+      return;
+    }
+    if (this.#state === 'open') this.sendControl('close', {});
+    this.#settle(null);
+  }
+
+  sendPacket(
+    channel: LinkChannel,
+    kind: PacketKind,
+    idLow: number,
+    idHigh: number,
+    flags: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): boolean {
+    this.requireOpen();
+    const queued = this.output.queuedBytes;
+    if (queued + length > this.#options.maxQueuedBytes) {
+      throw new TransportError(
+        'limit',
+        `the link has ${queued} bytes waiting; ${length} more exceed the limit of ` +
+          `${this.#options.maxQueuedBytes}. Stop when send returns false`,
+      );
+    }
+    this.output.frame(channel.index, kind, idLow, idHigh, flags, bytes, offset, length);
+    this.statistics.packetsSent += 1;
+    this.#scheduleWake();
+    if (queued + frameSize(length) < HIGH_WATER_BYTES) return true;
+    channel.isRefused = true;
+    this.#isAnyRefused = true;
+    return false;
+  }
+
+  sendClose(channel: LinkChannel, error: Error | null): void {
+    const reason = reasonOf(error);
+    this.sendControl('channelClose', {
+      channel: channel.index,
+      code: reason?.code ?? '',
+      reason: reason?.message ?? '',
+    });
+  }
+
+  defer(callback: () => void): void {
+    this.clock.defer(callback);
+  }
+
+  flush(): void {
+    if (!this.output.isEmpty) this.#options.medium.wake();
+  }
+
+  protected sendControl<Type extends LinkMessageType>(
+    type: Type,
+    body: Partial<LinkMessageBody<Type>>,
+  ): void {
+    if (this.#state === 'closed') return;
+    const bytes = encodeLinkMessage(type, body);
+    this.output.frame(LINK_CHANNEL, FrameKind.control, 0, 0, 0, bytes, 0, bytes.length);
+    this.#scheduleWake();
+  }
+
+  /** Pushes a range of memory in order with packets. */
+  protected pushMemory(
+    kind: number,
+    at: number,
+    source: Uint8Array,
+    offset: number,
+    length: number,
+    isStable: boolean,
+  ): void {
+    if (this.#state === 'closed' || length === 0) return;
+    this.statistics.memoryBytesSent += length;
+    this.output.range(kind, at, source, offset, length, isStable);
+    this.#scheduleWake();
+    const queued = this.output.queuedBytes;
+    if (queued > this.#options.maxQueuedBytes) {
+      const limit = this.#options.maxQueuedBytes;
+      this.abort(
+        new TransportError('limit', `the peer does not read: ${queued} bytes wait, the limit is ${limit}`),
+      );
+    }
+  }
+
+  #sendPing(id: number): void {
+    this.#sendFrame(FrameKind.ping, id >>> 0, 0);
+  }
+
+  #sendFrame(kind: number, idLow: number, idHigh: number): void {
+    if (this.#state === 'closed') return;
+    this.output.frame(LINK_CHANNEL, kind, idLow, idHigh, 0, EMPTY, 0, 0);
+    this.#scheduleWake();
+  }
+
+  protected scheduleWake(): void {
+    this.#scheduleWake();
+  }
+
+  #scheduleWake(): void {
+    if (this.#wakeScheduled) return;
+    this.#wakeScheduled = true;
+    this.clock.defer(this.#wake);
+  }
+
+  readonly #wake = (): void => {
+    this.#wakeScheduled = false;
+    this.flush();
+  };
+
+  #released(): void {
+    if (!this.#isAnyRefused || this.output.queuedBytes > LOW_WATER_BYTES) return;
+    this.#isAnyRefused = false;
+    for (const channel of this.channels.values()) channel.drained();
+  }
+
+  /** Starts the heartbeat, once both sides have agreed on it. */
+  protected startHeartbeat(intervalMs: number): void {
+    this.#heartbeat.start(intervalMs);
+  }
+
+  async close(): Promise<void> {
+    if (this.#state === 'open') {
+      this.sendControl('close', {});
+      this.#state = 'closing';
+      this.#cancelClose = this.clock.setTimer(
+        () => this.#settle(null),
+        this.#options.closeTimeoutMs ?? DEFAULT_CLOSE_TIMEOUT_MS,
+      );
+    }
+    await this.#closed;
+  }
+
+  abort(error: Error): void {
+    if (this.#state === 'closed') return;
+    this.output.clear();
+    const reason = reasonOf(error);
+    this.sendControl('close', { code: reason?.code || 'peer-closed', reason: reason?.message ?? '' });
+    this.#settle(error);
+  }
+
+  /** Ends the link after a last control message, without the usual farewell. */
+  protected endWith(error: Error): void {
+    this.#settle(error);
+  }
+
+  #settle(error: Error | null): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#decoder.stop();
+    this.#heartbeat.stop();
+    this.#cancelClose?.();
+    const channels = [...this.channels.values()];
+    this.channels.clear();
+    for (const channel of channels) channel.linkEnded(error);
+    this.settlePending(pendingError(error));
+    this.#options.medium.end(error);
+    this.clock.defer(() => {
+      this.onClose?.(error);
+      this.#resolveClosed();
+      this.release();
+    });
+  }
+}
+
+/** What pending promises are told when a link has ended with `error`. */
+function pendingError(error: Error | null): TransportError {
+  if (error === null) return new TransportError('closed', 'the link was closed');
+  if (error instanceof TransportError) return error;
+  return new TransportError('closed', `the link was ended: ${error.message}`, { cause: error });
+}
+
+/** A 64-bit address from its halves. @throws TransportError `out-of-range` from 2^53 on. */
+function address(low: number, high: number): number {
+  if (high >= 0x20_0000) {
+    throw new TransportError(
+      'out-of-range',
+      `address 0x${high.toString(16)}_${low.toString(16)} is too high`,
+    );
+  }
+  return high * 0x1_0000_0000 + low;
+}

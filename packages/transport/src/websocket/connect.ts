@@ -1,0 +1,129 @@
+import type { ClientOptions } from 'ws';
+import { WebSocket } from 'ws';
+import { TransportError } from '../errors.ts';
+import { systemClock } from '../link/clock.ts';
+import { GuestLink } from '../link/guest-link.ts';
+import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
+import type { GuestBus } from '../transport.ts';
+import {
+  checkToken,
+  DEFAULT_CONNECT_TIMEOUT_MS,
+  isLoopbackHost,
+  MAX_MESSAGE_BYTES,
+  parseWebSocketUrl,
+  SUBPROTOCOL,
+  type WebSocketAddress,
+  type WebSocketConnectOptions,
+} from './address.ts';
+import { FAREWELL_TIMEOUT_MS, WsMedium } from './ws-medium.ts';
+
+export interface NodeWebSocketConnectOptions extends WebSocketConnectOptions {
+  /** Further headers of the upgrade request. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A certificate authority to trust for `wss:`, PEM. */
+  readonly ca?: string | Buffer;
+}
+
+/**
+ * Connects to a host over WebSocket, with the `ws` package.
+ *
+ * @throws TransportError `bad-url`; `connect-failed`; `refused` or `version-mismatch` with the host's reason;
+ * `time-out`.
+ */
+export async function connectWebSocket(
+  url: string,
+  options: NodeWebSocketConnectOptions = {},
+): Promise<GuestBus> {
+  const address = parseWebSocketUrl(url);
+  const token = checkToken(options.token ?? address.token);
+  const timeoutMs = options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS;
+  const socket = openSocket(address, token, timeoutMs, options);
+  const medium = new WsMedium(socket);
+  const link = new GuestLink({
+    transport: 'websocket',
+    medium,
+    clock: systemClock,
+    maxQueuedBytes: options.maxQueuedBytes ?? DEFAULT_MAX_QUEUED_BYTES,
+    name: options.name ?? `guest ${process.pid}`,
+    token,
+    connectTimeoutMs: timeoutMs,
+  });
+  let isOpen = false;
+  medium.attach(link, (error) => (isOpen ? socketError(error) : connectError(address, error)));
+  socket.on('open', () => {
+    isOpen = true;
+    medium.wake();
+  });
+  socket.on('unexpected-response', (request, response) => {
+    link.mediumEnded(responseError(address, response.statusCode ?? 0));
+    response.resume();
+    request.destroy();
+  });
+  return await link.ready;
+}
+
+function openSocket(
+  address: WebSocketAddress,
+  token: string,
+  timeoutMs: number,
+  options: NodeWebSocketConnectOptions,
+): WebSocket {
+  const headers: Record<string, string> = { ...options.headers };
+  if (token !== '') headers['authorization'] = `Bearer ${token}`;
+  const client: ClientOptions & { closeTimeout: number } = {
+    perMessageDeflate: false,
+    maxPayload: MAX_MESSAGE_BYTES,
+    handshakeTimeout: timeoutMs,
+    closeTimeout: FAREWELL_TIMEOUT_MS,
+    headers,
+  };
+  if (options.ca !== undefined) client.ca = options.ca;
+  // Masks keep a page's bytes from posing as HTTP to a proxy on the way. On the way to this machine itself there
+  // is none, and a mask of zeros saves a copy and a pass over every byte.
+  if (!address.isSecure && isLoopbackHost(address.host)) client.generateMask = (mask) => mask.fill(0);
+  return new WebSocket(address.url, [SUBPROTOCOL], client);
+}
+
+/** What a socket's error after the connection was made means. */
+export function socketError(error: Error): TransportError {
+  const code = (error as NodeJS.ErrnoException).code ?? '';
+  if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') {
+    return new TransportError('too-large', `the peer sent a message above ${MAX_MESSAGE_BYTES} bytes`, {
+      cause: error,
+    });
+  }
+  if (code.startsWith('WS_ERR')) {
+    return new TransportError('bad-frame', `the peer broke the WebSocket protocol: ${error.message}`, {
+      cause: error,
+    });
+  }
+  return new TransportError('peer-closed', `the connection was lost: ${error.message || code}`, {
+    cause: error,
+  });
+}
+
+const HINTS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there. Is the host running (dxgwire host), and is the port right?',
+  ENOTFOUND: 'the name is not known',
+  EAI_AGAIN: 'the name cannot be looked up now',
+  EHOSTUNREACH: 'the machine cannot be reached',
+  ENETUNREACH: 'the network cannot be reached',
+  ETIMEDOUT: 'no answer',
+  ECONNRESET: 'the connection was cut before it was made',
+};
+
+function connectError(address: WebSocketAddress, error: Error): TransportError {
+  const code = (error as NodeJS.ErrnoException).code ?? '';
+  const hint = HINTS[code] ?? (error.message || code);
+  return new TransportError('connect-failed', `cannot connect to ${address.url}: ${hint}`, { cause: error });
+}
+
+function responseError(address: WebSocketAddress, status: number): TransportError {
+  if (status === 401 || status === 403) {
+    return new TransportError('refused', `${address.url} refused the connection (HTTP ${status})`);
+  }
+  return new TransportError(
+    'connect-failed',
+    `cannot connect to ${address.url}: the server answered HTTP ${status}. Is that a dxgwire host, and is the path right?`,
+  );
+}

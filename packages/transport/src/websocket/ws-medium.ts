@@ -1,0 +1,72 @@
+import type { RawData, WebSocket } from 'ws';
+import { TransportError } from '../errors.ts';
+import type { LinkMedium, LinkSession, OutputChunk } from '../link/session.ts';
+import { CLOSE_WITH_ERROR, errorOfCloseCode, MAX_SOCKET_BYTES } from './address.ts';
+
+/** How long a peer may take to read the farewell before the socket is cut, milliseconds. */
+export const FAREWELL_TIMEOUT_MS = 2000;
+
+const SEND_OPTIONS = { binary: true, compress: false } as const;
+
+/** A link over a socket of the `ws` package. */
+export class WsMedium implements LinkMedium {
+  readonly #socket: WebSocket;
+  #session: LinkSession | null = null;
+  #unsentBytes = 0;
+  #error: TransportError | null = null;
+
+  constructor(socket: WebSocket) {
+    this.#socket = socket;
+    socket.binaryType = 'nodebuffer';
+  }
+
+  /** Joins the socket to its link. `errorOf` words an error of the socket for people. */
+  attach(session: LinkSession, errorOf: (error: Error) => TransportError): void {
+    this.#session = session;
+    this.#socket.on('message', (data: RawData, isBinary: boolean) => {
+      if (isBinary) session.receive(data as Buffer);
+      else session.abort(new TransportError('bad-frame', 'a text message; link frames are binary'));
+    });
+    this.#socket.on('error', (error: Error) => {
+      this.#error ??= errorOf(error);
+    });
+    this.#socket.on('close', (code: number, reason: Buffer) => {
+      session.mediumEnded(this.#error ?? errorOfCloseCode(code, reason.toString()));
+    });
+  }
+
+  wake(): void {
+    if (this.#session === null || this.#socket.readyState !== this.#socket.OPEN) return;
+    while (this.#unsentBytes < MAX_SOCKET_BYTES) {
+      const chunk = this.#session.takeOutput();
+      if (chunk === null) return;
+      this.#write(chunk);
+    }
+  }
+
+  #write(chunk: OutputChunk): void {
+    const length = chunk.bytes.length;
+    this.#unsentBytes += length;
+    // The callback comes when the system has taken the bytes, or with an error: `close` tells about that.
+    this.#socket.send(chunk.bytes, SEND_OPTIONS, () => {
+      this.#unsentBytes -= length;
+      chunk.release();
+      this.wake();
+    });
+  }
+
+  end(error: Error | null): void {
+    const socket = this.#socket;
+    const session = this.#session;
+    if (session === null || socket.readyState > socket.OPEN) return;
+    if (socket.readyState !== socket.OPEN) {
+      socket.terminate();
+      return;
+    }
+    for (let chunk = session.takeOutput(); chunk !== null; chunk = session.takeOutput()) this.#write(chunk);
+    socket.close(error === null ? 1000 : CLOSE_WITH_ERROR);
+    const timer = setTimeout(() => socket.terminate(), FAREWELL_TIMEOUT_MS);
+    timer.unref();
+    socket.once('close', () => clearTimeout(timer));
+  }
+}
