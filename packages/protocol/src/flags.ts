@@ -53,7 +53,11 @@ export const EscapeFlags = escapeFlagsType.masks;
 export const faultErrorCodeType = flagStruct(
   'dxgk_fault_error_code',
   { isDeviceSpecificCode: 1, generalErrorCode: 31 },
-  { valueMember: null, otherReading: { isDeviceSpecificCodeReservedBit: 1, deviceSpecificCode: 31 } },
+  {
+    valueMember: null,
+    cTypes: { generalErrorCode: 'enum:dxgk_general_error_code' },
+    otherReading: { isDeviceSpecificCodeReservedBit: 1, deviceSpecificCode: 31 },
+  },
 );
 /** Fault code of a page fault: general, or specific to the device. */
 export const FaultErrorCode = faultErrorCodeType.masks;

@@ -1,4 +1,5 @@
 import type { Message } from '../schema/message.ts';
+import { canCompile, compileMessage } from './compile.ts';
 import { interpretMessage } from './interpret.ts';
 
 /** What a reply's decoder needs besides bytes: the request that it answers gives the counts. */
@@ -23,7 +24,8 @@ export interface MessageCodec<Out = unknown, In = Out> {
   decode(view: DataView, offset: number, length: number, context?: DecodeContext): Out;
 }
 
-/** Makes the codec of a message. */
+/** Makes the codec of a message: compiled, or interpreted where code may not be generated. */
 export function createCodec<Out, In>(name: string, message: Message<Out, In>): MessageCodec<Out, In> {
-  return interpretMessage(name, message as Message) as unknown as MessageCodec<Out, In>;
+  const make = canCompile ? compileMessage : interpretMessage;
+  return make(name, message as Message) as unknown as MessageCodec<Out, In>;
 }

@@ -1,14 +1,7 @@
 import type { CountRule, Message, StructsTail, Tail } from '../schema/message.ts';
 import { trailingBytes } from '../schema/message.ts';
-import type {
-  BitsNode,
-  ChoiceNode,
-  DataType,
-  FieldNode,
-  ScalarType,
-  StructType,
-  ValueNode,
-} from '../schema/types.ts';
+import { countPlace } from '../schema/struct.ts';
+import type { BitsNode, ChoiceNode, DataType, FieldNode, ScalarType, ValueNode } from '../schema/types.ts';
 import type { MessageCodec } from './codec.ts';
 import * as run from './runtime.ts';
 
@@ -186,20 +179,6 @@ function writeChoice(view: DataView, node: ChoiceNode, offset: number, values: V
   run.writeByteSlots(view, at, values['rest'] as Uint8Array | undefined, node.sizeBytes - used, name, 'rest');
 }
 
-/** The number at a dotted path of count fields, for reading; and its place, for writing. */
-export function countPlace(struct: StructType, path: string): number {
-  let offset = 0;
-  let nodes = struct.nodes;
-  for (const key of path.split('.')) {
-    const node = nodes.find((candidate) => 'key' in candidate && candidate.key === key);
-    if (node?.node === 'count') return offset + node.offset;
-    if (node?.node !== 'field' || node.type.kind !== 'struct') break;
-    offset += node.offset;
-    nodes = node.type.nodes;
-  }
-  throw new Error(`${struct.name} has no count field ${path}`);
-}
-
 class Interpreter implements MessageCodec<Values, Values> {
   readonly name: string;
   readonly message: Message;
@@ -344,7 +323,7 @@ class Interpreter implements MessageCodec<Values, Values> {
       if (tail.kind === 'words') values[key] = run.readWords(view, start, count);
       else if (tail.kind === 'longs') values[key] = run.readLongs(view, start, count);
       else if (tail.kind === 'bytes') values[key] = run.readBytes(view, start, count);
-      else values[key] = this.readStructs(view, start, count, tail, key, at, offset, length);
+      else values[key] = this.readStructs(view, start, count, tail, key, at, offset, length, context);
     });
     return values;
   }
@@ -381,6 +360,7 @@ class Interpreter implements MessageCodec<Values, Values> {
     blobs: number,
     offset: number,
     length: number,
+    context: object | undefined,
   ): Values[] {
     const elements: Values[] = [];
     let blob = blobs;
@@ -389,8 +369,10 @@ class Interpreter implements MessageCodec<Values, Values> {
       const element = readNodes(view, tail.element.nodes, at);
       if (tail.blob !== null) {
         const bytes = view.getUint32(at + countPlace(tail.element, tail.blob.sizeKey), true);
-        if (blob + bytes > offset + length)
-          run.failTail(this.name, `${key}[${i}].${tail.blob.key}`, length, blob + bytes - offset);
+        const label = `${key}.${tail.blob.key}`;
+        if (blob + bytes > offset + length) run.failTail(this.name, label, length, blob + bytes - offset);
+        const most = tail.blob.limit === null ? bytes : tail.blob.limit(context as never, i);
+        if (bytes > most) run.failField(this.name, label, bytes, most);
         element[tail.blob.key] = run.readBytes(view, blob, bytes);
         blob += bytes;
       }

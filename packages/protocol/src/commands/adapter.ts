@@ -4,90 +4,26 @@ import {
   escapeTypeType,
   memorySegmentGroupType,
   queryAdapterInfoTypeType,
-  queryStatisticsTypeType,
 } from '../enums.ts';
-import { deviceTypesType, escapeFlagsType, featureResultType, gpuClockDataFlagsType } from '../flags.ts';
+import { deviceTypesType, escapeFlagsType } from '../flags.ts';
 import { globalCommand, numbered, vgpuCommand } from '../schema/command.ts';
-import { bits, group, named, overlay, tailCount, unionShownAs } from '../schema/entries.ts';
+import { bits, overlay, tailCount } from '../schema/entries.ts';
 import { luid } from '../schema/luid.ts';
 import { byRequest, data, globalRequest, reply, spare, vgpuRequest } from '../schema/message.ts';
-import { bytes, handle, ntstatus, opaque, text, u8, u16, u32, u64 } from '../schema/scalars.ts';
-import { struct } from '../schema/struct.ts';
+import { handle, ntstatus, opaque, text, u8, u32, u64 } from '../schema/scalars.ts';
 import { NtStatus } from '../status.ts';
+import {
+  changeVideoMemoryReservationArgs,
+  featureDescriptor,
+  featureResult,
+  gpuClockData,
+  queryClockCalibrationArgs,
+  queryStatisticsArgs,
+  queryStatisticsResult,
+} from '../structs/adapter.ts';
 import { emptyReply, statusReply } from './common.ts';
 
 /** Adapter commands: bring-up, queries, memory budgets, clocks, statistics, escapes and features. */
-
-const gpuClockData = struct(
-  'dxgk_gpuclockdata',
-  {
-    gpuFrequency: u64,
-    gpuClockCounter: u64,
-    cpuClockCounter: u64,
-    flags: gpuClockDataFlagsType,
-  },
-  { packed: true },
-);
-
-const queryClockCalibrationArgs = struct(
-  'd3dkmt_queryclockcalibration',
-  {
-    adapter: handle,
-    nodeOrdinal: u32,
-    physicalAdapterIndex: u32,
-    clockData: gpuClockData,
-  },
-  { packed: true },
-);
-
-const changeVideoMemoryReservationArgs = struct('d3dkmt_changevideomemoryreservation', {
-  process: u64,
-  adapter: handle,
-  memorySegmentGroup: memorySegmentGroupType,
-  reservation: u64,
-  physicalAdapterIndex: u32,
-});
-
-const queryStatisticsResult = struct(
-  'd3dkmt_querystatistics_result',
-  {
-    size: bytes(776),
-  },
-  { packed: true },
-);
-
-const queryStatisticsArgs = struct('d3dkmt_querystatistics', {
-  whole: unionShownAs(
-    {
-      statistics: group({
-        type: queryStatisticsTypeType,
-        adapterLuid: luid,
-        process: u64,
-        result: opaque(queryStatisticsResult),
-        // Not named in the driver's header: selects a segment, an engine and the like, as public headers have it.
-        selector: named('(selector)', u64),
-      }),
-      size: bytes(808),
-    },
-    'statistics',
-  ),
-});
-
-const featureResult = struct('dxgk_isfeatureenabled_result', {
-  version: u16,
-  value: featureResultType,
-});
-
-const featureDescriptor = struct('dxgk_feature_desc', {
-  minSupportedVersion: u16,
-  maxSupportedVersion: u16,
-  supported: bits(u16, 1),
-  virtualizationMode: bits(u16, 3),
-  global: bits(u16, 1),
-  driverFeature: bits(u16, 1),
-  internal: bits(u16, 1),
-  reserved: bits(u16, 9),
-});
 
 interface PrivateData {
   readonly privateData?: Uint8Array | undefined;

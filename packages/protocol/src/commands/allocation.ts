@@ -1,19 +1,9 @@
 import {
   allocationResidencyStatusType,
-  d3dDdiFormatType,
-  gdiSurfaceTypeType,
   StandardAllocationDriverType,
   standardAllocationDriverTypeType,
 } from '../enums.ts';
-import {
-  allocationPropertyMaskType,
-  allocationReturnFlagsType,
-  createAllocationFlagsType,
-  destroyAllocationFlagsType,
-  lock2FlagsType,
-  segmentPreferenceType,
-  updateAllocationPropertyFlagsType,
-} from '../flags.ts';
+import { createAllocationFlagsType, destroyAllocationFlagsType } from '../flags.ts';
 import { vgpuCommand } from '../schema/command.ts';
 import { overlay, tailCount, unionByEnum, unionShownAs } from '../schema/entries.ts';
 import {
@@ -32,103 +22,22 @@ import {
   words,
 } from '../schema/message.ts';
 import { bool, handle, ntstatus, pointer, u32, u64 } from '../schema/scalars.ts';
-import { roundUp, struct } from '../schema/struct.ts';
+import { roundUp } from '../schema/struct.ts';
+import {
+  allocationInfo,
+  allocationInfoReturn,
+  gdiSurfaceData,
+  lock2Args,
+  queryAllocationResidencyArgs,
+  shadowSurfaceData,
+  sharedPrimarySurfaceData,
+  stagingSurfaceData,
+  unlock2Args,
+  updateAllocationPropertyArgs,
+} from '../structs/allocation.ts';
 import { statusReply } from './common.ts';
 
 /** Allocation and resource commands: creation, storage, CPU access, priorities and properties. */
-
-const rational = struct('d3dddi_rational', {
-  numerator: u32,
-  denominator: u32,
-});
-
-const gdiSurfaceData = struct('d3dkmdt_gdisurfacedata', {
-  width: u32,
-  height: u32,
-  format: u32,
-  type: gdiSurfaceTypeType,
-  flags: u32,
-  pitch: u32,
-});
-
-const stagingSurfaceData = struct('d3dkmdt_stagingsurfacedata', {
-  width: u32,
-  height: u32,
-  pitch: u32,
-});
-
-const sharedPrimarySurfaceData = struct('d3dkmdt_sharedprimarysurfacedata', {
-  width: u32,
-  height: u32,
-  format: d3dDdiFormatType,
-  refreshRate: rational,
-  vidpnSourceId: u32,
-});
-
-const shadowSurfaceData = struct('d3dkmdt_shadowsurfacedata', {
-  width: u32,
-  height: u32,
-  format: d3dDdiFormatType,
-  pitch: u32,
-});
-
-const queryAllocationResidencyArgs = struct('d3dkmt_queryallocationresidency', {
-  device: handle,
-  resource: handle,
-  allocations: pointer('struct:d3dkmthandle'),
-  allocationCount: tailCount(u32),
-  reserved: u32,
-  residencyStatus: pointer('enum:d3dkmt_allocationresidencystatus'),
-});
-
-const lock2Args = struct('d3dkmt_lock2', {
-  device: handle,
-  allocation: handle,
-  flags: lock2FlagsType,
-  reserved: u32,
-  data: pointer(),
-});
-
-const unlock2Args = struct('d3dkmt_unlock2', {
-  device: handle,
-  allocation: handle,
-});
-
-const updateAllocationPropertyArgs = struct('d3dddi_updateallocproperty', {
-  pagingQueue: handle,
-  allocation: handle,
-  supportedSegmentSet: u32,
-  preferredSegment: segmentPreferenceType,
-  flags: updateAllocationPropertyFlagsType,
-  pagingFenceValue: u64,
-  propertyMaskValue: allocationPropertyMaskType,
-});
-
-const describeAllocation = struct('dxgkarg_describeallocation', {
-  allocation: u64,
-  width: u32,
-  height: u32,
-  format: u32,
-  multisampleMethod: u32,
-  refreshRate: rational,
-  privateDriverAttribute: u32,
-  flags: u32,
-  rotation: u32,
-});
-
-const allocationInfoReturn = struct('dxgkvmb_command_allocinfo_return', {
-  allocation: handle,
-  privDrvDataSize: tailCount(u32),
-  allocationFlags: allocationReturnFlagsType,
-  allocationSize: u64,
-  driverInfo: describeAllocation,
-});
-
-const allocationInfo = struct('dxgkvmb_command_createallocation_allocinfo', {
-  flags: u32,
-  privDrvDataSize: tailCount(u32),
-  vidpnSourceId: u32,
-});
 
 interface CreateAllocationCounts {
   readonly allocInfo?: readonly { readonly privDrvData?: Uint8Array | undefined }[] | undefined;

@@ -1,54 +1,12 @@
-import {
-  DeviceStateType,
-  deviceErrorReasonType,
-  deviceExecutionStateType,
-  deviceStateTypeType,
-  flushDeviceReasonType,
-  pageFaultFlagsType,
-  renderPipelineStageType,
-} from '../enums.ts';
-import { createDeviceFlagsType, deviceResetStateType, faultErrorCodeType } from '../flags.ts';
+import { flushDeviceReasonType } from '../enums.ts';
+import { createDeviceFlagsType } from '../flags.ts';
 import { vgpuCommand } from '../schema/command.ts';
-import { unionByEnum } from '../schema/entries.ts';
 import { reply, vgpuRequest } from '../schema/message.ts';
-import { bool, bytes, handle, ntstatus, pointer, u32, u64 } from '../schema/scalars.ts';
-import { struct } from '../schema/struct.ts';
+import { bool, handle, ntstatus, pointer } from '../schema/scalars.ts';
+import { getDeviceStateArgs, markDeviceAsErrorArgs } from '../structs/device.ts';
 import { statusReply } from './common.ts';
 
 /** Device commands: creation, state and end. */
-
-const devicePageFaultState = struct('d3dkmt_devicepagefault_state', {
-  faultedPrimitiveApiSequenceNumber: u64,
-  faultedPipelineStage: renderPipelineStageType,
-  faultedBindTableEntry: u32,
-  pageFaultFlags: pageFaultFlagsType,
-  faultErrorCode: faultErrorCodeType,
-  faultedVirtualAddress: u64,
-});
-
-const getDeviceStateArgs = struct('d3dkmt_getdevicestate', {
-  device: handle,
-  stateType: deviceStateTypeType,
-  state: unionByEnum(
-    'stateType',
-    {
-      [DeviceStateType.execution]: 'executionState',
-      [DeviceStateType.reset]: 'resetState',
-      [DeviceStateType.pageFault]: 'pageFaultState',
-    },
-    {
-      executionState: deviceExecutionStateType,
-      resetState: deviceResetStateType,
-      pageFaultState: devicePageFaultState,
-    },
-    { alignment: bytes(48) },
-  ),
-});
-
-const markDeviceAsErrorArgs = struct('d3dkmt_markdeviceaserror', {
-  device: handle,
-  reason: deviceErrorReasonType,
-});
 
 export const createDevice = vgpuCommand({
   name: 'CreateDevice',

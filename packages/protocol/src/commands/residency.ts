@@ -1,22 +1,14 @@
-import { offerPriorityType, pagingQueuePriorityType, reclaimResultType } from '../enums.ts';
+import { offerPriorityType, reclaimResultType } from '../enums.ts';
 import { evictFlagsType, makeResidentFlagsType, offerFlagsType } from '../flags.ts';
 import { vgpuCommand } from '../schema/command.ts';
 import { overlay, tailCount } from '../schema/entries.ts';
 import { byRequest, handles, reply, roundedUp, spare, vgpuRequest, words } from '../schema/message.ts';
-import { bool, handle, ntstatus, pointer, u32, u64 } from '../schema/scalars.ts';
-import { roundUp, struct } from '../schema/struct.ts';
+import { bool, handle, ntstatus, u32, u64 } from '../schema/scalars.ts';
+import { roundUp } from '../schema/struct.ts';
+import { createPagingQueueArgs } from '../structs/residency.ts';
 import { emptyReply, statusReply } from './common.ts';
 
 /** Residency and paging-queue commands. */
-
-const createPagingQueueArgs = struct('d3dkmt_createpagingqueue', {
-  device: handle,
-  priority: pagingQueuePriorityType,
-  pagingQueue: handle,
-  syncObject: handle,
-  fenceCpuVirtualAddress: pointer(),
-  physicalAdapterIndex: u32,
-});
 
 export const createPagingQueue = vgpuCommand({
   name: 'CreatePagingQueue',

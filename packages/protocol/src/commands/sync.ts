@@ -1,84 +1,12 @@
-import { SyncObjectType, syncObjectTypeType } from '../enums.ts';
-import { SignalFlags, signalFlagsType, syncObjectFlagsType, waitFromCpuFlagsType } from '../flags.ts';
+import { SignalFlags, signalFlagsType, waitFromCpuFlagsType } from '../flags.ts';
 import { globalCommand, numbered, vgpuCommand } from '../schema/command.ts';
-import { named, overlay, tailCount, unionByEnum, unionOfNumbers } from '../schema/entries.ts';
+import { overlay, tailCount, unionOfNumbers } from '../schema/entries.ts';
 import { byLength, globalRequest, handles, longs, reply, vgpuRequest } from '../schema/message.ts';
-import { array, bool, handle, pointer, u32, u64 } from '../schema/scalars.ts';
-import { struct } from '../schema/struct.ts';
+import { bool, handle, u32, u64 } from '../schema/scalars.ts';
+import { createSyncObjectArgs } from '../structs/sync.ts';
 import { statusReply } from './common.ts';
 
 /** Synchronisation commands: sync objects, waits and signals. */
-
-const mutexInfo = struct('d3dddi_synchronizationobjectinfo2.synchronization_mutex', {
-  initialState: u32,
-});
-
-const semaphoreInfo = struct('d3dddi_synchronizationobjectinfo2.semaphore', {
-  maxCount: u32,
-  initialCount: u32,
-});
-
-const fenceInfo = struct('d3dddi_synchronizationobjectinfo2.fence', {
-  fenceValue: u64,
-});
-
-const cpuNotificationInfo = struct('d3dddi_synchronizationobjectinfo2.cpu_notification', {
-  event: u64,
-});
-
-const monitoredFenceInfo = struct('d3dddi_synchronizationobjectinfo2.monitored_fence', {
-  initialFenceValue: u64,
-  fenceCpuVirtualAddress: pointer(),
-  fenceGpuVirtualAddress: u64,
-  engineAffinity: u32,
-});
-
-const periodicMonitoredFenceInfo = struct('d3dddi_synchronizationobjectinfo2.periodic_monitored_fence', {
-  adapter: handle,
-  vidpnTargetId: u32,
-  time: u64,
-  fenceCpuVirtualAddress: pointer(),
-  fenceGpuVirtualAddress: u64,
-  engineAffinity: u32,
-});
-
-const reservedInfo = struct('d3dddi_synchronizationobjectinfo2.reserved', {
-  reserved: array(u64, 8),
-});
-
-const syncObjectInfo = struct('d3dddi_synchronizationobjectinfo2', {
-  type: syncObjectTypeType,
-  flags: syncObjectFlagsType,
-  alternative: unionByEnum(
-    'type',
-    {
-      [SyncObjectType.mutex]: 'mutex',
-      [SyncObjectType.semaphore]: 'semaphore',
-      [SyncObjectType.fence]: 'fence',
-      [SyncObjectType.cpuNotification]: 'cpuNotification',
-      [SyncObjectType.monitoredFence]: 'monitoredFence',
-      [SyncObjectType.periodicMonitoredFence]: 'periodicMonitoredFence',
-    },
-    {
-      mutex: named('synchronization_mutex', mutexInfo),
-      semaphore: semaphoreInfo,
-      fence: fenceInfo,
-      cpuNotification: cpuNotificationInfo,
-      monitoredFence: monitoredFenceInfo,
-      periodicMonitoredFence: periodicMonitoredFenceInfo,
-    },
-    { reserved: reservedInfo },
-  ),
-  sharedHandle: handle,
-});
-
-const createSyncObjectArgs = struct('d3dkmt_createsynchronizationobject2', {
-  device: handle,
-  reserved: u32,
-  info: syncObjectInfo,
-  syncObject: handle,
-  reserved1: u32,
-});
 
 export const createSyncObject = vgpuCommand({
   name: 'CreateSyncObject',

@@ -69,14 +69,15 @@ interface FlagOptions {
   readonly union?: boolean;
   readonly packed?: boolean;
   readonly cNames?: Readonly<Record<string, string>>;
+  readonly cTypes?: Readonly<Record<string, string>>;
   readonly otherReading?: BitWidths;
   readonly cType?: string;
 }
 
-function flagBits(widths: BitWidths, cNames: Readonly<Record<string, string>>): FlagBit[] {
+function flagBits(widths: BitWidths, { cNames = {}, cTypes = {} }: FlagOptions): FlagBit[] {
   let shift = 0;
   return Object.entries(widths).map(([name, width]) => {
-    const bit = { name, cName: cNames[name] ?? toSnakeCase(name), shift, width };
+    const bit = { name, cName: cNames[name] ?? toSnakeCase(name), cType: cTypes[name] ?? null, shift, width };
     shift += width;
     return bit;
   });
@@ -111,10 +112,9 @@ function makeFlags(
   options: FlagOptions,
   toValue: (mask: bigint) => unknown,
 ): unknown {
-  const cNames = options.cNames ?? {};
-  const bits = flagBits(widths, cNames);
+  const bits = flagBits(widths, options);
   const readings = [bits];
-  if (options.otherReading !== undefined) readings.push(flagBits(options.otherReading, cNames));
+  if (options.otherReading !== undefined) readings.push(flagBits(options.otherReading, options));
   const flags: FlagStruct = {
     name,
     cKind: options.union === true ? 'union' : 'struct',

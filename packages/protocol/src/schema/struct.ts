@@ -80,7 +80,7 @@ export function flagMembers(
       (bit): Member => ({
         ...base,
         cName: bit.cName,
-        cType,
+        cType: bit.cType ?? cType,
         bits: { byteOffset: offset, shift: bit.shift, width: bit.width, unitBytes: sizeBytes },
         union: unions ? firstUnion : null,
         alternative: unions ? index + (flags.valueFirst ? 1 : 0) : 0,
@@ -232,4 +232,18 @@ class Layout {
     const { rule, keepsRest } = entry;
     this.nodes.push({ node: 'choice', offset, sizeBytes, alternatives: fields, rule, keepsRest });
   }
+}
+
+/** Offset of the count field at a dotted path of keys (`args.numPrimaries`). */
+export function countPlace(struct: StructType, path: string): number {
+  let offset = 0;
+  let nodes = struct.nodes;
+  for (const key of path.split('.')) {
+    const node = nodes.find((candidate) => 'key' in candidate && candidate.key === key);
+    if (node?.node === 'count') return offset + node.offset;
+    if (node?.node !== 'field' || node.type.kind !== 'struct') break;
+    offset += node.offset;
+    nodes = node.type.nodes;
+  }
+  throw new Error(`${struct.name} has no count field ${path}`);
 }

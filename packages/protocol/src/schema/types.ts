@@ -25,6 +25,8 @@ export type BitWidths = Readonly<Record<string, number>>;
 export interface FlagBit {
   readonly name: string;
   readonly cName: string;
+  /** C type where it is not that of the word (an enumeration). */
+  readonly cType: string | null;
   readonly shift: number;
   readonly width: number;
 }

@@ -1,0 +1,173 @@
+import type { Message, Tail } from '../schema/message.ts';
+import { countPlace } from '../schema/struct.ts';
+import type { ChoiceNode, DataType, ValueNode } from '../schema/types.ts';
+import { at, casesOf, property, readScalar, readUnit } from './emit.ts';
+
+/** Source of a message's decoder: one object literal per struct, bounds checked once per part. */
+export class ReadEmitter {
+  /** Helper functions that the decoder calls. */
+  readonly helpers: string[] = [];
+  private readonly message: Message;
+
+  constructor(message: Message) {
+    this.message = message;
+  }
+
+  private type(type: DataType, place: string): string {
+    switch (type.kind) {
+      case 'scalar':
+        return readScalar(type, place);
+      case 'array':
+        return `run.${type.element.scalar === 'u64' ? 'readLongs' : 'readWords'}(view, ${place}, ${type.count})`;
+      case 'bytes':
+        return `run.readBytes(view, ${place}, ${type.count})`;
+      case 'text':
+        return `run.readText(view, ${place}, ${type.count})`;
+      case 'struct':
+        return this.struct(type.nodes, place);
+    }
+  }
+
+  /** A struct in the middle of an expression: a literal, or a call where a union needs statements. */
+  private struct(nodes: readonly ValueNode[], place: string): string {
+    const statements = this.choices(nodes, 'o');
+    if (statements === '') return this.literal(nodes, place, []);
+    const name = `read${this.helpers.length}`;
+    const body = `const value = ${this.literal(nodes, 'o', [])};${statements}return value;`;
+    this.helpers.push(`function ${name}(view, o) {${body}}`);
+    return `${name}(view, ${place})`;
+  }
+
+  private literal(nodes: readonly ValueNode[], base: string, others: readonly string[]): string {
+    const fields: string[] = [];
+    for (const node of nodes) {
+      if (node.node === 'field')
+        fields.push(`${JSON.stringify(node.key)}: ${this.type(node.type, at(base, node.offset))}`);
+      else if (node.node === 'bits') {
+        const { shift, width } = node.placement;
+        const bits = `(${readUnit(node.placement, base)} >>> ${shift}) & ${2 ** width - 1}`;
+        fields.push(`${JSON.stringify(node.key)}: ${width === 1 ? `(${bits}) !== 0` : bits}`);
+      } else if (node.node === 'choice' && !node.keepsRest) fields.push(...this.numbers(node, nodes, base));
+    }
+    return `{${[...fields, ...others].join(', ')}}`;
+  }
+
+  /** A union of numbers: each alternative is read or zero, as the selecting field says. */
+  private numbers(node: ChoiceNode, nodes: readonly ValueNode[], base: string): string[] {
+    const { rule } = node;
+    const tag = this.tag(rule.key, nodes, base);
+    return node.alternatives.map((alternative) => {
+      let condition: string;
+      if (rule.by === 'flag')
+        condition = `(${tag} & ${rule.mask}) ${alternative.key === rule.set ? '!==' : '==='} 0`;
+      else {
+        const tags = Object.entries(rule.when);
+        const own = tags.filter(([, key]) => key === alternative.key).map(([value]) => `${tag} === ${value}`);
+        const others = tags
+          .filter(([, key]) => key !== alternative.key)
+          .map(([value]) => `${tag} !== ${value}`);
+        condition = rule.otherwise === alternative.key ? others.join(' && ') : own.join(' || ');
+      }
+      const { type } = alternative;
+      const zero = type.kind === 'scalar' && type.scalar === 'u64' ? '0n' : '0';
+      const value = this.type(alternative.type, at(base, alternative.offset));
+      return `${JSON.stringify(alternative.key)}: ${condition} ? ${value} : ${zero}`;
+    });
+  }
+
+  private tag(key: string, nodes: readonly ValueNode[], base: string): string {
+    for (const node of nodes) {
+      if (node.node === 'field' && node.key === key) return this.type(node.type, at(base, node.offset));
+      if (node.node === 'bits' && node.key === key) {
+        const { shift, width } = node.placement;
+        return `((${readUnit(node.placement, base)} >>> ${shift}) & ${2 ** width - 1})`;
+      }
+    }
+    throw new Error(`no field ${key}`);
+  }
+
+  /** Statements that add the valid alternative of each union of structs to `value`. */
+  private choices(nodes: readonly ValueNode[], base: string): string {
+    let source = '';
+    for (const node of nodes) {
+      if (node.node !== 'choice' || !node.keepsRest) continue;
+      const rest = (used: number): string => {
+        const place = at(base, node.offset + used);
+        return `rest = run.readRest(view, ${place}, ${node.sizeBytes - used});`;
+      };
+      source += `let rest; switch (${property('value', node.rule.key)}) {`;
+      for (const [tag, { key, type, offset }] of casesOf(node)) {
+        const value = this.type(type, at(base, offset));
+        source += `case ${tag}: ${property('value', key)} = ${value}; ${rest(type.sizeBytes)} break;`;
+      }
+      source += `default: ${rest(0)}} if (rest !== undefined) value.rest = rest;`;
+    }
+    return source;
+  }
+
+  /** The whole decoder. `o` is where offset 0 of the structure would be. */
+  decoder(): string {
+    const { message } = this;
+    const { fixedBytes, headerBytes, tails } = message;
+    const fixed = fixedBytes - headerBytes;
+    const check = `if (length < ${fixed} || offset < 0 || offset + length > view.byteLength) run.failShort(name, view, offset, length, ${fixed});`;
+    let source = `function decode(view, offset, length, context) {${check}`;
+    source += `const o = ${headerBytes === 0 ? 'offset' : `offset - ${headerBytes}`};`;
+    if (tails.length > 0) source += `const end = offset + length; const t0 = ${at('o', fixedBytes)};`;
+    tails.forEach(([key, tail], index) => {
+      source += this.count(key, tail, index);
+      const next = `t${index + 1}`;
+      const bytes = tail.elementBytes === 1 ? `c${index}` : `${tail.elementBytes} * c${index}`;
+      source += `const ${next} = t${index} + ${bytes};`;
+      source += `if (${next} > end) run.failTail(name, ${JSON.stringify(key)}, length, ${next} - offset);`;
+    });
+    const values = tails.map(
+      ([key, tail], index) => `${JSON.stringify(key)}: ${this.tail(key, tail, index)}`,
+    );
+    source += `const value = ${this.literal(message.struct.nodes, 'o', values)};`;
+    return `${source}${this.choices(message.struct.nodes, 'o')}return value;}`;
+  }
+
+  private count(key: string, tail: Tail, index: number): string {
+    const rule = tail.count;
+    const name = `c${index}`;
+    if (rule.from === 'request') {
+      return `if (context === undefined) run.failContext(name); const ${name} = counts[${index}](context);`;
+    }
+    if (rule.from === 'field') {
+      const value = `view.getUint32(${at('o', countPlace(this.message.struct, rule.path))}, true)`;
+      return `const ${name} = ${rule.atLeastOne ? `Math.max(${value}, 1)` : value};`;
+    }
+    const full = `c${this.message.tails.findIndex(([other]) => other === rule.of)}`;
+    return (
+      `let ${name} = 0; const left${index} = end - t${index};` +
+      `if (${full} > 0 && left${index} >= 8 * ${full}) ${name} = ${full};` +
+      `else if (left${index} >= 8) run.failLength(name, ${JSON.stringify(key)}, left${index}, 8 * ${full});`
+    );
+  }
+
+  private tail(key: string, tail: Tail, index: number): string {
+    const place = `view, t${index}, c${index}`;
+    if (tail.kind === 'words') return `run.readWords(${place})`;
+    if (tail.kind === 'longs') return `run.readLongs(${place})`;
+    if (tail.kind === 'bytes') return `run.readBytes(${place})`;
+    const name = `readAll${index}`;
+    let source = `function ${name}(view, start, count, blobs, length, offset, context) { const all = []; let blob = blobs;`;
+    source += `for (let i = 0, o = start; i < count; i++, o += ${tail.elementBytes}) {`;
+    const others: string[] = [];
+    if (tail.blob !== null) {
+      const size = countPlace(tail.element, tail.blob.sizeKey);
+      const label = `${JSON.stringify(`${key}.${tail.blob.key}`)}`;
+      source += `const bytes = view.getUint32(${at('o', size)}, true); const from = blob; blob += bytes;`;
+      source += `if (blob > offset + length) run.failTail(name, ${label}, length, blob - offset);`;
+      if (tail.blob.limit !== null) {
+        source += `const most = limits[${index}](context, i); if (bytes > most) run.failField(name, ${label}, bytes, most);`;
+      }
+      others.push(`${JSON.stringify(tail.blob.key)}: run.readBytes(view, from, bytes)`);
+    }
+    const choices = this.choices(tail.element.nodes, 'o');
+    source += `const value = ${this.literal(tail.element.nodes, 'o', others)};${choices}all.push(value);} return all;}`;
+    this.helpers.push(source);
+    return `${name}(${place}, t${this.message.tails.length}, length, offset, context)`;
+  }
+}

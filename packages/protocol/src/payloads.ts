@@ -1,0 +1,43 @@
+import { knownEscapeTypeType, standardAllocationTypeType } from './enums.ts';
+import { createStandardAllocationFlagsType } from './flags.ts';
+import { bytes, handle, pointer, u32, u64 } from './schema/scalars.ts';
+import { struct } from './schema/struct.ts';
+
+/** Structs that travel inside private data: known escapes, and the description of a standard allocation. */
+
+export const translateAllocationHandle = struct('d3dddi_translate_allocation_handle', {
+  escapeType: knownEscapeTypeType,
+  allocation: handle,
+});
+
+export const testCommand = struct(
+  'd3dddi_testcommand',
+  {
+    buffer: bytes(72),
+  },
+  { packed: true },
+);
+
+export const buildTestCommandBuffer = struct('d3dddi_buildtestcommandbuffer', {
+  escapeType: knownEscapeTypeType,
+  device: handle,
+  context: handle,
+  flags: u32,
+  command: testCommand,
+  dmaBuffer: pointer(),
+  dmaBufferPrivData: pointer(),
+  dmaBufferSize: u32,
+  dmaBufferPrivDataSize: u32,
+});
+
+export const standardAllocationExistingHeap = struct('d3dkmt_standardallocation_existingheap', {
+  size: u64,
+});
+
+export const createStandardAllocation = struct('d3dkmt_createstandardallocation', {
+  type: standardAllocationTypeType,
+  reserved: u32,
+  existingHeapData: standardAllocationExistingHeap,
+  flags: createStandardAllocationFlagsType,
+  reserved1: u32,
+});
