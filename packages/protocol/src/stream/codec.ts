@@ -1,4 +1,4 @@
-import { ProtocolError } from '../errors.ts';
+import { isProtocolError, ProtocolError } from '../errors.ts';
 import { type AnyHandlers, compileReader, type RecordReader } from './compile-read.ts';
 import { compileWriter } from './compile-write.ts';
 import { interpretReader, interpretWriter } from './interpret.ts';
@@ -21,9 +21,11 @@ export interface StreamCodec<T extends OpTable> {
   /**
    * Reads whole records and calls the handler of each, in order. Every record is checked before its handler is
    * called; those before a bad one have been handled by then.
+   * @param onThrow what to do when a handler throws anything but a ProtocolError: reading goes on behind that
+   *   record. Without it the error leaves `decode`.
    * @throws ProtocolError `bad-stream` with the byte offset of what is wrong.
    */
-  decode(bytes: Uint8Array, handlers: Handlers<T>): void;
+  decode(bytes: Uint8Array, handlers: Handlers<T>, onThrow?: (error: unknown, opcode: number) => void): void;
 }
 
 /** How a codec is made: straight-line code where the platform allows it, else by walking the layouts. */
@@ -57,29 +59,46 @@ export function createStreamCodec<T extends OpTable>(
   }
   return {
     writers: writers as Writers<T>,
-    decode: (bytes, handlers) => decodeRecords(readers, bytes, handlers as unknown as AnyHandlers),
+    decode: (bytes, handlers, onThrow) => {
+      const reader = new StreamReader(bytes);
+      let position = 0;
+      while (position < reader.words) {
+        position = decodeRecords(readers, reader, position, handlers as unknown as AnyHandlers, onThrow);
+      }
+    },
   };
 }
 
+/** @returns where to go on: the end, or the record behind one whose handler threw. */
 function decodeRecords(
   readers: readonly (RecordReader | undefined)[],
-  bytes: Uint8Array,
+  reader: StreamReader,
+  start: number,
   handlers: AnyHandlers,
-): void {
-  const reader = new StreamReader(bytes);
+  onThrow: ((error: unknown, opcode: number) => void) | undefined,
+): number {
   const { u32, words } = reader;
-  let position = 0;
-  while (position < words) {
-    const header = u32[position]!;
-    const end = position + (header >>> 10);
-    if (end === position || end > words) {
-      throw reader.fail(position, `record of ${header >>> 10} words where ${words - position} are left`);
+  let position = start;
+  let header = 0;
+  // One guard around the loop, not one for each record: the steady path pays nothing for it.
+  try {
+    while (position < words) {
+      header = u32[position]!;
+      const end = position + (header >>> 10);
+      if (end === position || end > words) {
+        throw reader.fail(position, `record of ${header >>> 10} words where ${words - position} are left`);
+      }
+      const read = readers[header & MAX_OPCODE];
+      if (read === undefined) throw reader.fail(position, `unknown opcode ${header & MAX_OPCODE}`);
+      read(reader, handlers, position + 1, end);
+      position = end;
     }
-    const read = readers[header & MAX_OPCODE];
-    if (read === undefined) throw reader.fail(position, `unknown opcode ${header & MAX_OPCODE}`);
-    read(reader, handlers, position + 1, end);
-    position = end;
+  } catch (error) {
+    if (onThrow === undefined || isProtocolError(error)) throw error;
+    onThrow(error, header & MAX_OPCODE);
+    return position + (header >>> 10);
   }
+  return position;
 }
 
 /**

@@ -9,7 +9,7 @@ export * as streamEnums from './enums.ts';
 export { encoderTarget } from './ops/encoder.ts';
 export { errorScopeStatus, mapStatus, pipelineStatus, returnOps } from './returns.ts';
 export type { Op, OpArguments, OpTable, Shape } from './schema.ts';
-export { MAX_OPCODE, MAX_RECORD_WORDS, UNDEFINED_WORD } from './schema.ts';
+export { fieldWordOffset, MAX_OPCODE, MAX_RECORD_WORDS, UNDEFINED_WORD } from './schema.ts';
 export type { StreamOpName } from './table.ts';
 export { STREAM_VERSION, streamOps } from './table.ts';
 export { StreamWriter } from './writer.ts';
@@ -27,11 +27,16 @@ export type StreamHandlers = Handlers<typeof streamOps>;
 export type ReturnHandlers = Handlers<typeof returnOps>;
 
 /**
- * Reads a command stream: each record is checked, then its handler is called, in order.
+ * Reads a command stream: each record is checked, then its handler is called, in order. What a handler throws goes
+ * to `onThrow`, if given, and reading goes on with the next record.
  * @throws ProtocolError `bad-stream`; the records before the bad one have been handled.
  */
-export function decodeStream(bytes: Uint8Array, handlers: StreamHandlers): void {
-  streamCodec.decode(bytes, handlers);
+export function decodeStream(
+  bytes: Uint8Array,
+  handlers: StreamHandlers,
+  onThrow?: (error: unknown, opcode: number) => void,
+): void {
+  streamCodec.decode(bytes, handlers, onThrow);
 }
 
 /**

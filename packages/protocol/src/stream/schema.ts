@@ -218,3 +218,18 @@ export function fixedWords(shape: Shape): number {
       return leastWords(shape);
   }
 }
+
+/**
+ * Where a field lies in its record, in words from the first behind the header.
+ * @throws Error when there is no such field, or one of varying size lies before it.
+ */
+export function fieldWordOffset(op: Op, name: string): number {
+  let offset = 0;
+  for (const field of op.fields) {
+    if (field.name === name) return offset;
+    const words = fixedWords(field.shape);
+    if (words < 0) break;
+    offset += words;
+  }
+  throw new Error(`no field ${name} at a fixed place in op ${op.opcode}`);
+}

@@ -217,6 +217,21 @@ test('a stream at an odd address is read, and one of odd length is refused', () 
   assert.throws(() => decode(shifted, handlers as never), { code: 'bad-stream' });
 });
 
+test('what a handler throws is handed over and reading goes on', () => {
+  const { writers, decode } = createStreamCodec(streamOps);
+  const writer = new StreamWriter();
+  for (const first of [1, 2, 3]) writers.draw(writer, first, 0, 0, 0);
+  const { handlers } = recorder(streamOps);
+  const seen: unknown[] = [];
+  const draw = (vertexCount: unknown): void => {
+    seen.push(vertexCount);
+    if (vertexCount === 2) throw new RangeError('two');
+  };
+  decode(writer.view(), { ...handlers, draw } as never, (error, opcode) => seen.push(String(error), opcode));
+  assert.deepEqual(seen, [1, 2, 'RangeError: two', 166, 3]);
+  assert.throws(() => decode(writer.view(), { ...handlers, draw } as never), RangeError);
+});
+
 test('walkRecords sees every header and refuses one that does not fit', () => {
   const { writers } = createStreamCodec(streamOps);
   const writer = new StreamWriter();
