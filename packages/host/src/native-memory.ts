@@ -1,0 +1,88 @@
+import { createRequire } from 'node:module';
+
+/** The few system calls for memory that several processes see. Linux only. */
+export interface NativeMemory {
+  /**
+   * Maps `lengthBytes` of an open file, shared, for reading and writing.
+   * @throws Error with the system's error name.
+   */
+  map(fileDescriptor: number, lengthBytes: number): NativeMapping;
+  /** An anonymous file in memory, closed on exec. @throws Error when the kernel has none. */
+  createMemoryFile(name: string): number;
+  /** Asks the kernel to kill this process when the thread that started it ends. @returns whether it agreed. */
+  dieWithParent(): boolean;
+}
+
+/** A mapping and its bytes. */
+export interface NativeMapping {
+  readonly bytes: Uint8Array;
+  /**
+   * Lets go of the file. The bytes read as zero from then on; the addresses are given back when nobody can reach
+   * them any more, so that a late access is harmless.
+   */
+  release(): void;
+}
+
+const PROT_READ_WRITE = 3;
+const MAP_SHARED = 1;
+/** MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_NORESERVE. */
+const MAP_HOLE = 0x4032;
+const MAP_FAILED = 0xffff_ffff_ffff_ffffn;
+const MFD_CLOEXEC = 1;
+const PR_SET_PDEATHSIG = 1;
+const SIGKILL = 9;
+
+let cached: NativeMemory | null | undefined;
+
+/** The system calls, or null where koffi or the system cannot. */
+export function nativeMemory(): NativeMemory | null {
+  if (cached === undefined) {
+    try {
+      cached = process.platform === 'linux' ? load() : null;
+    } catch {
+      cached = null;
+    }
+  }
+  return cached;
+}
+
+function load(): NativeMemory {
+  // Loaded on first use and by `require`: a machine for which koffi has no binary must still get an answer.
+  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+  const libc = koffi.load(null);
+  const mmap = libc.func(
+    'void *mmap(void *address, size_t length, int protection, int flags, int fd, int64_t offset)',
+  );
+  const munmap = libc.func('int munmap(void *address, size_t length)');
+  const memfdCreate = libc.func('int memfd_create(const char *name, unsigned int flags)');
+  const prctl = libc.func(
+    'int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)',
+  );
+  const unreachable = new FinalizationRegistry<{ address: bigint; lengthBytes: number }>(
+    ({ address, lengthBytes }) => {
+      munmap(address, lengthBytes);
+    },
+  );
+  return {
+    map(fileDescriptor, lengthBytes) {
+      const address = mmap(null, lengthBytes, PROT_READ_WRITE, MAP_SHARED, fileDescriptor, 0) as bigint;
+      if (address === MAP_FAILED) {
+        throw new Error(`mmap of ${lengthBytes} bytes failed with error ${koffi.errno()}`);
+      }
+      const buffer = koffi.view(address, lengthBytes);
+      unreachable.register(buffer, { address, lengthBytes });
+      return {
+        bytes: new Uint8Array(buffer),
+        release: () => {
+          mmap(address, lengthBytes, PROT_READ_WRITE, MAP_HOLE, -1, 0);
+        },
+      };
+    },
+    createMemoryFile(name) {
+      const fileDescriptor = memfdCreate(name, MFD_CLOEXEC) as number;
+      if (fileDescriptor < 0) throw new Error(`memfd_create failed with error ${koffi.errno()}`);
+      return fileDescriptor;
+    },
+    dieWithParent: () => prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) === 0,
+  };
+}
