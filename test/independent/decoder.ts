@@ -53,7 +53,11 @@ function typeSize(type: string): number {
 /** Reads a structure: every alternative of a union is there, as C would let one read it. */
 export function struct(view: DataView, offset: number, name: string): PlainStruct {
   const result: PlainStruct = {};
-  for (const field of facts.structs[name]!.fields) {
+  const layout = facts.structs[name]!;
+  // A word of nothing but bits is also a number as a whole.
+  if (layout.size === 4 && layout.fields.every((field) => field.bits))
+    result['value'] = view.getUint32(offset, true);
+  for (const field of layout.fields) {
     const at = offset + field.offset;
     if (field.bits) {
       let unit = 0n;
