@@ -1,0 +1,137 @@
+import { once } from 'node:events';
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { createInProcessBus } from '@dxgwire/transport/mock-vmbus';
+import { connectWebSocket } from '@dxgwire/transport/websocket/node';
+import { WebSocket } from 'ws';
+import { Answers, busEndpoint, type Endpoint, echoHost, PAYLOAD_BYTES } from './bus-echo.ts';
+import type { Comparison } from './report.ts';
+import { sample, type Way } from './sampling.ts';
+
+/** Any medium that sends byte arrays and says when one came, as an endpoint. */
+function rawEndpoint(
+  send: (bytes: Uint8Array) => void,
+  onMessage: (arrived: () => void) => void,
+  close: () => Promise<void>,
+): Endpoint {
+  const answers = new Answers();
+  const silent = new Uint8Array(PAYLOAD_BYTES);
+  const asking = new Uint8Array(PAYLOAD_BYTES).fill(1, 0, 1);
+  answers.next = () => send(asking);
+  onMessage(answers.arrived);
+  return {
+    async roundTrips(count) {
+      const all = answers.expect(count);
+      send(asking);
+      await all;
+    },
+    async stream(count) {
+      const last = answers.expect(1);
+      for (let i = 1; i < count; i++) send(silent);
+      send(asking);
+      await last;
+    },
+    close,
+  };
+}
+
+function portEndpoint(port: MessagePort): Endpoint {
+  return rawEndpoint(
+    (bytes) => port.postMessage(bytes),
+    (arrived) => port.on('message', arrived),
+    async () => port.close(),
+  );
+}
+
+async function socketEndpoint(url: string): Promise<Endpoint> {
+  const socket = new WebSocket(url, { perMessageDeflate: false });
+  await once(socket, 'open');
+  return rawEndpoint(
+    (bytes) => socket.send(bytes),
+    (arrived) => socket.on('message', arrived),
+    async () => {
+      socket.close();
+      await once(socket, 'close');
+    },
+  );
+}
+
+/** Both ends of a MessageChannel in this thread: what a message costs when nothing crosses threads. */
+function sameThreadPort(): Endpoint {
+  const { port1, port2 } = new MessageChannel();
+  port2.on('message', (message: Uint8Array) => {
+    if (message[0] === 1) port2.postMessage(message);
+  });
+  return portEndpoint(port1);
+}
+
+async function inProcess(): Promise<Endpoint> {
+  const { guest, host } = createInProcessBus({ guestMemoryBytes: 8 << 20, windowMegabytes: 1 });
+  echoHost(host);
+  return await busEndpoint(guest, () => guest.close());
+}
+
+interface Pair {
+  readonly medium: string;
+  readonly bare: { readonly name: string; readonly endpoint: Endpoint };
+  readonly bus: { readonly name: string; readonly endpoint: Endpoint };
+}
+
+async function comparePair({ medium, bare, bus }: Pair): Promise<Comparison[]> {
+  const run = (endpoint: Endpoint, kind: 'roundTrips' | 'stream'): Way['run'] => {
+    return async (count) => {
+      await endpoint[kind](count);
+      return undefined;
+    };
+  };
+  const ways = (kind: 'roundTrips' | 'stream') =>
+    [bare, bus].map(({ name, endpoint }): Way => ({ name, run: run(endpoint, kind) }));
+  return [
+    {
+      suite: 'bus',
+      case: `${medium}: round trip, ${PAYLOAD_BYTES} B`,
+      baseline: bare.name,
+      estimates: await sample(ways('roundTrips'), { samples: 11, sampleMs: 60 }),
+    },
+    {
+      suite: 'bus',
+      case: `${medium}: message one way, ${PAYLOAD_BYTES} B, streamed`,
+      baseline: bare.name,
+      // More would only measure how much memory a queue may take.
+      estimates: await sample(ways('stream'), { samples: 11, sampleMs: 60, maxCount: 20_000 }),
+    },
+  ];
+}
+
+/** Each transport against the bare medium: what our framing, rings and completions cost on top. */
+export async function measure(progress: (text: string) => void): Promise<Comparison[]> {
+  const worker = new Worker(new URL('./bus-worker.js', import.meta.url));
+  const [{ rawUrl, busUrl }] = (await once(worker, 'message')) as [{ rawUrl: string; busUrl: string }];
+  const { port1, port2 } = new MessageChannel();
+  worker.postMessage({ raw: port2 }, [port2]);
+  const pairs: Pair[] = [
+    {
+      medium: 'one thread',
+      bare: { name: 'MessagePort', endpoint: sameThreadPort() },
+      bus: { name: 'in-process bus', endpoint: await inProcess() },
+    },
+    {
+      medium: 'WebSocket, two threads',
+      bare: { name: 'raw ws', endpoint: await socketEndpoint(rawUrl) },
+      bus: {
+        name: 'WebSocket bus',
+        endpoint: await connectWebSocket(busUrl).then((bus) => busEndpoint(bus, () => bus.close())),
+      },
+    },
+  ];
+  const comparisons: Comparison[] = [];
+  for (const pair of pairs) {
+    progress(pair.medium);
+    comparisons.push(...(await comparePair(pair)));
+    await pair.bare.endpoint.close();
+    await pair.bus.endpoint.close();
+  }
+  port1.close();
+  worker.postMessage({ close: true });
+  await once(worker, 'exit');
+  return comparisons;
+}

@@ -1,0 +1,84 @@
+/**
+ * Comparing ways of doing the same thing: samples of all ways are taken in turns, so that a machine that slows
+ * down, slows all of them down.
+ */
+
+/** One way of doing what a case measures. */
+export interface Way {
+  readonly name: string;
+  /**
+   * Does it `count` times. What it returns is the time that counts, milliseconds; undefined: all the time that
+   * the call took.
+   */
+  readonly run: (count: number) => number | undefined | Promise<number | undefined>;
+}
+
+/** Per operation: the median of the samples and the range that holds the middle half of them. Milliseconds. */
+export interface Estimate {
+  readonly name: string;
+  readonly medianMs: number;
+  readonly lowerQuartileMs: number;
+  readonly upperQuartileMs: number;
+  readonly samples: number;
+  readonly countPerSample: number;
+}
+
+export interface SamplingOptions {
+  /** Samples of each way. */
+  readonly samples: number;
+  /** Operations in a sample are chosen so that it lasts about this long. */
+  readonly sampleMs: number;
+  /** Upper limit for the operations in a sample. */
+  readonly maxCount?: number;
+}
+
+async function time(way: Way, count: number): Promise<number> {
+  const begin = performance.now();
+  const counted = await way.run(count);
+  return counted ?? performance.now() - begin;
+}
+
+/** Finds how often to do it in a sample; this also warms it up. */
+async function calibrate(way: Way, options: SamplingOptions): Promise<number> {
+  const limit = options.maxCount ?? 1e7;
+  let count = 1;
+  for (;;) {
+    const elapsed = await time(way, count);
+    if (elapsed >= options.sampleMs / 2 || count >= limit) {
+      const wanted = Math.round((count * options.sampleMs) / Math.max(elapsed, 1e-3));
+      return Math.max(1, Math.min(limit, wanted));
+    }
+    count = Math.min(limit, count * (elapsed < options.sampleMs / 20 ? 8 : 2));
+  }
+}
+
+function quantile(sorted: readonly number[], fraction: number): number {
+  const at = fraction * (sorted.length - 1);
+  const low = sorted[Math.floor(at)] ?? Number.NaN;
+  const high = sorted[Math.ceil(at)] ?? Number.NaN;
+  return low + (high - low) * (at - Math.floor(at));
+}
+
+/** Measures all ways in turns. */
+export async function sample(ways: readonly Way[], options: SamplingOptions): Promise<Estimate[]> {
+  const counts: number[] = [];
+  for (const way of ways) counts.push(await calibrate(way, options));
+  const times: number[][] = ways.map(() => []);
+  for (let round = 0; round < options.samples; round++) {
+    for (const [index, way] of ways.entries()) {
+      const count = counts[index] ?? 1;
+      times[index]?.push((await time(way, count)) / count);
+    }
+  }
+  return ways.map(({ name }, index) => {
+    const sorted = (times[index] ?? []).toSorted((a, b) => a - b);
+    return {
+      name,
+      medianMs: quantile(sorted, 0.5),
+      lowerQuartileMs: quantile(sorted, 0.25),
+      upperQuartileMs: quantile(sorted, 0.75),
+      samples: sorted.length,
+      countPerSample: counts[index] ?? 1,
+    };
+  });
+}

@@ -1,0 +1,156 @@
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { PNG } from 'pngjs';
+import { dxgwirePath, type Service, startService } from './child.ts';
+import { type MeshRun, root, runMesh } from './mesh-run.ts';
+import { formatBytes, formatTable } from './table.ts';
+
+/**
+ * The demo: one WebGPU program, unchanged, over each transport and on the local device. Every run has a process of
+ * its own. A run of one frame beside a run of many separates what starting costs from what a frame costs.
+ */
+
+interface Measured {
+  readonly transport: string;
+  readonly adapter: string;
+  readonly roundTripsPerFrame: number;
+  readonly sentPerFrame: number;
+  readonly receivedPerFrame: number;
+  readonly frameMs: number;
+  readonly differentPixels: number;
+}
+
+const { frames, out } = readArguments();
+const scratch = mkdtempSync(join(tmpdir(), 'dxgwire-demo-'));
+let service: Service | undefined;
+process.exitCode = 1;
+try {
+  process.exitCode = await demo();
+} catch (error) {
+  process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}\n`);
+} finally {
+  await service?.stop().catch(() => {});
+  rmSync(scratch, { recursive: true, force: true });
+}
+
+function readArguments(): { frames: number; out: string } {
+  try {
+    const { values } = parseArgs({
+      options: {
+        frames: { type: 'string', default: '12' },
+        out: { type: 'string', default: 'out/mesh.png' },
+      },
+    });
+    const count = Number(values.frames);
+    if (!Number.isInteger(count) || count < 2 || count > 10_000) {
+      throw new Error(`--frames takes a whole number from 2 to 10000, not "${values.frames}"`);
+    }
+    return { frames: count, out: resolve(root, values.out) };
+  } catch (error) {
+    process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(2);
+  }
+}
+
+function progress(text: string): void {
+  process.stdout.write(`... ${text}\n`);
+}
+
+async function demo(): Promise<number> {
+  const started = performance.now();
+  progress('starting a host in its own process');
+  service = await startService([
+    dxgwirePath,
+    'host',
+    '--listen',
+    'ws://127.0.0.1:0',
+    '--json',
+    '--log',
+    'warn',
+  ]);
+  const { url } = JSON.parse(service.firstLine) as { url: string };
+
+  progress(`examples/mesh on the local device, ${frames} frames`);
+  const local = await runMesh(['--local'], frames, join(scratch, 'local.png'));
+  progress(`examples/mesh over WebSocket (${url}), ${frames} frames`);
+  const overWebSocket = await measure(['--connect', url], local, join(scratch, 'websocket.png'));
+  progress(`examples/mesh over the in-process bus, ${frames} frames`);
+  const overInProcess = await measure(['--in-process'], local, join(scratch, 'in-process.png'));
+  const rows = [overWebSocket, overInProcess];
+
+  progress('ending the host');
+  const code = await service.stop();
+  service = undefined;
+  if (code !== 0) throw new Error(`the host ended with code ${code}`);
+
+  mkdirSync(dirname(out), { recursive: true });
+  copyFileSync(join(scratch, 'websocket.png'), out);
+  printTable(rows, local);
+  const pixels = local.picture.width * local.picture.height;
+  for (const { transport, differentPixels } of rows) {
+    const verdict =
+      differentPixels === 0
+        ? `all ${pixels} pixels equal the local picture's`
+        : `${differentPixels} of ${pixels} pixels differ from the local picture's`;
+    process.stdout.write(`${transport}: ${verdict}\n`);
+  }
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  process.stdout.write(`the picture is ${relative(process.cwd(), out)} (${seconds} s in all)\n`);
+  return rows.every(({ differentPixels }) => differentPixels === 0) ? 0 : 1;
+}
+
+async function measure(link: readonly string[], local: MeshRun, picture: string): Promise<Measured> {
+  const single = await runMesh(link, 1);
+  const many = await runMesh(link, frames, picture);
+  const first = single.statistics!;
+  const all = many.statistics!;
+  const perFrame = (name: 'roundTrips' | 'bytesSent' | 'bytesReceived') =>
+    (all[name] - first[name]) / (frames - 1);
+  return {
+    transport: all.transport,
+    adapter: many.report.adapter.description || many.report.adapter.device,
+    roundTripsPerFrame: perFrame('roundTrips'),
+    sentPerFrame: perFrame('bytesSent'),
+    receivedPerFrame: perFrame('bytesReceived'),
+    frameMs: many.report.frameMs,
+    // The last frame is the same one whatever the number of frames, so the short run must agree as well.
+    differentPixels: Math.max(
+      countDifferentPixels(single.picture, local.picture),
+      countDifferentPixels(many.picture, local.picture),
+    ),
+  };
+}
+
+function countDifferentPixels(a: PNG, b: PNG): number {
+  if (a.width !== b.width || a.height !== b.height) return Math.max(a.width * a.height, b.width * b.height);
+  let different = 0;
+  for (let at = 0; at < a.data.length; at += 4) {
+    if (a.data.readUInt32LE(at) !== b.data.readUInt32LE(at)) different += 1;
+  }
+  return different;
+}
+
+function printTable(rows: readonly Measured[], local: MeshRun): void {
+  const localMs = local.report.frameMs;
+  const columns = ['adapter', 'transport', 'frames', 'round trips/frame', 'to host/frame', 'to guest/frame'];
+  const headings = [...columns, 'remote ms/frame', 'local ms/frame', 'ratio'];
+  const table = formatTable(
+    headings.map((heading, index) => ({ heading, number: index >= 2 })),
+    rows.map((row) => [
+      row.adapter,
+      row.transport,
+      String(frames),
+      Number.isInteger(row.roundTripsPerFrame)
+        ? String(row.roundTripsPerFrame)
+        : row.roundTripsPerFrame.toFixed(2),
+      formatBytes(row.sentPerFrame),
+      formatBytes(row.receivedPerFrame),
+      row.frameMs.toFixed(1),
+      localMs.toFixed(1),
+      (row.frameMs / localMs).toFixed(2),
+    ]),
+  );
+  process.stdout.write(`\n${table}\n`);
+}
