@@ -19,6 +19,8 @@ export interface EndOptions {
   /** Most bytes that may wait outside one ring, see {@link RingChannelOptions}. */
   readonly maxQueuedBytes: number;
   readonly retry?: RingChannelOptions['retry'];
+  /** See {@link RingChannelOptions.spinMicroseconds}. Default 0. */
+  readonly spinMicroseconds?: number;
 }
 
 type NewChannel = Pick<RingChannelOptions, 'index' | 'outbound' | 'inbound' | 'maxSendBytes'>;
@@ -77,6 +79,7 @@ export abstract class BusEnd {
       ...options,
       maxQueuedBytes: this.options.maxQueuedBytes,
       retry: this.options.retry,
+      spinMicroseconds: this.options.spinMicroseconds ?? 0,
       statistics: this.statistics,
       signal: () => this.signal(index),
       onEnd: (error) => this.#channelEnded(index, error),
@@ -127,9 +130,21 @@ export abstract class BusEnd {
       return;
     }
     this.#peerEnd = true;
-    if (this.#slots.size === 0) this.#finishBus();
-    // The other side closed its channels before; they finish when what it sent has been delivered.
-    else for (const [index] of this.#slots) this.receiveClose(index, null);
+    if (this.#slots.size === 0) {
+      this.#finishBus();
+      return;
+    }
+    // The other side closed its channels before; they finish when what it sent has been delivered. One that
+    // nobody listens to does not hold the bus up.
+    for (const [index, slot] of [...this.#slots]) {
+      this.receiveClose(index, null);
+      if (slot.channel.onPacket === null) slot.channel.endInOrder();
+    }
+  }
+
+  /** The other side is gone without a word. */
+  peerVanished(error: TransportError): void {
+    if (this.#state !== 'closed') this.#fail(error, error);
   }
 
   /** The other side's bell. */

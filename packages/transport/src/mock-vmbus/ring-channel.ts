@@ -1,6 +1,12 @@
 import { TransportError } from '../errors.ts';
 import { PacketQueue } from '../packet-queue.ts';
-import type { BusStatistics, Channel, Packet, PacketKind } from '../transport.ts';
+import {
+  type BusStatistics,
+  type Channel,
+  PACKET_FLAG_COMPLETION_REQUESTED,
+  type Packet,
+  type PacketKind,
+} from '../transport.ts';
 import { runNextTurn } from '../turn.ts';
 import { RingConsumer } from './ring-consumer.ts';
 import type { RingMemory } from './ring-memory.ts';
@@ -10,6 +16,8 @@ import { packetSpace, RingProducer } from './ring-producer.ts';
 const PACKETS_PER_SERVICE = 512;
 /** Consecutive services by microtask before one is put off to the next turn, so that timers and input run. */
 const SERVICES_PER_TURN = 64;
+/** Spins in vain after the last packet before a channel only sleeps. */
+const SPIN_CREDIT = 4;
 
 export interface RingChannelOptions {
   readonly index: number;
@@ -27,6 +35,11 @@ export interface RingChannelOptions {
    * cancel. Absent where the other side is known to follow `pending_send_sz`.
    */
   readonly retry?: ((callback: () => void) => () => void) | undefined;
+  /**
+   * How long this side looks on by itself for an answer or for more before it sleeps, microseconds. 0 where the
+   * other side runs on the same thread.
+   */
+  readonly spinMicroseconds: number;
   /** Called once when this side has ended: after a flush with null, or at once with the error. */
   readonly onEnd: (error: Error | null) => void;
 }
@@ -52,6 +65,10 @@ export class RingChannel implements Channel {
   #serviceScheduled = false;
   #servicesInTurn = 0;
   #refused = false;
+  /** A packet that wants a completion was sent in this turn. */
+  #isAwaiting = false;
+  /** Looking on is given up after this many times in vain, until there is traffic again. */
+  #spinCredit = 0;
   #cancelRetry: (() => void) | null = null;
   readonly #closed: Promise<void>;
   #resolveClosed: () => void = () => {};
@@ -96,6 +113,7 @@ export class RingChannel implements Channel {
       this.#flushScheduled = true;
       queueMicrotask(this.#flushNow);
     }
+    if ((flags & PACKET_FLAG_COMPLETION_REQUESTED) !== 0) this.#isAwaiting = true;
     if (this.#queue.count === 0) {
       try {
         if (this.#producer.tryWrite(kind, idLow, idHigh, flags, bytes, offset, length)) {
@@ -147,6 +165,9 @@ export class RingChannel implements Channel {
   readonly #flushNow = (): void => {
     this.#flushScheduled = false;
     this.flush();
+    // Whoever waits for an answer looks out for it.
+    if (this.#isAwaiting && this.#spinCredit > 0) this.doorbell();
+    this.#isAwaiting = false;
   };
 
   flush(): void {
@@ -260,15 +281,34 @@ export class RingChannel implements Channel {
         this.doorbell();
         return;
       }
+      if (this.#spin()) continue;
       consumer.unmask();
     } while (this.#isDraining && consumer.hasData());
     if (this.#peerClosed && this.#isDraining) this.#end(null);
+  }
+
+  /** Looks on for a moment with the mask up. @returns true when there is more. */
+  #spin(): boolean {
+    const { spinMicroseconds } = this.#options;
+    if (spinMicroseconds === 0) return false;
+    // What this side has just queued must not wait for the end of the spin.
+    if (this.#flushScheduled) this.#publish();
+    if (this.#spinCredit === 0) return false;
+    const endMs = performance.now() + spinMicroseconds / 1000;
+    do {
+      for (let i = 0; i < 16; i += 1) {
+        if (this.#consumer.hasData()) return true;
+      }
+    } while (performance.now() < endMs);
+    this.#spinCredit -= 1;
+    return false;
   }
 
   #deliver(packet: Packet): void {
     if (this.#state !== 'open') return;
     this.#statistics.packetsReceived += 1;
     this.#statistics.bytesReceived += packetSpace(packet.length);
+    this.#spinCredit = SPIN_CREDIT;
     this.#onPacket?.(packet);
   }
 
@@ -284,8 +324,14 @@ export class RingChannel implements Channel {
       return;
     }
     this.#peerClosed = true;
-    if (this.#state === 'closing' || this.#onPacket === null) this.#end(null);
+    // Without a handler, what was sent waits for one.
+    if (this.#state === 'closing') this.#end(null);
     else this.doorbell();
+  }
+
+  /** Ends without waiting for a handler to take what is left. */
+  endInOrder(): void {
+    this.#end(null);
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,189 @@
+import { TransportError } from '../errors.ts';
+import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
+import type { GuestBus, HostBus } from '../transport.ts';
+import type { BusEnd } from './bus-end.ts';
+import type { BusLink, GuestMessage, HostMessage } from './control.ts';
+import { VmbusGuest } from './guest-bus.ts';
+import { VmbusHost } from './host-bus.ts';
+import { GUEST_RAM_ADDRESS, memorySizes } from './in-process.ts';
+import { MappedWindow } from './mapped-window.ts';
+
+export interface SharedBusOptions {
+  /** Guest RAM, bytes, rings included; rounded up to pages. Default 256 MiB. */
+  readonly guestMemoryBytes?: number;
+  /** Device window, MiB. Default 64. */
+  readonly windowMegabytes?: number;
+  /** What the host logs as its peer. */
+  readonly peerName?: string;
+  /** Most bytes that may wait outside one ring before `send` refuses with `limit`. Default 64 MiB. */
+  readonly maxQueuedBytes?: number;
+  /**
+   * How the ends wake each other: `wait-async` needs `Atomics.waitAsync`, `message-port` works everywhere. Default:
+   * the first where both ends have it.
+   */
+  readonly doorbell?: 'wait-async' | 'message-port';
+  /** How long an end that awaits something looks on by itself before it sleeps, microseconds. Default 20. */
+  readonly spinMicroseconds?: number;
+}
+
+/**
+ * One end of a bus, to be posted to the thread that is to have it:
+ * `worker.postMessage(descriptor, [descriptor.port])`. Attach it there, once.
+ */
+export interface SharedBusDescriptor<Side extends 'guest' | 'host'> {
+  readonly side: Side;
+  readonly ram: SharedArrayBuffer;
+  readonly window: SharedArrayBuffer;
+  /** Words that are rung: one for the guest, one for the host, each a counter. */
+  readonly bells: SharedArrayBuffer;
+  readonly port: MessagePort;
+  readonly peerName: string;
+  readonly maxQueuedBytes: number;
+  readonly doorbell: 'wait-async' | 'message-port';
+  readonly spinMicroseconds: number;
+}
+
+const GUEST_BELL = 0;
+const HOST_BELL = 1;
+const DEFAULT_SPIN_MICROSECONDS = 20;
+
+type WaitAsync = (
+  words: Int32Array,
+  index: number,
+  value: number,
+) => { readonly async: boolean; readonly value: Promise<string> | string };
+
+/** ES2024; in Node since 16, in browsers since about 2024. */
+function findWaitAsync(): WaitAsync | null {
+  const found = (Atomics as { waitAsync?: WaitAsync }).waitAsync;
+  return typeof found === 'function' ? found : null;
+}
+
+/**
+ * A bus between two threads: the rings, guest RAM and device window in shared memory, control messages over a
+ * message port, doorbells by `Atomics.notify`.
+ */
+export function createSharedBus(options: SharedBusOptions = {}): {
+  guest: SharedBusDescriptor<'guest'>;
+  host: SharedBusDescriptor<'host'>;
+} {
+  const { ramBytes, windowBytes } = memorySizes(options);
+  const { port1, port2 } = new MessageChannel();
+  const shared = {
+    ram: new SharedArrayBuffer(ramBytes),
+    window: new SharedArrayBuffer(windowBytes),
+    bells: new SharedArrayBuffer(8),
+    peerName: options.peerName ?? 'guest on another thread',
+    maxQueuedBytes: options.maxQueuedBytes ?? DEFAULT_MAX_QUEUED_BYTES,
+    doorbell: options.doorbell ?? (findWaitAsync() === null ? 'message-port' : 'wait-async'),
+    spinMicroseconds: options.spinMicroseconds ?? DEFAULT_SPIN_MICROSECONDS,
+  } as const;
+  return { guest: { side: 'guest', port: port1, ...shared }, host: { side: 'host', port: port2, ...shared } };
+}
+
+/** What travels on the port: control messages, and a ring of the bell where there is no other way. */
+type PortMessage<Message> = Message | { readonly type: 'bell' };
+
+/** Joins one end of a bus to its port and its bell. */
+class PortLink<Sent, Received extends { readonly type: string }> implements BusLink<Sent> {
+  readonly #port: MessagePort;
+  readonly #bells: Int32Array;
+  readonly #mine: number;
+  readonly #theirs: number;
+  readonly #waitAsync: WaitAsync | null;
+  #end: (BusEnd & { receive(message: Received): void }) | null = null;
+  #isClosed = false;
+  #seen = 0;
+
+  constructor(descriptor: SharedBusDescriptor<'guest' | 'host'>) {
+    this.#port = descriptor.port;
+    this.#bells = new Int32Array(descriptor.bells);
+    this.#mine = descriptor.side === 'guest' ? GUEST_BELL : HOST_BELL;
+    this.#theirs = descriptor.side === 'guest' ? HOST_BELL : GUEST_BELL;
+    this.#waitAsync = descriptor.doorbell === 'wait-async' ? findWaitAsync() : null;
+    if (descriptor.doorbell === 'wait-async' && this.#waitAsync === null) {
+      throw new TransportError(
+        'unsupported',
+        "this thread has no Atomics.waitAsync; use doorbell 'message-port'",
+      );
+    }
+  }
+
+  attach(end: BusEnd & { receive(message: Received): void }): void {
+    this.#end = end;
+    this.#port.onmessage = (event: MessageEvent) => {
+      const message = event.data as PortMessage<Received>;
+      if (message?.type === 'bell') this.#rung();
+      else end.receive(message as Received);
+    };
+    this.#port.addEventListener('close', () => {
+      end.peerVanished(new TransportError('peer-closed', 'the thread at the other end is gone'));
+    });
+    if (this.#waitAsync !== null) this.#listen();
+  }
+
+  /** Waits for the next ring, as long as the bus is open. */
+  readonly #listen = (): void => {
+    const wait = this.#waitAsync;
+    while (!this.#isClosed && wait !== null) {
+      this.#rung();
+      const result = wait(this.#bells, this.#mine, this.#seen);
+      if (typeof result.value === 'string') continue;
+      result.value.then(this.#listen);
+      return;
+    }
+  };
+
+  #rung(): void {
+    const count = Atomics.load(this.#bells, this.#mine);
+    if (count === this.#seen) return;
+    this.#seen = count;
+    this.#end?.doorbellAll();
+  }
+
+  post(message: Sent): void {
+    if (!this.#isClosed) this.#port.postMessage(message);
+  }
+
+  doorbell(_channel: number): void {
+    if (this.#isClosed) return;
+    Atomics.add(this.#bells, this.#theirs, 1);
+    if (this.#waitAsync !== null) Atomics.notify(this.#bells, this.#theirs);
+    else this.#port.postMessage({ type: 'bell' });
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    // Ends the wait of this side; nothing of it stays behind.
+    Atomics.notify(this.#bells, this.#mine);
+    this.#port.close();
+  }
+}
+
+function sharedParts(descriptor: SharedBusDescriptor<'guest' | 'host'>) {
+  return {
+    transport: 'worker',
+    threads: 'many',
+    maxQueuedBytes: descriptor.maxQueuedBytes,
+    spinMicroseconds: descriptor.spinMicroseconds,
+    ram: { bytes: new Uint8Array(descriptor.ram), baseAddress: GUEST_RAM_ADDRESS, file: null },
+    window: new MappedWindow(new Uint8Array(descriptor.window), null),
+  } as const;
+}
+
+/** Makes the guest's end of a shared bus on this thread. Once for a descriptor. */
+export function attachGuestBus(descriptor: SharedBusDescriptor<'guest'>): GuestBus {
+  const link = new PortLink<GuestMessage, HostMessage>(descriptor);
+  const guest = new VmbusGuest({ ...sharedParts(descriptor), link });
+  link.attach(guest);
+  return guest;
+}
+
+/** Makes the host's end of a shared bus on this thread. Once for a descriptor. */
+export function attachHostBus(descriptor: SharedBusDescriptor<'host'>): HostBus {
+  const link = new PortLink<HostMessage, GuestMessage>(descriptor);
+  const host = new VmbusHost({ ...sharedParts(descriptor), link, peerName: descriptor.peerName });
+  link.attach(host);
+  return host;
+}
