@@ -1,0 +1,448 @@
+import { PAGE_BYTES } from '@dxgwire/transport';
+import type { AllocationView, BackendAllocation, MemoryRun, PageWalk } from '../backends/contract.ts';
+import {
+  type Mapping,
+  type MappingKind,
+  type MapRequest,
+  PROTECTION_NO_ACCESS,
+  PROTECTION_WRITE,
+  PROTECTION_ZERO,
+  type Region,
+  type RegionKind,
+  ReservationType,
+  type ReserveRequest,
+  type UpdateOperation,
+} from './address-space-types.ts';
+import type { AllocationInstance } from './allocation.ts';
+import type { PageWalker, QueuedOperation } from './device-work.ts';
+import { RangeList } from './range-list.ts';
+import { Status } from './status.ts';
+
+/** Width of GPU virtual addresses, bits. */
+export const GPU_ADDRESS_BITS = 47;
+/** Granularity of reservations, bytes. */
+export const RESERVATION_BYTES = 65_536;
+
+const PAGE_SHIFT = 12n;
+const PAGE_MASK = 0xfffn;
+const RESERVATION_PAGES = RESERVATION_BYTES / PAGE_BYTES;
+const END_PAGE = 2 ** (GPU_ADDRESS_BITS - 12);
+const END_ADDRESS = 1n << BigInt(GPU_ADDRESS_BITS);
+/** The first reservation unit stays free, so that address 0 and small offsets from it fault. */
+const FIRST_PAGE = RESERVATION_PAGES;
+/** Where the host starts to look when the guest does not care: above 4 GiB, which is left to those who do. */
+const USUAL_FIRST_PAGE = 2 ** 20;
+
+const HOST_ALLOCATION: BackendAllocation = {};
+
+export interface AddressResult {
+  status: number;
+  virtualAddress: bigint;
+}
+
+/**
+ * The GPU virtual addresses of one process on one virtual GPU: which are taken, what they lead to, and the page walk
+ * that backends use. Works in page numbers, which are exact as numbers; pages are 4 KiB, reservations 64 KiB.
+ */
+export class AddressSpace implements PageWalker {
+  readonly #regions = new RangeList<Region>();
+  readonly #mappings = new RangeList<Mapping>();
+  readonly #maxRanges: number;
+  /** Where the last free place was found: the next search starts behind it. */
+  #nextPage = USUAL_FIRST_PAGE;
+
+  /** @param maxRanges most regions and most mappings, each. */
+  constructor(maxRanges = 262_144) {
+    this.#maxRanges = maxRanges;
+  }
+
+  /** INVALID_PARAMETER for sizes, bounds or a place that cannot be; NO_MEMORY when there is no room. */
+  reserve(request: ReserveRequest): AddressResult {
+    const { size, baseAddress, reservationType } = request;
+    const length = pagesOf(size, RESERVATION_BYTES);
+    if (length < 1 || reservationType < 0 || reservationType > ReservationType.noCommit) {
+      return failed(Status.invalidParameter);
+    }
+    if (this.#regions.size >= this.#maxRanges) return failed(Status.noMemory);
+    let start: number;
+    if (baseAddress !== 0n) {
+      if (baseAddress % BigInt(RESERVATION_BYTES) !== 0n) return failed(Status.invalidParameter);
+      start = pageOf(baseAddress);
+      if (start < FIRST_PAGE || start + length > END_PAGE || this.#regions.meets(start, start + length)) {
+        return failed(Status.invalidParameter);
+      }
+    } else {
+      start = this.#findFree(length, request.minimumAddress, request.maximumAddress);
+      if (start < 0) return failed(start === -1 ? Status.noMemory : Status.invalidParameter);
+    }
+    this.#regions.insert({ start, end: start + length, kind: 'reserved', reservationType });
+    return { status: Status.success, virtualAddress: addressOf(start) };
+  }
+
+  /** Takes effect at once. INVALID_PARAMETER, or NO_MEMORY when there is no room. */
+  map(request: MapRequest): AddressResult {
+    const { instance, baseAddress, protection } = request;
+    const length = Number(request.sizeInPages);
+    const offset = Number(request.offsetInPages);
+    if (length < 1 || length > END_PAGE || offset < 0) return failed(Status.invalidParameter);
+    const kind = mappingKind(instance, protection);
+    if (kind === null) return failed(Status.invalidParameter);
+    if (instance !== null && (!instance.alive || !fits(instance, offset, length))) {
+      return failed(Status.invalidParameter);
+    }
+    if (this.#isFull) return failed(Status.noMemory);
+    let start: number;
+    if (baseAddress !== 0n) {
+      if ((baseAddress & PAGE_MASK) !== 0n || baseAddress >= END_ADDRESS)
+        return failed(Status.invalidParameter);
+      start = pageOf(baseAddress);
+      if (start < FIRST_PAGE || start + length > END_PAGE) return failed(Status.invalidParameter);
+      if (!this.#regions.meets(start, start + length)) this.#addMappedRegion(start, length);
+      else if (!this.#isGuests(start, start + length)) return failed(Status.invalidParameter);
+    } else {
+      start = this.#findFree(length, request.minimumAddress, request.maximumAddress);
+      if (start < 0) return failed(start === -1 ? Status.noMemory : Status.invalidParameter);
+      this.#addMappedRegion(start, length);
+    }
+    const writable = (protection & BigInt(PROTECTION_WRITE)) !== 0n;
+    this.#setRange(start, start + length, kind, instance, offset, writable);
+    return { status: Status.success, virtualAddress: addressOf(start) };
+  }
+
+  /**
+   * Checks a list of updates and makes it an operation for a queue. When the queue reaches it, an update whose range
+   * was freed, or whose allocation was destroyed, in the meantime is left out.
+   */
+  prepareUpdate(operations: readonly UpdateOperation[]): {
+    status: number;
+    operation: QueuedOperation | null;
+  } {
+    let mappings = this.#mappings.size;
+    for (const operation of operations) {
+      const pieces = this.#checkUpdate(operation);
+      if (pieces < 0) return { status: Status.invalidParameter, operation: null };
+      mappings += pieces;
+    }
+    if (mappings > this.#maxRanges) return { status: Status.noMemory, operation: null };
+    return {
+      status: Status.success,
+      operation: {
+        execute: () => {
+          for (const operation of operations) this.#applyUpdate(operation);
+        },
+      },
+    };
+  }
+
+  /** Gives addresses back, at once; part of a reservation leaves the rest. INVALID_PARAMETER if any is not taken. */
+  free(baseAddress: bigint, size: bigint): number {
+    const length = pagesOf(size, PAGE_BYTES);
+    if ((baseAddress & PAGE_MASK) !== 0n || baseAddress >= END_ADDRESS || length < 1) {
+      return Status.invalidParameter;
+    }
+    const start = pageOf(baseAddress);
+    const end = start + length;
+    if (end > END_PAGE || !this.#isGuests(start, end)) return Status.invalidParameter;
+    this.#clearMappings(start, end);
+    this.#clearRegions(start, end, null);
+    return Status.success;
+  }
+
+  /** Gives a page of the device window a GPU address: read only. @returns 0 when there is no room. */
+  mapFencePage(windowOffset: number): bigint {
+    if (this.#isFull) return 0n;
+    const start = this.#findFree(RESERVATION_PAGES, 0n, 0n);
+    if (start < 0) return 0n;
+    this.#regions.insert({ start, end: start + RESERVATION_PAGES, kind: 'host', reservationType: 0 });
+    const view: AllocationView = {
+      allocation: HOST_ALLOCATION,
+      lengthBytes: PAGE_BYTES,
+      storage: { kind: 'window', offset: windowOffset, length: PAGE_BYTES },
+      resident: true,
+    };
+    this.#mappings.insert({
+      start,
+      end: start + 1,
+      space: this,
+      kind: 'host',
+      instance: null,
+      view,
+      offsetPages: 0,
+      writable: false,
+    });
+    return addressOf(start);
+  }
+
+  /** Takes back what {@link mapFencePage} gave. */
+  unmapFencePage(address: bigint): void {
+    const start = pageOf(address);
+    const region = this.#regions.at(start);
+    if (region === null || region.kind !== 'host' || region.start !== start) return;
+    this.#clearMappings(region.start, region.end);
+    this.#regions.remove(region);
+  }
+
+  walk(address: bigint, lengthBytes: number, access: 'read' | 'write'): PageWalk {
+    if (lengthBytes === 0) return { ok: true, runs: [] };
+    if (address < 0n || lengthBytes < 0 || address + BigInt(lengthBytes) > END_ADDRESS) {
+      return { ok: false, faultAddress: address, reason: 'not-mapped' };
+    }
+    const runs: (MemoryRun | { readonly zero: true; readonly length: number })[] = [];
+    // Below 2^47, so exact as a number.
+    let position = Number(address);
+    const end = position + lengthBytes;
+    while (position < end) {
+      const page = Math.floor(position / PAGE_BYTES);
+      const mapping = this.#mappings.at(page);
+      if (mapping === null) {
+        const region = this.#regions.at(page);
+        if (region === null || region.reservationType !== ReservationType.zero) {
+          return { ok: false, faultAddress: BigInt(position), reason: 'not-mapped' };
+        }
+        const length = Math.min(end, this.#endOfUnmapped(page, region) * PAGE_BYTES) - position;
+        runs.push({ zero: true, length });
+        position += length;
+        continue;
+      }
+      const length = Math.min(end, mapping.end * PAGE_BYTES) - position;
+      if (mapping.kind === 'zero') {
+        runs.push({ zero: true, length });
+        position += length;
+        continue;
+      }
+      const fault = faultOf(mapping, access);
+      if (fault !== null) return { ok: false, faultAddress: BigInt(position), reason: fault };
+      runs.push({
+        view: mapping.instance === null ? mapping.view! : mapping.instance.allocation.view,
+        offset: mapping.offsetPages * PAGE_BYTES + (position - mapping.start * PAGE_BYTES),
+        length,
+      });
+      position += length;
+    }
+    return { ok: true, runs };
+  }
+
+  /** Takes out all mappings of an allocation's instance. What MAP had placed outside reservations becomes free. */
+  unmapInstance(instance: AllocationInstance): void {
+    for (const mapping of [...instance.mappings]) {
+      if (mapping.space !== this) continue;
+      this.#removeMapping(mapping);
+      this.#clearRegions(mapping.start, mapping.end, 'mapped');
+    }
+  }
+
+  /** The process is gone. */
+  clear(): void {
+    for (const mapping of this.#mappings) mapping.instance?.mappings.delete(mapping);
+    this.#mappings.clear();
+    this.#regions.clear();
+  }
+
+  census(): { reservations: number; mappings: number } {
+    return { reservations: this.#regions.size, mappings: this.#mappings.size };
+  }
+
+  get #isFull(): boolean {
+    return this.#mappings.size >= this.#maxRanges || this.#regions.size >= this.#maxRanges;
+  }
+
+  /** @returns a page, -1 for no room, -2 for bounds that make no sense. */
+  #findFree(length: number, minimumAddress: bigint, maximumAddress: bigint): number {
+    if (minimumAddress >= END_ADDRESS) return -2;
+    if (maximumAddress !== 0n && maximumAddress <= minimumAddress) return -2;
+    const from = Math.max(FIRST_PAGE, Math.ceil(Number(minimumAddress) / PAGE_BYTES));
+    const to = maximumAddress === 0n || maximumAddress >= END_ADDRESS ? END_PAGE : pageOf(maximumAddress);
+    let start = -1;
+    if (from < this.#nextPage && this.#nextPage < to) {
+      start = this.#regions.findGap(length, this.#nextPage, to, RESERVATION_PAGES);
+    }
+    if (start < 0) start = this.#regions.findGap(length, from, to, RESERVATION_PAGES);
+    if (start >= USUAL_FIRST_PAGE) this.#nextPage = start + length;
+    return start;
+  }
+
+  #addMappedRegion(start: number, length: number): void {
+    this.#regions.insert({ start, end: start + length, kind: 'mapped', reservationType: 0 });
+  }
+
+  /** Whether all of a range is reserved or mapped by the guest. */
+  #isGuests(start: number, end: number): boolean {
+    let position = start;
+    for (const region of this.#regions.collect(start, end, [])) {
+      if (region.start > position || region.kind === 'host') return false;
+      position = region.end;
+    }
+    return position >= end;
+  }
+
+  #endOfUnmapped(page: number, region: Region): number {
+    const [next] = this.#mappings.collect(page, region.end, []);
+    return next === undefined ? region.end : next.start;
+  }
+
+  #setRange(
+    start: number,
+    end: number,
+    kind: MappingKind,
+    instance: AllocationInstance | null,
+    offsetPages: number,
+    writable: boolean,
+  ): void {
+    this.#clearMappings(start, end);
+    if (kind === 'no-access' && !this.#readsZero(start, end)) return;
+    this.#insertMapping({ start, end, space: this, kind, instance, view: null, offsetPages, writable });
+  }
+
+  /** Whether unmapped pages of a range would be readable; else taking mappings out is all that no-access needs. */
+  #readsZero(start: number, end: number): boolean {
+    return this.#regions
+      .collect(start, end, [])
+      .some((region) => region.reservationType === ReservationType.zero);
+  }
+
+  #insertMapping(mapping: Mapping): void {
+    this.#mappings.insert(mapping);
+    mapping.instance?.mappings.add(mapping);
+  }
+
+  #removeMapping(mapping: Mapping): void {
+    this.#mappings.remove(mapping);
+    mapping.instance?.mappings.delete(mapping);
+  }
+
+  #clearMappings(start: number, end: number): void {
+    for (const mapping of this.#mappings.collect(start, end, [])) {
+      this.#removeMapping(mapping);
+      if (mapping.start < start) this.#insertMapping({ ...mapping, end: start });
+      if (mapping.end > end) {
+        const offsetPages = mapping.offsetPages + (end - mapping.start);
+        this.#insertMapping({ ...mapping, start: end, offsetPages });
+      }
+    }
+  }
+
+  /** Frees a range of regions. @param kind only those of this kind; null for all. */
+  #clearRegions(start: number, end: number, kind: RegionKind | null): void {
+    for (const region of this.#regions.collect(start, end, [])) {
+      if (kind !== null && region.kind !== kind) continue;
+      this.#regions.remove(region);
+      if (region.start < start) this.#regions.insert({ ...region, end: start });
+      if (region.end > end) this.#regions.insert({ ...region, start: end });
+    }
+  }
+
+  /** @returns how many mappings the operation makes at most; -1 when it is not valid. */
+  #checkUpdate(operation: UpdateOperation): number {
+    const base = operation.kind === 2 ? operation.destAddress : operation.baseAddress;
+    const start = guestPage(base);
+    const length = pagesOf(operation.size, PAGE_BYTES);
+    if (start < 0 || length < 1 || !this.#isGuests(start, start + length)) return -1;
+    if (operation.kind === 1)
+      return mappingKind(null, operation.protection) === null && operation.protection !== 0n ? -1 : 1;
+    if (operation.kind === 2) {
+      const source = guestPage(operation.sourceAddress);
+      if (source < 0 || !this.#isGuests(source, source + length)) return -1;
+      return this.#mappings.collect(source, source + length, []).length;
+    }
+    if (mappingKind(operation.instance, protectionOf(operation)) === null) return -1;
+    if (operation.instance === null) return 1;
+    const { instance, allocationOffset, allocationSize } = operation;
+    if ((allocationOffset & PAGE_MASK) !== 0n || (allocationSize & PAGE_MASK) !== 0n || !instance.alive)
+      return -1;
+    const part = partPages(length, allocationSize);
+    if (!fits(instance, Number(allocationOffset >> PAGE_SHIFT), part)) return -1;
+    return Math.ceil(length / part);
+  }
+
+  #applyUpdate(operation: UpdateOperation): void {
+    const start = guestPage(operation.kind === 2 ? operation.destAddress : operation.baseAddress);
+    const length = pagesOf(operation.size, PAGE_BYTES);
+    const end = start + length;
+    if (!this.#isGuests(start, end)) return;
+    if (operation.kind === 1) {
+      const kind = operation.protection === 0n ? null : mappingKind(null, operation.protection);
+      if (kind === null) this.#clearMappings(start, end);
+      else this.#setRange(start, end, kind, null, 0, false);
+    } else if (operation.kind === 2) {
+      const source = guestPage(operation.sourceAddress);
+      if (this.#isGuests(source, source + length)) this.#copy(source, start, length);
+    } else {
+      const { instance, allocationOffset, allocationSize } = operation;
+      const protection = protectionOf(operation);
+      const kind = mappingKind(instance, protection)!;
+      if (instance !== null && !instance.alive) return;
+      const offset = Number(allocationOffset >> PAGE_SHIFT);
+      const part = instance === null ? length : partPages(length, allocationSize);
+      const writable = (protection & BigInt(PROTECTION_WRITE)) !== 0n;
+      for (let page = start; page < end; page += part) {
+        this.#setRange(page, Math.min(end, page + part), kind, instance, offset, writable);
+      }
+    }
+  }
+
+  #copy(source: number, target: number, length: number): void {
+    const pieces = this.#mappings.collect(source, source + length, []).map((mapping) => ({ ...mapping }));
+    this.#clearMappings(target, target + length);
+    for (const piece of pieces) {
+      const start = Math.max(piece.start, source);
+      this.#insertMapping({
+        ...piece,
+        start: start - source + target,
+        end: Math.min(piece.end, source + length) - source + target,
+        offsetPages: piece.offsetPages + (start - piece.start),
+      });
+    }
+  }
+}
+
+function failed(status: number): AddressResult {
+  return { status, virtualAddress: 0n };
+}
+
+function pageOf(address: bigint): number {
+  return Number(address >> PAGE_SHIFT);
+}
+
+function addressOf(page: number): bigint {
+  return BigInt(page) << PAGE_SHIFT;
+}
+
+/** Pages of a size that is a multiple of `unitBytes` and fits the address space; else 0. */
+function pagesOf(size: bigint, unitBytes: number): number {
+  if (size <= 0n || size > END_ADDRESS || size % BigInt(unitBytes) !== 0n) return 0;
+  return Number(size >> PAGE_SHIFT);
+}
+
+/** Page of an address in an update; -1 when it cannot be one. */
+function guestPage(address: bigint): number {
+  return (address & PAGE_MASK) !== 0n || address >= END_ADDRESS || address < 0n ? -1 : pageOf(address);
+}
+
+function protectionOf(operation: UpdateOperation & { kind: 0 | 3 }): bigint {
+  return operation.kind === 3 ? (operation.protection ?? 0n) : BigInt(PROTECTION_WRITE);
+}
+
+function partPages(length: number, allocationSize: bigint): number {
+  const part = Number(allocationSize >> PAGE_SHIFT);
+  return part > 0 && part < length ? part : length;
+}
+
+/** What a map means; null when allocation and protection do not go together. */
+function mappingKind(instance: AllocationInstance | null, protection: bigint): MappingKind | null {
+  const bits = Number(protection & 0xffn);
+  const special = bits & (PROTECTION_ZERO | PROTECTION_NO_ACCESS);
+  if (special === 0) return instance === null ? null : 'allocation';
+  if (instance !== null || special === (PROTECTION_ZERO | PROTECTION_NO_ACCESS)) return null;
+  return special === PROTECTION_ZERO ? 'zero' : 'no-access';
+}
+
+function fits(instance: AllocationInstance, offsetPages: number, lengthPages: number): boolean {
+  return offsetPages + lengthPages <= instance.allocation.lengthBytes / PAGE_BYTES;
+}
+
+function faultOf(mapping: Mapping, access: 'read' | 'write'): 'not-resident' | 'no-access' | null {
+  if (mapping.kind === 'no-access') return 'no-access';
+  if (access === 'write' && (!mapping.writable || mapping.instance!.readOnly)) return 'no-access';
+  if (mapping.instance !== null && !mapping.instance.allocation.view.resident) return 'not-resident';
+  return null;
+}

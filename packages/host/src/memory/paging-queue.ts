@@ -1,0 +1,67 @@
+import type { SyncObjectInstance } from '../scheduler/sync-object.ts';
+import type { DeviceMemory } from './device-memory.ts';
+
+/** Work of one residency call that is not done yet. */
+export class PagingOperation {
+  readonly device: DeviceMemory;
+  /** Allocations that have still to come in. */
+  remaining = 0;
+  /** One of them could not be had after all. */
+  failed = false;
+  readonly #onDone: (operation: PagingOperation) => void;
+
+  constructor(device: DeviceMemory, onDone: (operation: PagingOperation) => void) {
+    this.device = device;
+    this.#onDone = onDone;
+  }
+
+  allocationDone(failed: boolean): void {
+    if (failed) this.failed = true;
+    this.remaining -= 1;
+    if (this.remaining === 0) this.#onDone(this);
+  }
+}
+
+/** A queue of residency operations with a fence that tells how far it has come. */
+export class PagingQueue {
+  readonly device: DeviceMemory;
+  /** -1, 0, 1. */
+  readonly priority: number;
+  readonly fence: SyncObjectInstance;
+  /** For the caller. */
+  owner: object | null = null;
+  alive = true;
+  /** Fence value of the last operation that was deferred. */
+  #issued = 0;
+  #completed = 0;
+  /** Values above `#completed` whose operation is done, while an earlier one is not. */
+  readonly #doneEarly = new Set<number>();
+
+  constructor(device: DeviceMemory, priority: number, fence: SyncObjectInstance) {
+    this.device = device;
+    this.priority = priority;
+    this.fence = fence;
+  }
+
+  get pending(): number {
+    return this.#issued - this.#completed;
+  }
+
+  /** Value of the fence now: all operations up to it are done. */
+  get completedValue(): bigint {
+    return BigInt(this.#completed);
+  }
+
+  /** @returns the fence value that the operation will bring. */
+  issue(): number {
+    this.#issued += 1;
+    return this.#issued;
+  }
+
+  complete(value: number): void {
+    this.#doneEarly.add(value);
+    while (this.#doneEarly.delete(this.#completed + 1)) this.#completed += 1;
+    if (!this.alive) return;
+    this.fence.object.signal(this.#completed >>> 0, Math.floor(this.#completed / 0x100000000), false);
+  }
+}

@@ -1,0 +1,96 @@
+import { type HostGuestMemory, PAGE_BYTES, type PageRange } from '@dxgwire/transport';
+import type { BackendAdapter } from '../backends/contract.ts';
+import type { Allocation } from './allocation.ts';
+import { Status } from './status.ts';
+
+/** Frame numbers above this give addresses that a number cannot hold exactly. */
+const MAX_FRAME = BigInt(Number.MAX_SAFE_INTEGER) / BigInt(PAGE_BYTES);
+
+/**
+ * Takes one chunk of the guest page frames behind an allocation. Chunks come in order and without gaps; with the last
+ * one the memory is complete and the backend gets it.
+ *
+ * @returns INVALID_PARAMETER for a chunk out of place, too many frames, or frames that are not the guest's to share;
+ *   NOT_SUPPORTED when the backend cannot use guest pages for it.
+ */
+export function addSystemPages(
+  adapter: BackendAdapter,
+  guestMemory: HostGuestMemory,
+  allocation: Allocation,
+  writable: boolean,
+  offsetInPages: number,
+  frames: ArrayLike<bigint>,
+  count: number,
+): number {
+  const totalPages = allocation.lengthBytes / PAGE_BYTES;
+  if (!allocation.existingSystemMemory || allocation.systemComplete || allocation.lost)
+    return Status.invalidParameter;
+  if (offsetInPages !== allocation.systemPages || count < 1 || count > frames.length)
+    return Status.invalidParameter;
+  if (count > totalPages - offsetInPages) return Status.invalidParameter;
+  const added: { address: number; length: number }[] = [];
+  const previous = allocation.systemRanges.at(-1);
+  let last = previous === undefined ? undefined : { ...previous };
+  const joinsPrevious = last;
+  for (let i = 0; i < count; i += 1) {
+    const frame = frames[i]!;
+    if (frame < 0n || frame > MAX_FRAME) return Status.invalidParameter;
+    const address = Number(frame) * PAGE_BYTES;
+    if (last !== undefined && last.address + last.length === address) {
+      last.length += PAGE_BYTES;
+      continue;
+    }
+    last = { address, length: PAGE_BYTES };
+    added.push(last);
+  }
+  if (joinsPrevious !== undefined) added.unshift(joinsPrevious);
+  for (const range of added) {
+    if (!guestMemory.contains(range.address, range.length)) return Status.invalidParameter;
+  }
+  const kept = previous === undefined ? [] : allocation.systemRanges.slice(0, -1);
+  return accept(adapter, allocation, writable, [...kept, ...added], offsetInPages + count);
+}
+
+/** As {@link addSystemPages} for all pages at once (a GPADL). The ranges must be as long as the allocation. */
+export function setSystemRanges(
+  adapter: BackendAdapter,
+  guestMemory: HostGuestMemory,
+  allocation: Allocation,
+  writable: boolean,
+  ranges: readonly PageRange[],
+): number {
+  if (!allocation.existingSystemMemory || allocation.lost || allocation.systemPages > 0)
+    return Status.invalidParameter;
+  let lengthBytes = 0;
+  for (const range of ranges) {
+    if (range.address % PAGE_BYTES !== 0 || range.length % PAGE_BYTES !== 0 || range.length <= 0) {
+      return Status.invalidParameter;
+    }
+    if (!guestMemory.contains(range.address, range.length)) return Status.invalidParameter;
+    lengthBytes += range.length;
+  }
+  if (lengthBytes !== allocation.lengthBytes) return Status.invalidParameter;
+  return accept(adapter, allocation, writable, [...ranges], lengthBytes / PAGE_BYTES);
+}
+
+function accept(
+  adapter: BackendAdapter,
+  allocation: Allocation,
+  writable: boolean,
+  ranges: PageRange[],
+  pages: number,
+): number {
+  if (pages < allocation.lengthBytes / PAGE_BYTES) {
+    allocation.systemRanges = ranges;
+    allocation.systemPages = pages;
+    return Status.success;
+  }
+  const storage = { kind: 'guest-pages', ranges, writable } as const;
+  if (!adapter.setStorage(allocation.token, storage)) return Status.notSupported;
+  allocation.systemRanges = ranges;
+  allocation.systemPages = pages;
+  allocation.systemComplete = true;
+  allocation.view.storage = storage;
+  allocation.view.resident = allocation.physical === 'in';
+  return Status.success;
+}
