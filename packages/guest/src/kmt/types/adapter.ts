@@ -121,13 +121,10 @@ export interface EscapeArgs {
   readonly flags?: number;
   /** In and out, at most 131,072 bytes. */
   readonly privDrvData?: Uint8Array;
-  /** The two buffers that a build-test-command-buffer escape (type 0, driver-known, first dword 3) points to. */
-  readonly dmaBuffer?: Uint8Array;
-  readonly dmaBufferPrivData?: Uint8Array;
 }
 export interface EscapeResult extends KmtResult {
   readonly privDrvData: Uint8Array;
-  /** Present for a build-test-command-buffer escape. */
+  /** What a build-test-command-buffer escape (type 0, driver-known, first dword 3) brought for its two buffers. */
   readonly dmaBuffer?: Uint8Array;
   readonly dmaBufferPrivData?: Uint8Array;
 }

@@ -9,6 +9,7 @@ export interface Luid {
 /** Why calls of a driver cannot go on. */
 export type KmtLoss =
   | 'channel-rescinded'
+  | 'channel-closed'
   | 'channel-failed'
   | 'bus-closed'
   | 'bus-failed'

@@ -65,8 +65,8 @@ export interface UpdateGpuVirtualAddressArgs {
   readonly context: number;
   readonly fenceObject: number;
   readonly fenceValue: bigint;
-  /** At least 1; or the records themselves, 64 bytes each. */
-  readonly operations: readonly UpdateGpuVirtualAddressOperation[] | Uint8Array;
+  /** 1 to 2,046: what fits a message. */
+  readonly operations: readonly UpdateGpuVirtualAddressOperation[];
   /** Bit 0: do not wait for the fence first. */
   readonly flags?: number;
 }

@@ -90,6 +90,8 @@ export interface WaitForSynchronizationObjectFromCpuArgs {
   readonly flags?: number;
   /** Signalled when the wait is over; null or left out: the call itself waits. */
   readonly asyncEvent?: KmtEvent | null;
+  /** Ends a wait inside the call, as a signal to the thread does: `ret` is then -512 (ERESTARTSYS). */
+  readonly interrupt?: AbortSignal;
 }
 
 export interface WaitForSynchronizationObjectFromGpuArgs {
