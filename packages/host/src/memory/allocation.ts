@@ -45,6 +45,8 @@ export class Allocation {
   segment: Segment | null = null;
   /** The segment that it is to be in; null when it is not wanted. */
   target: Segment | null = null;
+  /** The segment whose contents are saved in system memory. */
+  savedFrom: Segment | null = null;
   /** Paging priority, 0 low to 2 high, of what waits for it. */
   waitRank = 1;
   waiters: PagingOperation[] = [];

@@ -178,7 +178,8 @@ export class Pager {
     const segment = allocation.segment!;
     segment.waiting[allocation.waitRank]!.delete(allocation);
     segment.waitingBytes -= allocation.lengthBytes;
-    segment.usedBytes += allocation.lengthBytes;
+    use(allocation, segment, 1);
+    this.#forgetSaved(allocation);
     allocation.physical = 'entering';
     this.statistics.pageIns += 1;
     this.statistics.pageInBytes += allocation.lengthBytes;
@@ -210,7 +211,7 @@ export class Pager {
     this.#log.error({ lengthBytes: allocation.lengthBytes, error: String(error) }, 'page-in failed');
     this.#moving -= 1;
     const segment = allocation.segment!;
-    segment.usedBytes -= allocation.lengthBytes;
+    use(allocation, segment, -1);
     allocation.physical = 'out';
     allocation.segment = null;
     allocation.target = null;
@@ -246,8 +247,12 @@ export class Pager {
   #left(allocation: Allocation, discard: boolean): void {
     this.#moving -= 1;
     const segment = allocation.segment!;
-    segment.usedBytes -= allocation.lengthBytes;
+    use(allocation, segment, -1);
     segment.leavingBytes -= allocation.lengthBytes;
+    if (!discard) {
+      allocation.savedFrom = segment;
+      segment.evictedBytes += allocation.lengthBytes;
+    }
     allocation.physical = 'out';
     allocation.segment = null;
     this.#mark(segment);
@@ -263,9 +268,10 @@ export class Pager {
   #destroyNow(allocation: Allocation): void {
     const { segment } = allocation;
     if (segment !== null) {
-      segment.usedBytes -= allocation.lengthBytes;
+      use(allocation, segment, -1);
       this.#mark(segment);
     }
+    this.#forgetSaved(allocation);
     allocation.physical = 'out';
     allocation.segment = null;
     this.uncommit(allocation);
@@ -276,6 +282,12 @@ export class Pager {
     for (const callback of allocation.onDestroyed.splice(0)) callback();
     if (creator.destroyed && creator.backendAllocations === 0) creator.onReleased?.();
     this.#serve();
+  }
+
+  #forgetSaved(allocation: Allocation): void {
+    if (allocation.savedFrom === null) return;
+    allocation.savedFrom.evictedBytes -= allocation.lengthBytes;
+    allocation.savedFrom = null;
   }
 
   #tellWaiters(allocation: Allocation, failed: boolean): void {
@@ -295,4 +307,12 @@ export class Pager {
     if (result instanceof Promise) result.then(done, failed);
     else done();
   }
+}
+
+/** An allocation starts (+1) or ends (-1) to take up room in a segment. */
+function use(allocation: Allocation, segment: Segment, sign: 1 | -1): void {
+  const lengthBytes = sign * allocation.lengthBytes;
+  segment.usedBytes += lengthBytes;
+  segment.usedAllocations += sign;
+  allocation.creator.process.useOf(segment).residentBytes += lengthBytes;
 }

@@ -69,13 +69,20 @@ export class GroupAccount {
   }
 }
 
+/** One process' use of one segment, bytes. */
+export interface SegmentUse {
+  pinnedBytes: number;
+  busyBytes: number;
+  /** In the segment now, of allocations that the process created. */
+  residentBytes: number;
+}
+
 /** A guest process as one virtual GPU's memory manager sees it. */
 export class ProcessMemory {
   readonly addressSpace: AddressSpace;
   readonly accounts: readonly GroupAccount[];
   readonly devices = new Set<DeviceMemory>();
-  /** Busy bytes by segment. */
-  readonly busyBySegment = new Map<Segment, number>();
+  readonly #uses = new Map<Segment, SegmentUse>();
   /** Under which locked blocks are booked in the window allocator. */
   readonly windowOwner: object;
   /** For the caller. */
@@ -112,16 +119,26 @@ export class ProcessMemory {
     this.accounts[segment.group]!.add(pinnedBytes, busyBytes);
     segment.pinnedBytes += pinnedBytes;
     segment.busyBytes += busyBytes;
-    if (busyBytes !== 0) {
-      this.busyBySegment.set(segment, (this.busyBySegment.get(segment) ?? 0) + busyBytes);
+    const use = this.useOf(segment);
+    use.pinnedBytes += pinnedBytes;
+    use.busyBytes += busyBytes;
+  }
+
+  /** What it uses of one segment. */
+  useOf(segment: Segment): SegmentUse {
+    let use = this.#uses.get(segment);
+    if (use === undefined) {
+      use = { pinnedBytes: 0, busyBytes: 0, residentBytes: 0 };
+      this.#uses.set(segment, use);
     }
+    return use;
   }
 
   /** Whether so much more may become resident in a segment for this process. */
   admits(segment: Segment, lengthBytes: number): boolean {
     const account = this.accounts[segment.group]!;
     if (account.pinnedBytes + lengthBytes > account.budgetBytes) return false;
-    const busyOfOthers = segment.busyBytes - (this.busyBySegment.get(segment) ?? 0);
+    const busyOfOthers = segment.busyBytes - this.useOf(segment).busyBytes;
     return segment.pinnedBytes + busyOfOthers + lengthBytes <= segment.lengthBytes;
   }
 }

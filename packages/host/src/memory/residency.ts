@@ -257,6 +257,8 @@ export class Residency {
     if (allocation.charge === 'pinned') allocation.payer!.charge(allocation.chargedSegment!, -lengthBytes, 0);
     else if (allocation.charge === 'busy')
       allocation.payer!.charge(allocation.chargedSegment!, 0, -lengthBytes);
+    if (allocation.chargedSegment !== null) allocation.chargedSegment.chargedAllocations -= 1;
+    if (segment !== null) segment.chargedAllocations += 1;
     allocation.charge = charge;
     allocation.payer = payer;
     allocation.chargedSegment = segment;

@@ -81,6 +81,11 @@ export class Segment {
   usedBytes = 0;
   /** Part of `usedBytes` that is on its way out. */
   leavingBytes = 0;
+  /** Saved in system memory when they left this segment. */
+  evictedBytes = 0;
+  /** Allocations that are charged here, and that `usedBytes` counts. */
+  chargedAllocations = 0;
+  usedAllocations = 0;
   /** Promised, but there is no room yet; first come, first served within a paging priority. */
   readonly waiting: Set<Allocation>[] = [new Set(), new Set(), new Set()];
   waitingBytes = 0;

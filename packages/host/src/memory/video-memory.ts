@@ -74,12 +74,19 @@ export interface VideoMemoryInfo {
   readonly availableForReservation: number;
 }
 
+/** Measured use of a segment, bytes. */
 export interface SegmentStatistics {
   readonly id: number;
+  /** 0 local, 1 non-local. */
   readonly group: number;
   readonly lengthBytes: number;
-  readonly usedBytes: number;
-  readonly pinnedBytes: number;
+  /** Promised to allocations: wanted, or still in use by the GPU. */
+  readonly committedBytes: number;
+  readonly residentBytes: number;
+  /** Contents that left the segment and are saved in system memory. */
+  readonly evictedBytes: number;
+  readonly allocationsCommitted: number;
+  readonly allocationsResident: number;
 }
 
 export interface PagingResult {
@@ -549,14 +556,27 @@ export class VideoMemory {
     return this.#pager.committedBytes;
   }
 
-  segmentStatistics(): SegmentStatistics[] {
-    return this.segments.map(({ id, group, lengthBytes, usedBytes, pinnedBytes }) => ({
-      id,
-      group,
-      lengthBytes,
-      usedBytes,
-      pinnedBytes,
-    }));
+  /** @param index of the adapter description's segments. */
+  segmentStatistics(index: number): SegmentStatistics {
+    const segment = this.segments[index]!;
+    return {
+      id: segment.id,
+      group: segment.group,
+      lengthBytes: segment.lengthBytes,
+      committedBytes: segment.pinnedBytes + segment.busyBytes,
+      residentBytes: segment.usedBytes,
+      evictedBytes: segment.evictedBytes,
+      allocationsCommitted: segment.chargedAllocations,
+      allocationsResident: segment.usedAllocations,
+    };
+  }
+
+  processSegmentStatistics(
+    process: ProcessMemory,
+    index: number,
+  ): { readonly committedBytes: number; readonly residentBytes: number } {
+    const { pinnedBytes, busyBytes, residentBytes } = process.useOf(this.segments[index]!);
+    return { committedBytes: pinnedBytes + busyBytes, residentBytes };
   }
 
   /** Whether the backend moves nothing now. */

@@ -1,4 +1,5 @@
 import type { HostWindow } from '@dxgwire/transport';
+import type { HostClock } from './clock.ts';
 import { highHalf, isAtLeast, joinHalves, lowHalf } from './u64.ts';
 import { WaitHeap, type WaitNode } from './wait-heap.ts';
 
@@ -28,6 +29,8 @@ export abstract class SyncObject {
   readonly type: number;
   /** Instances whose page in the device window shows the value. */
   readonly published: SyncObjectInstance[] = [];
+  /** Instances that are open. */
+  openCount = 0;
 
   constructor(type: number) {
     this.type = type;
@@ -60,6 +63,8 @@ export abstract class SyncObject {
    */
   abstract loseSignals(): void;
   abstract wakeWaiters(): void;
+  /** The last instance was closed. */
+  allClosed(): void {}
 }
 
 /** Monitored fence, legacy fence, and the fences inside paging and hardware queues. */
@@ -77,7 +82,7 @@ export class Fence extends SyncObject {
   }
 
   override get isMonitored(): boolean {
-    return this.type === SyncKind.monitoredFence;
+    return this.type !== SyncKind.fence;
   }
 
   override get value(): bigint {
@@ -129,6 +134,41 @@ export class Fence extends SyncObject {
     this.#low = low;
     this.#high = high;
     for (const instance of this.published) instance.publish(low, high);
+  }
+}
+
+/**
+ * Periodic monitored fence: its value rises by one per period while somebody has it open. WDDM ties it to a display's
+ * vertical sync; a host without displays gives it a period instead.
+ */
+export class PeriodicFence extends Fence {
+  readonly #clock: HostClock;
+  readonly #periodMs: number;
+  /** When the value was 0: later ticks are counted from here, so that timers that come late add up to nothing. */
+  readonly #startMs: number;
+  #cancelTimer: (() => void) | null = null;
+
+  constructor(clock: HostClock, periodMs: number) {
+    super(SyncKind.periodicMonitoredFence, 0n, true);
+    this.#clock = clock;
+    this.#periodMs = periodMs;
+    this.#startMs = clock.nowMs();
+    this.#arm();
+  }
+
+  override allClosed(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
+  }
+
+  #arm(): void {
+    const elapsedMs = this.#clock.nowMs() - this.#startMs;
+    const nextTick = Math.floor(elapsedMs / this.#periodMs) + 1;
+    this.#cancelTimer = this.#clock.setTimer(nextTick * this.#periodMs - elapsedMs, () => {
+      this.signal(nextTick >>> 0, Math.floor(nextTick / 0x100000000), false);
+      // A signal may have ended the last wait and with it the object.
+      if (this.openCount > 0) this.#arm();
+    });
   }
 }
 
@@ -241,6 +281,7 @@ export class SyncObjectInstance {
     this.noGpuAccess = (flags & FLAG_NO_GPU_ACCESS) !== 0;
     this.#window = window;
     this.windowOffset = windowOffset;
+    object.openCount += 1;
     if (windowOffset < 0) return;
     object.published.push(this);
     const value = object.value;
@@ -273,6 +314,8 @@ export class SyncObjectInstance {
     const waits = this.#waits;
     this.#waits = null;
     if (waits !== null) for (const wait of waits) wait.release();
+    this.object.openCount -= 1;
+    if (this.object.openCount === 0) this.object.allClosed();
   }
 
   publish(low: number, high: number): void {
@@ -302,14 +345,16 @@ export interface SyncObjectRequest {
   readonly fenceValue?: bigint;
   /** CPU notification: sends the event. */
   readonly notify?: () => void;
+  /** Periodic monitored fence: its clock and period. */
+  readonly clock?: HostClock;
+  readonly periodMs?: number;
 }
 
 /**
  * Makes a synchronization object with its first instance.
  *
  * @param windowOffset page for a monitored fence's value; -1 for none. The initial value is there on return.
- * @returns null for what a render-only host does not offer (periodic monitored fences follow a display), for unknown
- *   kinds, and for a semaphore whose counts make no sense.
+ * @returns null for unknown kinds, for a semaphore whose counts make no sense, and when what a kind needs is missing.
  */
 export function createSyncObject(
   request: SyncObjectRequest,
@@ -339,6 +384,9 @@ function makeObject(request: SyncObjectRequest): SyncObject | null {
       return new Fence(request.type, request.fenceValue ?? 0n, maxValueOnLoss);
     case SyncKind.cpuNotification:
       return request.notify === undefined ? null : new CpuNotification(request.notify);
+    case SyncKind.periodicMonitoredFence:
+      if (request.clock === undefined || !(request.periodMs! > 0)) return null;
+      return new PeriodicFence(request.clock, request.periodMs!);
     default:
       return null;
   }
