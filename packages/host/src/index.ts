@@ -1,1 +1,13 @@
-export {};
+export type * from './backends/contract.ts';
+export { createHost, type Host, type HostOptions } from './host.ts';
+export type { HostShare } from './host-shares.ts';
+export { createLog, createSilentLog, type Log, type LogLevel, type LogOptions } from './log.ts';
+export { DEFAULT_QUOTAS, type PartitionOptions, type Quotas } from './options.ts';
+export type { Partition } from './partition.ts';
+export type { HostClock } from './scheduler/index.ts';
+export {
+  createSharedRegionAllocator,
+  type SharedRegion,
+  type SharedRegionAllocator,
+} from './shared-region.ts';
+export { systemClock } from './system-clock.ts';

@@ -205,6 +205,13 @@ export interface BackendAdapter {
   destroyContext(context: BackendContext): void;
   /** Starts a command buffer. `done` is called exactly once, later or at once. */
   execute(nodeIndex: number, submission: Submission, done: (result: ExecutionResult) => void): void;
+  /**
+   * A private message from the user-mode driver to this one (Escape); `data` is changed in place. Absent: none is
+   * understood.
+   *
+   * @returns false when it is not understood; the guest's call then fails.
+   */
+  escape?(data: Uint8Array, device: BackendDevice | null, context: BackendContext | null): boolean;
   /** Time-stamp counter of a node, ticks. */
   readClock(nodeIndex: number): bigint;
   /** Ends everything that runs, whatever it does (time-out recovery). All `done` are called with `lost`. */

@@ -1,0 +1,94 @@
+import type { Device } from './device.ts';
+import { closeSyncObject } from './fence-pages.ts';
+import { HandleTable } from './handle-table.ts';
+import type { ProcessMemory } from './memory/index.ts';
+import { ObjectKind, type ProcessObjects } from './objects.ts';
+import type { Partition } from './partition.ts';
+import { CpuWaits, type SchedulerProcess } from './scheduler/index.ts';
+import type { GpuEngine } from './virtual-gpu.ts';
+
+/** What a process has on one engine: its GPU address space and budget, and its share of the scheduler. */
+export interface ProcessOnEngine {
+  readonly memory: ProcessMemory;
+  readonly scheduler: SchedulerProcess;
+}
+
+/** A guest process: its handle table, its waits, and what it has on each GPU. */
+export class GuestProcess {
+  /** Its name in messages; the partition gives it. */
+  handle = 0;
+  readonly partition: Partition;
+  readonly objects: HandleTable<ProcessObjects>;
+  readonly cpuWaits: CpuWaits;
+  readonly devices = new Set<Device>();
+  readonly #onEngines = new Map<GpuEngine, ProcessOnEngine>();
+  isDestroyed = false;
+
+  constructor(partition: Partition) {
+    const { quotas } = partition.options;
+    this.partition = partition;
+    this.objects = new HandleTable({ maxObjects: quotas.objectsPerProcess });
+    this.cpuWaits = new CpuWaits({
+      maxWaits: quotas.cpuWaitsPerProcess,
+      signalEvent: (event) => partition.hostEvents.signalGuestEvent(event),
+    });
+  }
+
+  /** Its place on an engine, made when first needed. */
+  on(engine: GpuEngine): ProcessOnEngine {
+    let place = this.#onEngines.get(engine);
+    if (place === undefined) {
+      place = { memory: engine.memory.createProcess(this), scheduler: engine.scheduler.createProcess() };
+      this.#onEngines.set(engine, place);
+      engine.addUser();
+    }
+    return place;
+  }
+
+  /** Its place on an engine, if it has one. */
+  existingOn(engine: GpuEngine): ProcessOnEngine | undefined {
+    return this.#onEngines.get(engine);
+  }
+
+  /**
+   * Destroys its devices, then all that is left. Its names are dead at once.
+   *
+   * @param done called when nothing of it runs or uses guest memory any more.
+   */
+  destroy(done: () => void): void {
+    this.isDestroyed = true;
+    let left = this.devices.size + 1;
+    const finish = (): void => {
+      left -= 1;
+      if (left > 0) return;
+      for (const [engine, place] of this.#onEngines) {
+        engine.scheduler.destroyProcess(place.scheduler);
+        place.memory.destroy();
+        engine.removeUser();
+      }
+      this.#onEngines.clear();
+      // No view of the process is left in the guest: its pages may go to others.
+      this.partition.windowAllocator.releaseOwner(this);
+      done();
+    };
+    for (const device of [...this.devices]) device.destroy(finish);
+    this.objects.forEach(ObjectKind.syncObject, (object) => closeSyncObject(object));
+    this.cpuWaits.releaseAll();
+    finish();
+  }
+
+  /** Live objects by kind. */
+  census(): Record<string, number> {
+    const { objects } = this;
+    return {
+      devices: this.devices.size,
+      resources: objects.count(ObjectKind.resource),
+      allocations: objects.count(ObjectKind.allocation),
+      contexts: objects.count(ObjectKind.context),
+      hwQueues: objects.count(ObjectKind.hwQueue),
+      pagingQueues: objects.count(ObjectKind.pagingQueue),
+      syncObjects: objects.count(ObjectKind.syncObject),
+      cpuWaits: this.cpuWaits.pending,
+    };
+  }
+}

@@ -1,0 +1,43 @@
+import { PAGE_BYTES } from '@dxgwire/transport';
+
+/**
+ * The IO space: where the guest placed the device window in its own physical memory. Every address that the host
+ * returns for CPU access is absolute in it; the guest decides where it starts (SetIoSpaceRegion).
+ */
+export class IoSpace {
+  readonly windowBytes: number;
+  #start: bigint | null = null;
+
+  /** @param windowBytes size of the device window, bytes. */
+  constructor(windowBytes: number) {
+    this.windowBytes = windowBytes;
+  }
+
+  get isPlaced(): boolean {
+    return this.#start !== null;
+  }
+
+  /**
+   * Takes the guest's placement.
+   *
+   * @returns false when it is not page aligned, not as long as the window that was offered, or runs past the end
+   *   of what a guest can address (2^52 bytes).
+   */
+  place(start: bigint, length: bigint): boolean {
+    const pageMask = BigInt(PAGE_BYTES - 1);
+    if ((start & pageMask) !== 0n || start === 0n) return false;
+    if (length < BigInt(this.windowBytes) || start + length > 1n << 52n) return false;
+    this.#start = start;
+    return true;
+  }
+
+  /** The channel is gone; the next guest driver places it anew. */
+  reset(): void {
+    this.#start = null;
+  }
+
+  /** Guest-physical address of a byte of the window; 0 while the guest has not placed it. */
+  addressOf(windowOffset: number): bigint {
+    return this.#start === null ? 0n : this.#start + BigInt(windowOffset);
+  }
+}

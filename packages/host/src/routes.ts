@@ -1,0 +1,49 @@
+import { CommandChannelType, type CommandHeader, commands, minimumReplyBytes } from '@dxgwire/protocol';
+import type { AnyCommand, Call, Later, Outcome } from './handler.ts';
+import { handlers } from './handlers/index.ts';
+
+const FIRST_GLOBAL_ID = 1000;
+/** Reply that is one NTSTATUS, bytes. */
+const STATUS_REPLY_BYTES = 4;
+
+/** One command as the dispatcher sees it: its description, its handler, and what follows from the description. */
+export interface Route {
+  readonly def: AnyCommand;
+  readonly handle: (call: Call, request: object) => Outcome<object> | Later<object>;
+  readonly isVgpuCommand: boolean;
+  readonly needsProcess: boolean;
+  /** The reply is one NTSTATUS. */
+  readonly repliesStatusOnly: boolean;
+  /** Reply bytes that the guest demands, when that depends on neither request nor version; else −1. */
+  readonly fixedReplyBytes: number;
+}
+
+function makeRoute(def: AnyCommand, handle: Route['handle']): Route {
+  const isFixed = def.replyLength === null && def.replyVariants.length === 0;
+  const fixedReplyBytes = isFixed ? minimumReplyBytes(def, 0, {}) : -1;
+  return {
+    def,
+    handle,
+    isVgpuCommand: def.channel === 'vgpu',
+    needsProcess: def.headerProcess === 'caller',
+    repliesStatusOnly: def.statusOffset === 0 && fixedReplyBytes === STATUS_REPLY_BYTES,
+    fixedReplyBytes,
+  };
+}
+
+const vgpuRoutes: (Route | undefined)[] = [];
+const globalRoutes: (Route | undefined)[] = [];
+for (const [name, handle] of Object.entries(handlers)) {
+  const def = commands[name as keyof typeof commands] as unknown as AnyCommand;
+  // Each handler is held against its own command's types where it is written; here they are all alike.
+  const route = makeRoute(def, handle as unknown as Route['handle']);
+  if (def.channel === 'vgpu') vgpuRoutes[def.id] = route;
+  else globalRoutes[def.id - FIRST_GLOBAL_ID] = route;
+}
+
+/** The route of a message; undefined for commands that no guest sends. */
+export function findRoute(header: CommandHeader): Route | undefined {
+  if (header.channelType === CommandChannelType.vgpuToHost) return vgpuRoutes[header.commandType];
+  if (header.channelType !== CommandChannelType.vmToHost) return undefined;
+  return globalRoutes[header.commandType - FIRST_GLOBAL_ID];
+}

@@ -1,0 +1,191 @@
+import type { Luid } from '@dxgwire/protocol';
+import type { HostGuestMemory, HostWindow } from '@dxgwire/transport';
+import type { AdapterDescription, Backend, BackendAdapter } from './backends/contract.ts';
+import type { Device } from './device.ts';
+import { describeError, type Log } from './log.ts';
+import { VideoMemory, type WindowAllocator } from './memory/index.ts';
+import { ExecutionState, type HostClock, Scheduler, type SchedulerDevice } from './scheduler/index.ts';
+
+/** What a virtual GPU needs of its partition. */
+export interface VirtualGpuEnvironment {
+  readonly backend: Backend;
+  readonly memory: HostGuestMemory;
+  readonly window: HostWindow;
+  readonly windowAllocator: WindowAllocator;
+  readonly clock: HostClock;
+  readonly log: Log;
+  readonly queueItems: number;
+  /** Says the guest that a device's execution state changed. */
+  readonly onDeviceState: (device: Device, state: number) => void;
+}
+
+export interface VirtualGpuIdentity {
+  /** Place among the partition's virtual GPUs, from 0. */
+  readonly index: number;
+  /** Place of the adapter in the backend. */
+  readonly adapterIndex: number;
+  readonly channelIndex: number;
+  /** What the guest's programs see: the first 8 bytes of the channel's instance GUID. */
+  readonly adapterLuid: Luid;
+  /** The physical adapter on this host. */
+  readonly hostAdapterLuid: Luid;
+  /** This virtual GPU, in the extended header of messages. */
+  readonly vgpuLuid: Luid;
+}
+
+/**
+ * One life of the device behind a virtual GPU: the backend's adapter with its memory manager and scheduler. When the
+ * backend loses the device, all its objects are lost with it, and a new engine takes its place.
+ */
+export class GpuEngine {
+  readonly adapter: BackendAdapter;
+  readonly memory: VideoMemory;
+  readonly scheduler: Scheduler;
+  isLost = false;
+  /** Devices, NT objects and address spaces that still need it. */
+  #users = 0;
+  #isRetired = false;
+  #closed = false;
+  readonly #log: Log;
+
+  constructor(adapter: BackendAdapter, memory: VideoMemory, scheduler: Scheduler, log: Log) {
+    this.adapter = adapter;
+    this.memory = memory;
+    this.scheduler = scheduler;
+    this.#log = log;
+  }
+
+  addUser(): void {
+    this.#users += 1;
+  }
+
+  removeUser(): void {
+    this.#users -= 1;
+    this.#closeWhenUnused();
+  }
+
+  /** Closes the backend's adapter as soon as nothing uses it. */
+  retire(): void {
+    this.#isRetired = true;
+    this.#closeWhenUnused();
+  }
+
+  #closeWhenUnused(): void {
+    if (!this.#isRetired || this.#users > 0 || this.#closed) return;
+    this.#closed = true;
+    this.scheduler.close();
+    this.adapter.close().catch((error: unknown) => {
+      this.#log.error({ reason: describeError(error) }, 'closing the backend adapter failed');
+    });
+  }
+}
+
+/** One GPU as a guest sees it. */
+export class VirtualGpu {
+  readonly identity: VirtualGpuIdentity;
+  readonly description: AdapterDescription;
+  /** The host's name for it in messages; the partition gives it. */
+  hostAdapterHandle = 0;
+  /** True between OpenAdapter and CloseAdapter. */
+  isOpen = false;
+  readonly devices = new Set<Device>();
+  readonly #environment: VirtualGpuEnvironment;
+  readonly #log: Log;
+  #engine: GpuEngine | null = null;
+  #opening: Promise<void> | null = null;
+  #isClosed = false;
+
+  constructor(identity: VirtualGpuIdentity, environment: VirtualGpuEnvironment) {
+    this.identity = identity;
+    this.#environment = environment;
+    this.description = environment.backend.adapters[identity.adapterIndex]!;
+    this.#log = environment.log.child({ vgpu: identity.index });
+  }
+
+  /** The device behind it, or null while it is being opened or when that failed. */
+  get engine(): GpuEngine | null {
+    return this.#engine;
+  }
+
+  /**
+   * Calls back with the engine, at once if it is there; with null when the backend cannot open it. After a failure or
+   * a loss the next call tries again.
+   */
+  withEngine(callback: (engine: GpuEngine | null) => void): void {
+    if (this.#engine !== null || this.#isClosed) callback(this.#engine);
+    else this.open().then(() => callback(this.#engine));
+  }
+
+  /** Opens the backend's adapter unless that was done. Never rejects. */
+  open(): Promise<void> {
+    this.#opening ??= this.#open().then(
+      (engine) => {
+        if (this.#isClosed || engine.isLost) engine.retire();
+        else this.#engine = engine;
+      },
+      (error: unknown) => {
+        this.#opening = null;
+        this.#log.error({ reason: describeError(error) }, 'the backend could not open its adapter');
+      },
+    );
+    return this.#opening;
+  }
+
+  async #open(): Promise<GpuEngine> {
+    const { backend, memory, window, windowAllocator, clock, onDeviceState } = this.#environment;
+    const log = this.#log;
+    let engine: GpuEngine | null = null;
+    let lostEarly: string | null = null;
+    const adapter = await backend.openAdapter(this.identity.adapterIndex, {
+      name: `${this.#environment.log.bindings()['partition'] ?? 'partition'}/${this.identity.index}`,
+      log,
+      memory,
+      window,
+      onLost: (reason) => {
+        if (engine === null) lostEarly = reason;
+        else this.#lose(engine, reason);
+      },
+    });
+    const scheduler = new Scheduler({
+      adapter,
+      description: this.description,
+      clock,
+      log,
+      limits: { queueItems: this.#environment.queueItems },
+      callbacks: {
+        deviceStateChanged: (device: SchedulerDevice) => onDeviceState(device.owner as Device, device.state),
+      },
+    });
+    const videoMemory = new VideoMemory({
+      adapter,
+      description: this.description,
+      windowAllocator,
+      window,
+      guestMemory: memory,
+      log,
+    });
+    engine = new GpuEngine(adapter, videoMemory, scheduler, log);
+    if (lostEarly !== null) throw new Error(`lost while it was opened: ${lostEarly}`);
+    return engine;
+  }
+
+  /** The device behind it is gone: everything of this engine is lost, and the next use gets a new one. */
+  #lose(engine: GpuEngine, reason: string): void {
+    if (engine.isLost) return;
+    engine.isLost = true;
+    this.#log.warn({ reason }, 'the GPU behind a virtual GPU was lost');
+    engine.scheduler.adapterLost(reason, ExecutionState.stopped);
+    if (this.#engine === engine) {
+      this.#engine = null;
+      this.#opening = null;
+    }
+    engine.retire();
+  }
+
+  /** Gives the backend's adapter back once its devices are gone. */
+  close(): void {
+    this.#isClosed = true;
+    this.#engine?.retire();
+    this.#engine = null;
+  }
+}
