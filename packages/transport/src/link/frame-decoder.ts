@@ -54,8 +54,10 @@ export class FrameDecoder {
       this.#own.copyWithin(0, used, rest);
       this.#pending = rest - used;
     } else if (this.#pending === 0) {
+      // Not as a Node `Buffer`, should it be one: its `slice` would not copy.
+      const bytes = new Uint8Array(input.buffer, input.byteOffset, input.length);
       const view = new DataView(input.buffer, input.byteOffset, input.length);
-      this.#keep(input, this.#decode(input, view, at, input.length));
+      this.#keep(bytes, this.#decode(bytes, view, at, input.length));
     }
   }
 

@@ -264,8 +264,11 @@ export class RingChannel implements Channel {
 
   /** Takes packets with the interrupt mask up, then looks once more after lowering it (vmbus-ring.md §7). */
   #drain(): void {
-    if (!this.#isDraining) return;
     const consumer = this.#consumer;
+    if (!this.#isDraining) {
+      if (this.#peerClosed && !consumer.hasData()) this.#end(null);
+      return;
+    }
     let budget = PACKETS_PER_SERVICE;
     do {
       consumer.mask();
