@@ -1,0 +1,92 @@
+import { AllocationKind, encodeAllocationData, encodeContextBlob } from '@dxgwire/protocol/blobs';
+import { STREAM_VERSION } from '@dxgwire/protocol/stream';
+import { unwrap } from '../kmt/index.ts';
+import type { DeviceKernel } from './kernel.ts';
+import { type KernelHandles, type KernelOptions, KmtKernel } from './kmt-kernel.ts';
+
+/** D3DDDI_MONITORED_FENCE */
+const MONITORED_FENCE = 5;
+
+/**
+ * Makes a D3DKMT device with all that our driver needs of it. What does not depend on each other is sent together:
+ * the host is waited for four times.
+ */
+export async function openKernel(options: KernelOptions): Promise<DeviceKernel> {
+  const { process, adapter, wait } = options;
+  const { device } = unwrap(await wait(process.createDevice({ adapter })), 'createDevice');
+  if (device === 0) throw new Error('the host refused to create a device');
+  try {
+    return new KmtKernel(options, await openContext(options, device));
+  } catch (error) {
+    void process.destroyDevice({ device });
+    throw error;
+  }
+}
+
+async function openContext(options: KernelOptions, device: number): Promise<KernelHandles> {
+  const { process, wait, features, label, returnRingBytes } = options;
+  const ringHandle = 1n;
+  const [paging, ring, fence] = await wait(
+    Promise.all([
+      process.createPagingQueue({ device }),
+      process.createAllocation({
+        device,
+        makeResident: features.createResident,
+        privateRuntimeResourceHandle: ringHandle,
+        allocationInfo: [
+          {
+            privDrvData: encodeAllocationData({
+              lengthBytes: returnRingBytes,
+              kind: AllocationKind.returnRing,
+            }),
+          },
+        ],
+      }),
+      process.createSynchronizationObject2({
+        device,
+        info: { type: MONITORED_FENCE, monitoredFence: { initialFenceValue: 0n } },
+      }),
+    ]),
+  );
+  const { pagingQueue, syncObject: pagingFence } = unwrap(paging, 'createPagingQueue');
+  const ringAllocation = unwrap(ring, 'createAllocation').allocationInfo[0]!.allocation;
+  const { syncObject: returnFence, fenceView: returnView } = unwrap(fence, 'createSynchronizationObject2');
+  const blob = encodeContextBlob({
+    streamVersion: STREAM_VERSION,
+    returnRing: [Number(ringHandle), 0],
+    returnFence,
+    label,
+  });
+  const resident = features.createResident
+    ? Promise.resolve(null)
+    : process.makeResident({ pagingQueue, allocationList: [ringAllocation] });
+  const [locked, made, paged] = await wait(
+    Promise.all([
+      process.lock2({ device, allocation: ringAllocation }),
+      process.createContextVirtual({ device, privDrvData: blob }),
+      resident,
+    ]),
+  );
+  if (paged !== null) unwrap(paged, 'makeResident');
+  const { context } = unwrap(made, 'createContextVirtual');
+  const { queue, queueProgressFence, fenceView } = unwrap(
+    await wait(process.createHwQueue({ context })),
+    'createHwQueue',
+  );
+  const { data: returnRing } = unwrap(locked, 'lock2');
+  if (returnRing === null || fenceView === null || returnView === null) {
+    throw new Error('the host gave a fence or a lock without memory');
+  }
+  return {
+    device,
+    pagingQueue,
+    pagingFence,
+    context,
+    queue,
+    progressFence: queueProgressFence,
+    progressView: fenceView,
+    returnFence,
+    returnView,
+    returnRing: returnRing.subarray(0, returnRingBytes),
+  };
+}

@@ -1,0 +1,325 @@
+import { decodeReturns, ops, type ReturnHandlers, StreamWriter } from '@dxgwire/protocol/stream';
+import { type GPUError, makeError } from './errors.ts';
+import type { DeviceKernel, Memory } from './kernel.ts';
+import { Outbox } from './outbox.ts';
+import { type RequestCallbacks, type RequestKind, Requests } from './requests.ts';
+import { ReturnRing } from './return-ring.ts';
+import { StagingHeap, type StagingRegion } from './staging.ts';
+
+/** Writers of finished encoders that are kept for the next ones, and the largest that is. */
+const SPARE_WRITERS = 16;
+const SPARE_WRITER_WORDS = 1 << 20;
+
+/** Counters and switches that all devices of a GPU share. */
+export interface SharedCounters {
+  /** A wait for the host begins that the program may be waiting for. */
+  begin(): void;
+  end(): void;
+  readonly statistics: { roundTrips: number; submissions: number };
+}
+
+/** What tells the program of things that happen by themselves. */
+export interface DeviceEvents {
+  uncapturedError(error: GPUError): void;
+  lost(reason: GPUDeviceLostReason, message: string): void;
+}
+
+export interface DeviceCoreOptions {
+  readonly kernel: DeviceKernel;
+  readonly counters: SharedCounters;
+  /** Staging memory does not grow beyond this, bytes. */
+  readonly stagingLimitBytes: number;
+}
+
+/** What an encoder records aside until it is finished. */
+export interface EncoderLog {
+  readonly serial: number;
+  readonly writer: StreamWriter;
+}
+
+/** A mapping or a pending map that ends when the device is destroyed. */
+export interface Mappable {
+  unmap(): void;
+  /** The staging memory goes away: keep what the program may still look at. */
+  keepData(): void;
+}
+
+/** Everything of a device that programs do not see. */
+export class DeviceCore {
+  readonly kernel: DeviceKernel;
+  readonly heap: StagingHeap;
+  readonly outbox: Outbox;
+  readonly requests = new Requests();
+  readonly counters: SharedCounters;
+  /** Buffers that are mapped, or about to be. */
+  readonly mapped = new Set<Mappable>();
+  features: ReadonlySet<string> = new Set();
+  limits: Readonly<Record<string, number>> = {};
+  events: DeviceEvents | null = null;
+  /** Called when the device is lost, after everything was settled. */
+  onLost: (() => void) | null = null;
+  /** Why the device is lost; null while it is not. */
+  lost: { readonly reason: GPUDeviceLostReason; readonly message: string } | null = null;
+  private readonly ring: ReturnRing;
+  private lastId = 0;
+  private readonly freeIds: number[] = [];
+  private encoderSerial = 0;
+  private readonly spareWriters: StreamWriter[] = [];
+  private readonly openEncoders = new Set<EncoderLog>();
+  private readonly released: {
+    readonly id: number;
+    readonly memory: Memory | null;
+    readonly serial: number;
+  }[] = [];
+  private releaseScheduled = false;
+  private readonly registry = new FinalizationRegistry<number | Releasable>((held) => this.collected(held));
+
+  constructor({ kernel, counters, stagingLimitBytes }: DeviceCoreOptions) {
+    this.kernel = kernel;
+    this.counters = counters;
+    this.heap = new StagingHeap({
+      createBlock: (lengthBytes) => kernel.createStagingBlock(lengthBytes),
+      limitBytes: stagingLimitBytes,
+    });
+    this.outbox = new Outbox(
+      {
+        submit: (privateData, fence) => {
+          counters.statistics.submissions += 1;
+          kernel.submit(privateData, fence);
+        },
+        submitFrom: (region, lengthBytes, fence) => {
+          counters.statistics.submissions += 1;
+          kernel.submitFrom(region, lengthBytes, fence);
+        },
+        completed: () => kernel.completed(),
+        whenCompleted: (fence, callback) => kernel.whenCompleted(fence, callback),
+        schedule: (callback) => queueMicrotask(callback),
+        beforeFlush: () => this.acknowledge(),
+      },
+      this.heap,
+    );
+    this.ring = new ReturnRing(kernel.returnRing);
+    kernel.listener = {
+      returnsWritten: (total) => this.readReturns(total),
+      kernelLost: (message) => this.lose('unknown', message),
+    };
+    kernel.listen(0);
+  }
+
+  /** Where records are written; call `outbox.changed()` behind them. */
+  get writer(): StreamWriter {
+    return this.outbox.writer;
+  }
+
+  /** A name for a new object in the command stream. */
+  newId(): number {
+    const id = this.freeIds.pop();
+    if (id !== undefined) return id;
+    this.lastId += 1;
+    return this.lastId;
+  }
+
+  /** An id names nothing any more in the backend: the next object may have it. */
+  reuseId(id: number): void {
+    this.freeIds.push(id);
+  }
+
+  /** Arranges that an object's id is given back when the program has dropped its interface object. */
+  track(object: object, held: number | Releasable): void {
+    this.registry.register(object, held);
+  }
+
+  /** Registers an encoder that records aside: what it names must live until it has finished or is dropped. */
+  openEncoder(): EncoderLog {
+    this.encoderSerial += 1;
+    const log = { serial: this.encoderSerial, writer: this.spareWriters.pop() ?? new StreamWriter() };
+    this.openEncoders.add(log);
+    return log;
+  }
+
+  /** The encoder's records were taken, or will never be. */
+  closeEncoder(log: EncoderLog): void {
+    if (!this.openEncoders.delete(log)) return;
+    if (this.released.length > 0) this.scheduleReleases();
+    const { writer } = log;
+    writer.reset();
+    if (this.spareWriters.length < SPARE_WRITERS && writer.capacity <= SPARE_WRITER_WORDS) {
+      this.spareWriters.push(writer);
+    }
+  }
+
+  /** The program will not name this id again; its memory, if any, goes with it. */
+  release(id: number, memory: Memory | null): void {
+    this.released.push({ id, memory, serial: this.encoderSerial });
+    this.scheduleReleases();
+  }
+
+  /** Gives memory back after all that was recorded so far, at the object's explicit end. */
+  destroyMemory(memory: Memory): void {
+    if (memory.runtimeHandleLow === 0 && memory.runtimeHandleHigh === 0) return;
+    this.outbox.afterSubmission(() => this.kernel.destroyMemory(memory));
+  }
+
+  /**
+   * Makes a promise that an answer from the host settles. `send` records the request with its id; `done` and `lost`
+   * settle the promise.
+   */
+  ask<T, K extends RequestKind>(
+    kind: K,
+    send: (requestId: number) => void,
+    settle: (
+      resolve: (value: T) => void,
+      reject: (error: unknown) => void,
+    ) => {
+      done: RequestCallbacks[K];
+      lost: () => void;
+    },
+  ): Promise<T> {
+    const { counters } = this;
+    return new Promise<T>((resolvePromise, rejectPromise) => {
+      let settled = false;
+      const finish = (): void => {
+        if (settled) return;
+        settled = true;
+        counters.end();
+      };
+      const resolve = (value: T): void => {
+        finish();
+        resolvePromise(value);
+      };
+      const reject = (error: unknown): void => {
+        finish();
+        rejectPromise(error);
+      };
+      counters.begin();
+      const { done, lost } = settle(resolve, reject);
+      if (this.lost !== null) {
+        lost();
+        return;
+      }
+      counters.statistics.roundTrips += 1;
+      send(this.requests.add(kind, done, lost));
+      this.outbox.changed();
+    });
+  }
+
+  /** Ends the device, once: `lost` of the device resolves, and everything that waits is settled. */
+  lose(reason: GPUDeviceLostReason, message: string): void {
+    if (this.lost !== null) return;
+    this.lost = { reason, message };
+    this.outbox.close();
+    for (const buffer of this.mapped) buffer.keepData();
+    this.heap.close();
+    this.kernel.close();
+    this.events?.lost(reason, message);
+    this.requests.loseAll();
+    this.released.length = 0;
+    this.openEncoders.clear();
+    this.onLost?.();
+  }
+
+  /** Unmaps all buffers and loses the device: GPUDevice.destroy(). */
+  destroy(): void {
+    // Nothing that unmapping records would be looked at.
+    this.outbox.close();
+    for (const buffer of [...this.mapped]) buffer.unmap();
+    this.mapped.clear();
+    this.lose('destroyed', 'Device was destroyed.');
+  }
+
+  /** Gives staging memory back that the program or a pending map held. */
+  freeRegion(region: StagingRegion): void {
+    if (this.lost !== null) return;
+    this.heap.free(region);
+    if (this.outbox.isBlocked) this.outbox.drain();
+  }
+
+  /** A buffer of this size will be read back: sees to memory for it early, so that nothing waits then. */
+  expectDownload(lengthBytes: number): void {
+    const { heap, outbox } = this;
+    if (lengthBytes === 0 || heap.couldHold(lengthBytes) || !heap.canGrow(lengthBytes)) return;
+    void heap.grow(lengthBytes).then(() => outbox.drain());
+  }
+
+  /** Raises an error that the driver found by itself, in its place among those of the backend. */
+  injectError(type: GPUErrorFilter, message: string): void {
+    ops.injectError(this.outbox.writer, type, message);
+    this.outbox.changed();
+  }
+
+  private collected(held: number | Releasable): void {
+    if (typeof held === 'number') this.release(held, null);
+    else held.released();
+  }
+
+  private scheduleReleases(): void {
+    if (this.releaseScheduled || this.lost !== null) return;
+    this.releaseScheduled = true;
+    queueMicrotask(() => {
+      this.releaseScheduled = false;
+      this.sendReleases();
+    });
+  }
+
+  /** Sends the releases that no open encoder can be in the way of: those made before it was opened. */
+  private sendReleases(): void {
+    if (this.lost !== null) return;
+    const [oldest] = this.openEncoders;
+    const barrier = oldest === undefined ? Number.POSITIVE_INFINITY : oldest.serial;
+    const { released } = this;
+    let count = 0;
+    while (count < released.length && released[count]!.serial < barrier) count += 1;
+    if (count === 0) return;
+    const gone = released.splice(0, count);
+    const ids = gone.map(({ id }) => id);
+    ops.releaseObjects(this.outbox.writer, ids);
+    for (const id of ids) this.freeIds.push(id);
+    const memories = gone.flatMap(({ memory }) => (memory === null ? [] : [memory]));
+    if (memories.length === 0) {
+      this.outbox.changed();
+    } else {
+      this.outbox.afterSubmission(() => {
+        for (const memory of memories) this.kernel.destroyMemory(memory);
+      });
+    }
+  }
+
+  private readReturns(total: number): void {
+    if (this.lost !== null) return;
+    try {
+      const bytes = this.ring.take(total);
+      decodeReturns(bytes, this.handlers);
+    } catch (error) {
+      this.lose('unknown', `The host sent what cannot be read: ${(error as Error).message}`);
+    }
+    if (this.lost === null && this.ring.acknowledgementIsDue) {
+      this.acknowledge();
+      this.outbox.changed();
+    }
+  }
+
+  /** Tells the backend how far the return ring was read, where that is news. */
+  private acknowledge(): void {
+    const { ring } = this;
+    if (!ring.acknowledgementIsNews) return;
+    ops.returnsConsumed(this.outbox.writer, ring.consumed % 2 ** 32, Math.floor(ring.consumed / 2 ** 32));
+    ring.acknowledge();
+  }
+
+  private readonly handlers: ReturnHandlers = {
+    skip: () => {},
+    deviceResult: (result) => this.requests.take('device', result.requestId)(result),
+    mapResult: (id, status, message) => this.requests.take('map', id)(status, message),
+    errorScopeResult: (id, status, type, message) => this.requests.take('scope', id)(status, type, message),
+    pipelineResult: (id, status, message) => this.requests.take('pipeline', id)(status, message),
+    compilationInfo: (info) => this.requests.take('compilation', info.requestId)(info),
+    workDone: (id) => this.requests.take('work', id)(),
+    uncapturedError: (type, message) => this.events?.uncapturedError(makeError(type, message)),
+    deviceLost: (reason, message) => this.lose(reason, message),
+  };
+}
+
+/** An object whose end needs more than giving its id back. Must not refer to the interface object. */
+export interface Releasable {
+  released(): void;
+}

@@ -1,0 +1,80 @@
+import type { GuestBus } from '@dxgwire/transport';
+import { connectUrl, type LinkOptions } from './connect.ts';
+import { GPU as GPUInterface } from './gpu.ts';
+import { CONSTRUCT } from './interfaces.ts';
+import { type AdapterSelector, Session, type Statistics } from './session.ts';
+
+export type { LinkOptions } from './connect.ts';
+export { globals } from './globals.ts';
+export type { AdapterSelector, Statistics } from './session.ts';
+export { type TextureExtent, textureSizeBytes } from './texture-formats.ts';
+
+export interface CreateGPUOptions {
+  /** The host: a URL, a bus that is connected already, or what makes one when it is first needed. */
+  readonly connect: string | GuestBus | (() => Promise<GuestBus>);
+  /** What a link made from a URL needs beside it. */
+  readonly link?: LinkOptions;
+  /** Which adapter of the host: its index, LUID (`high:low` in hexadecimal) or a part of its name. Default: the best. */
+  readonly adapter?: AdapterSelector;
+  /** Staging memory of a device does not grow beyond this, bytes. Default 256 MiB. */
+  readonly stagingLimitBytes?: number;
+  /** Size of a device's return ring: a multiple of 4096 bytes. Default 256 KiB. */
+  readonly returnRingBytes?: number;
+  /** Name of the program, as the host's statistics show it. */
+  readonly processName?: string;
+  /** Told why there is no adapter, and of errors that nothing else took. Default `console.warn`. */
+  readonly log?: (message: string) => void;
+}
+
+/** What our `GPU` has beside the standard's members. */
+export interface RemoteGPU {
+  /** Ends all devices and the link. */
+  close(): Promise<void>;
+  readonly statistics: Readonly<Statistics>;
+  /** Operations under way that the program may be waiting for: all promises but `device.lost`. */
+  readonly pendingOperations: number;
+  /** Called when `pendingOperations` becomes 0, or more than 0. */
+  onPendingChange: ((pending: number) => void) | null;
+}
+
+const DEFAULT_STAGING_LIMIT_BYTES = 256 * 1024 * 1024;
+const DEFAULT_RETURN_RING_BYTES = 256 * 1024;
+
+/**
+ * A `GPU` as the WebGPU standard defines it, whose adapters are those of a host. It is there at once; the link is
+ * made by the first `requestAdapter`, which gives null when there is no host, and says why to `log`.
+ */
+export function createGPU(options: CreateGPUOptions): GPU & RemoteGPU {
+  const { connect, link = {}, log = (message) => console.warn(message) } = options;
+  const returnRingBytes = options.returnRingBytes ?? DEFAULT_RETURN_RING_BYTES;
+  if (returnRingBytes < 4096 || returnRingBytes % 4096 !== 0) {
+    throw new RangeError(`returnRingBytes ${returnRingBytes} is not a positive multiple of 4096`);
+  }
+  const session = new Session({
+    connect: connector(connect, link),
+    adapter: options.adapter,
+    stagingLimitBytes: options.stagingLimitBytes ?? DEFAULT_STAGING_LIMIT_BYTES,
+    returnRingBytes,
+    processName: options.processName ?? 'webgpu',
+    log,
+  });
+  const gpu = new GPUInterface(CONSTRUCT, session);
+  Object.defineProperties(gpu, {
+    close: { value: () => session.close() },
+    statistics: { value: session.statistics },
+    pendingOperations: { get: () => session.pendingOperations },
+    onPendingChange: {
+      get: () => session.onPendingChange,
+      set: (callback: RemoteGPU['onPendingChange']) => {
+        session.onPendingChange = callback;
+      },
+    },
+  });
+  return gpu as unknown as GPU & RemoteGPU;
+}
+
+function connector(connect: CreateGPUOptions['connect'], link: LinkOptions): () => Promise<GuestBus> {
+  if (typeof connect === 'string') return () => connectUrl(connect, link);
+  if (typeof connect === 'function') return connect;
+  return () => Promise.resolve(connect);
+}

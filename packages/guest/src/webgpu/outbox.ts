@@ -1,0 +1,362 @@
+import { StreamWriter } from '@dxgwire/protocol/stream';
+import type { StagingHeap, StagingRegion } from './staging.ts';
+
+/** Words in front of an inline stream: kind 0, length in bytes. */
+const PREFIX_WORDS = 2;
+
+/** Most private data of one submission, bytes: below a packet's 131,072 with room for the command around it. */
+const INLINE_BYTES = 130_560;
+
+/** A stream that has grown to this is sent without waiting for the program's next submit, words. */
+const FULL_WORDS = 24_576;
+
+/** Bulk data is cut into pieces of at most this, so that the host works on one while the next is copied, bytes. */
+const PIECE_BYTES = 4 * 1024 * 1024;
+
+/** Most bytes of one piece that travels in the stream because there is no staging memory. */
+const INLINE_PIECE_BYTES = 65_536;
+
+/** Where the outbox's submissions go. */
+export interface SubmitPort {
+  /** Submits private data: a prefix and the stream behind it. The bytes are copied before it returns. */
+  submit(privateData: Uint8Array, fence: number): void;
+  /** Submits a stream that lies at a GPU virtual address. */
+  submitFrom(region: StagingRegion, lengthBytes: number, fence: number): void;
+  /** The value of the queue's progress fence, read from the guest's own memory. */
+  completed(): number;
+  /** Calls back once when the progress fence has reached a value. */
+  whenCompleted(fence: number, callback: () => void): void;
+  /** Calls back once before the next macrotask, for what is left to be sent. */
+  schedule(callback: () => void): void;
+  /** Called before records are submitted, to add what should go with them. */
+  beforeFlush(): void;
+}
+
+/** Bulk data on its way to the host, sent in one piece or several. */
+export interface Upload {
+  readonly data: Uint8Array;
+  /** How many bytes from `offset` on make a piece, at most `mostBytes`. */
+  cut(offset: number, mostBytes: number): number;
+  /** Records the piece whose bytes are in the region. */
+  emit(writer: StreamWriter, region: StagingRegion, offset: number, lengthBytes: number): void;
+  /** Records the piece with its bytes in the stream. */
+  emitInline(writer: StreamWriter, offset: number, bytes: Uint8Array): void;
+}
+
+/** A request for memory that the host writes into. */
+export interface Download {
+  readonly lengthBytes: number;
+  /** Records the request; the region then belongs to the caller. Null: there is no memory to be had. */
+  emit(writer: StreamWriter, region: StagingRegion | null): void;
+}
+
+/** What waits behind something that could not be sent yet. */
+type Held =
+  | { readonly kind: 'stream'; readonly words: Uint32Array; sent: number; readonly regions: StagingRegion[] }
+  | { readonly kind: 'upload'; readonly upload: Upload; done: number }
+  | { readonly kind: 'download'; readonly download: Download }
+  | { readonly kind: 'call'; readonly run: () => void };
+
+/**
+ * The one ordered way of a device to its host. Records are written to `writer`; `flush` submits them. What does not
+ * find room is held back with all that comes after it, and goes on as fences give room: the order never changes.
+ */
+export class Outbox {
+  /** Where records are written. Call {@link changed} after writing. */
+  readonly writer = new StreamWriter(16_384);
+  /** The fence value of the latest submission; 0 before the first. */
+  lastFence = 0;
+  /** Submissions made: what the program's submits and the ends of turns became. */
+  submissions = 0;
+  private readonly port: SubmitPort;
+  private readonly heap: StagingHeap;
+  private readonly drainWriter = new StreamWriter(64);
+  /** Regions that records in `writer` read from. */
+  private regions: StagingRegion[] = [];
+  private readonly held: Held[] = [];
+  /** What is to be done once `writer` was submitted. */
+  private calls: (() => void)[] = [];
+  private scheduled = false;
+  private waiting = false;
+  private closed = false;
+
+  constructor(port: SubmitPort, heap: StagingHeap) {
+    this.port = port;
+    this.heap = heap;
+    this.writer.words = PREFIX_WORDS;
+  }
+
+  /** True while something is held back for want of room. */
+  get isBlocked(): boolean {
+    return this.held.length > 0;
+  }
+
+  /** Says that records were written: they go out at the end of the turn, or at once when they are many. */
+  changed(): void {
+    if (this.writer.words > FULL_WORDS) {
+      this.flush();
+    } else if (!this.scheduled) {
+      this.scheduled = true;
+      this.port.schedule(this.flushLater);
+    }
+  }
+
+  private readonly flushLater = (): void => {
+    this.scheduled = false;
+    this.flush();
+  };
+
+  /** Submits what was written so far. */
+  flush(): void {
+    const { writer, regions, calls } = this;
+    if (writer.words > PREFIX_WORDS) this.port.beforeFlush();
+    const end = writer.words;
+    if (calls.length > 0) this.calls = [];
+    if (end !== PREFIX_WORDS && !this.closed) {
+      this.regions = [];
+      const start = this.isBlocked ? PREFIX_WORDS : this.sendWords(writer.u32, PREFIX_WORDS, end, regions);
+      if (start < end) {
+        const words = writer.u32.slice(start - PREFIX_WORDS, end);
+        this.held.push({ kind: 'stream', words, sent: PREFIX_WORDS, regions });
+        this.unblock();
+      }
+    }
+    writer.words = PREFIX_WORDS;
+    for (const run of calls) {
+      if (this.isBlocked) this.held.push({ kind: 'call', run });
+      else run();
+    }
+  }
+
+  /** Calls back once all that was recorded so far was submitted. */
+  afterSubmission(run: () => void): void {
+    this.calls.push(run);
+    this.changed();
+  }
+
+  /**
+   * Sends bulk data. The data are taken before the call returns, unless `owned`: then they must not change until
+   * they were sent.
+   */
+  upload(upload: Upload, owned: boolean): void {
+    if (this.closed) return;
+    let done = 0;
+    if (!this.isBlocked) {
+      done = this.sendPieces(upload, 0, this.writer, this.regions, false);
+      if (done === upload.data.length) {
+        this.changed();
+        return;
+      }
+    }
+    this.flush();
+    const rest = upload.data.subarray(done);
+    const data = owned ? rest : new Uint8Array(rest);
+    this.held.push({ kind: 'upload', upload: shifted(upload, data, done), done: 0 });
+    this.unblock();
+  }
+
+  /** Sends a request whose answer needs memory. */
+  download(download: Download): void {
+    if (this.closed) return;
+    const region = this.isBlocked ? null : this.take(download.lengthBytes);
+    if (region !== null) {
+      download.emit(this.writer, region);
+      this.changed();
+      return;
+    }
+    this.flush();
+    this.held.push({ kind: 'download', download });
+    this.unblock();
+  }
+
+  /** Goes on with what was held back; call it when room may have come. */
+  drain(): void {
+    while (this.held.length > 0 && !this.closed) {
+      const first = this.held[0]!;
+      if (!this.advance(first)) {
+        this.unblock();
+        return;
+      }
+      this.held.shift();
+    }
+  }
+
+  /** Drops everything: the device is gone. */
+  close(): void {
+    this.closed = true;
+    this.held.length = 0;
+    this.regions = [];
+    this.calls = [];
+    this.writer.words = PREFIX_WORDS;
+  }
+
+  private advance(item: Held): boolean {
+    if (item.kind === 'stream') {
+      item.sent = this.sendWords(item.words, item.sent, item.words.length, item.regions);
+      return item.sent === item.words.length;
+    }
+    if (item.kind === 'call') {
+      item.run();
+      return true;
+    }
+    const { drainWriter } = this;
+    drainWriter.words = PREFIX_WORDS;
+    if (item.kind === 'upload') {
+      const inline = this.heap.isUnavailable;
+      item.done = this.sendPieces(item.upload, item.done, drainWriter, null, inline);
+      return item.done === item.upload.data.length;
+    }
+    const { download } = item;
+    const region = this.take(download.lengthBytes);
+    if (
+      region === null &&
+      (this.heap.canGrow(download.lengthBytes) || this.heap.couldHold(download.lengthBytes))
+    ) {
+      return false;
+    }
+    download.emit(drainWriter, region);
+    this.sendWords(drainWriter.u32, PREFIX_WORDS, drainWriter.words, []);
+    return true;
+  }
+
+  /**
+   * Sends pieces of an upload from `done` on while there is room. With `regions`, records go to the main writer,
+   * which is flushed between pieces; without, each piece is submitted by itself.
+   */
+  private sendPieces(
+    upload: Upload,
+    start: number,
+    writer: StreamWriter,
+    regions: StagingRegion[] | null,
+    inline: boolean,
+  ): number {
+    const { data } = upload;
+    let done = start;
+    while (done < data.length) {
+      const length = upload.cut(done, inline ? INLINE_PIECE_BYTES : PIECE_BYTES);
+      const piece = data.subarray(done, done + length);
+      const region = inline ? null : this.take(length);
+      if (region === null && !inline) break;
+      if (region !== null) {
+        region.write(piece);
+        upload.emit(writer, region, done, length);
+      } else {
+        upload.emitInline(writer, done, piece);
+      }
+      done += length;
+      if (regions === null) {
+        this.sendWords(writer.u32, PREFIX_WORDS, writer.words, region === null ? [] : [region]);
+        writer.words = PREFIX_WORDS;
+      } else {
+        this.regions.push(region!);
+        if (done < data.length) this.flush();
+      }
+    }
+    return done;
+  }
+
+  private take(lengthBytes: number): StagingRegion | null {
+    this.heap.reclaim(this.port.completed());
+    return this.heap.allocate(lengthBytes);
+  }
+
+  /**
+   * Submits words from `start` to `end`, which have {@link PREFIX_WORDS} words of room in front of them, in as many
+   * submissions as they need. @returns how far it came: less than `end` when one record needs room that is not there.
+   */
+  private sendWords(u32: Uint32Array, start: number, end: number, regions: StagingRegion[]): number {
+    const most = (INLINE_BYTES >>> 2) - PREFIX_WORDS;
+    let from = start;
+    while (from < end) {
+      let to = end;
+      if (end - from > most) {
+        to = lastRecordEnd(u32, from, from + most);
+        if (to === from) {
+          to = from + (u32[from]! >>> 10);
+          if (!this.sendLarge(u32, from, to)) return from;
+          from = to;
+          continue;
+        }
+      }
+      u32[from - 2] = 0;
+      u32[from - 1] = (to - from) * 4;
+      this.lastFence += 1;
+      this.submissions += 1;
+      const bytes = new Uint8Array(u32.buffer, u32.byteOffset + (from - 2) * 4, (to - from + 2) * 4);
+      this.port.submit(bytes, this.lastFence);
+      from = to;
+    }
+    for (const region of regions) this.heap.retire(region, this.lastFence);
+    return end;
+  }
+
+  /** Submits one record that is larger than a packet, through staging memory. */
+  private sendLarge(u32: Uint32Array, from: number, to: number): boolean {
+    const lengthBytes = (to - from) * 4;
+    const region = this.take(lengthBytes);
+    if (region === null) return false;
+    region.write(new Uint8Array(u32.buffer, u32.byteOffset + from * 4, lengthBytes));
+    this.lastFence += 1;
+    this.submissions += 1;
+    this.port.submitFrom(region, lengthBytes, this.lastFence);
+    this.heap.retire(region, this.lastFence);
+    return true;
+  }
+
+  /** Arranges that `drain` is called when there may be room for what is first in line. */
+  private unblock(): void {
+    if (this.waiting || this.closed) return;
+    const first = this.held[0]!;
+    const needed = neededBytes(first);
+    if (this.heap.canGrow(needed)) {
+      this.waiting = true;
+      void this.heap.grow(needed).then(this.resume);
+    } else if (this.heap.nextFence >= 0) {
+      this.waiting = true;
+      this.port.whenCompleted(this.heap.nextFence, this.resume);
+    } else if (first.kind === 'upload' && this.heap.isUnavailable) {
+      this.drain();
+    } else if (first.kind === 'download' && !this.heap.couldHold(needed)) {
+      this.drain();
+    }
+    // Else only regions that the program holds (mapped buffers) are in the way: their release calls `drain`.
+  }
+
+  private readonly resume = (): void => {
+    this.waiting = false;
+    this.drain();
+  };
+}
+
+/** The end of the last whole record that ends at or before `limit`; `from` when the first one is longer. */
+function lastRecordEnd(u32: Uint32Array, from: number, limit: number): number {
+  let end = from;
+  for (;;) {
+    const next = end + (u32[end]! >>> 10);
+    if (next > limit || next === end) return end;
+    end = next;
+  }
+}
+
+/** The same upload without its first bytes. */
+function shifted(upload: Upload, data: Uint8Array, by: number): Upload {
+  return {
+    data,
+    cut: (offset, most) => upload.cut(offset + by, most),
+    emit: (writer, region, offset, length) => upload.emit(writer, region, offset + by, length),
+    emitInline: (writer, offset, bytes) => upload.emitInline(writer, offset + by, bytes),
+  };
+}
+
+function neededBytes(item: Held): number {
+  switch (item.kind) {
+    case 'stream':
+      return (item.words[item.sent]! >>> 10) * 4;
+    case 'upload':
+      return item.upload.cut(item.done, PIECE_BYTES);
+    case 'download':
+      return item.download.lengthBytes;
+    default:
+      return 0;
+  }
+}

@@ -1,0 +1,82 @@
+import { ops } from '@dxgwire/protocol/stream';
+import type { DeviceCore } from './device-core.ts';
+import { CONSTRUCT, defineInterface, guardConstructor } from './interfaces.ts';
+import { includeObjectBase } from './object-state.ts';
+import { defineOpaqueObject } from './opaque-object.ts';
+import { includeBindingCommands, includeDebugCommands, includeRenderCommands } from './pass-commands.ts';
+import { EncoderState, PassState } from './recorder.ts';
+import { textureFormat } from './texture.ts';
+import { requireFormatFeature } from './texture-formats.ts';
+import {
+  boolean,
+  dictionary,
+  labelMember,
+  nullable,
+  optional,
+  required,
+  sequence,
+  u32,
+  withDefault,
+} from './webidl.ts';
+
+const bundle = defineOpaqueObject('GPURenderBundle');
+export const GPURenderBundle = bundle.type;
+export const renderBundleId = bundle.id;
+
+const bundleDescriptor = dictionary('GPURenderBundleDescriptor', {}, labelMember);
+
+let stateOf!: (encoder: GPURenderBundleEncoder) => PassState;
+
+/** GPURenderBundleEncoder */
+export class GPURenderBundleEncoder {
+  readonly #state: PassState;
+  constructor(key: typeof CONSTRUCT, state: PassState) {
+    guardConstructor(key, 'GPURenderBundleEncoder');
+    this.#state = state;
+  }
+  finish(descriptor: unknown = undefined): object {
+    const { core, device, encoder } = this.#state;
+    const { label } = bundleDescriptor(descriptor, 'GPURenderBundleDescriptor', core);
+    const id = core.newId();
+    encoder.finish((writer) => ops.finishRenderBundle(writer, id, label));
+    return bundle.make(core, device, label, id);
+  }
+  static {
+    stateOf = (encoder) => encoder.#state;
+  }
+}
+defineInterface(GPURenderBundleEncoder, 'GPURenderBundleEncoder');
+includeObjectBase(GPURenderBundleEncoder, stateOf);
+includeDebugCommands(GPURenderBundleEncoder, 'pass', stateOf);
+includeBindingCommands(GPURenderBundleEncoder, stateOf);
+includeRenderCommands(GPURenderBundleEncoder, stateOf);
+
+const encoderDescriptor = dictionary(
+  'GPURenderBundleEncoderDescriptor',
+  { depthReadOnly: withDefault(boolean, false), stencilReadOnly: withDefault(boolean, false) },
+  {
+    ...labelMember,
+    colorFormats: required(sequence(nullable(textureFormat))),
+    depthStencilFormat: optional(textureFormat),
+    sampleCount: withDefault(u32, 1),
+  },
+);
+
+/** GPUDevice.createRenderBundleEncoder() */
+export function createRenderBundleEncoder(
+  core: DeviceCore,
+  device: object,
+  descriptor: unknown,
+): GPURenderBundleEncoder {
+  const values = encoderDescriptor(descriptor, 'GPURenderBundleEncoderDescriptor', core);
+  const colorFormats = values.colorFormats.map((format) => format ?? undefined);
+  for (const format of [...colorFormats, values.depthStencilFormat]) {
+    if (format !== undefined) requireFormatFeature(format, core.features);
+  }
+  const encoder = new EncoderState(core, device, 'RenderBundleEncoder', values.label);
+  ops.beginRenderBundleEncoder(encoder.writer, { ...values, colorFormats });
+  const state = new PassState(encoder, 'RenderBundleEncoder', values.label);
+  const object = new GPURenderBundleEncoder(CONSTRUCT, state);
+  core.track(object, encoder);
+  return object;
+}

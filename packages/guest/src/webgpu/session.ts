@@ -1,0 +1,245 @@
+import { Feature } from '@dxgwire/protocol';
+import { type AdapterCaps, decodeAdapterCaps } from '@dxgwire/protocol/blobs';
+import { STREAM_VERSION } from '@dxgwire/protocol/stream';
+import type { GuestBus } from '@dxgwire/transport';
+import { type KmtDriver, type KmtProcess, startDriver, unwrap } from '../kmt/index.ts';
+import type { AdapterInfo } from '../kmt/types/adapter.ts';
+import type { AdapterSource } from './adapter.ts';
+import { openKernel } from './bring-up.ts';
+import { DeviceCore, type SharedCounters } from './device-core.ts';
+import type { GPUError } from './errors.ts';
+
+/** KMTQAITYPE_UMDRIVERPRIVATE */
+const QUERY_DRIVER_PRIVATE = 0;
+
+/** First guess for the size of the adapter's caps; the host says how much it needs when it is too small, bytes. */
+const CAPS_BYTES = 16_384;
+
+/** Most that a caps query may return: what QueryAdapterInfo carries, bytes. */
+const MAX_CAPS_BYTES = 131_072;
+
+/** What a program can ask of an adapter. */
+export interface AdapterChoice {
+  readonly powerPreference: GPUPowerPreference | undefined;
+  readonly forceFallbackAdapter: boolean;
+}
+
+/** Which adapter of the host to use: its index, its LUID (`high:low` in hexadecimal), or a part of its name. */
+export type AdapterSelector = number | string;
+
+export interface SessionOptions {
+  readonly connect: () => Promise<GuestBus>;
+  readonly adapter: AdapterSelector | undefined;
+  readonly stagingLimitBytes: number;
+  readonly returnRingBytes: number;
+  readonly processName: string;
+  /** Told of what a program cannot be told otherwise. */
+  readonly log: (message: string) => void;
+}
+
+/** An adapter of the host that our backend drives. */
+interface FoundAdapter {
+  readonly info: AdapterInfo;
+  readonly caps: AdapterCaps;
+}
+
+interface Link {
+  readonly bus: GuestBus;
+  readonly driver: KmtDriver;
+  readonly process: KmtProcess;
+  readonly adapters: readonly FoundAdapter[];
+}
+
+/** Numbers about what a GPU has done so far. They only grow. */
+export interface Statistics {
+  /** How often the driver had to wait for the host before it, or the program, could go on. */
+  roundTrips: number;
+  /** Submissions to hardware queues. */
+  submissions: number;
+}
+
+/** One connection to a host: everything behind a GPU object. */
+export class Session {
+  readonly languageFeatures = new Set<string>();
+  preferredCanvasFormat: GPUTextureFormat = 'bgra8unorm';
+  readonly statistics: Statistics = { roundTrips: 0, submissions: 0 };
+  /** Called when the number of operations that the program may wait for becomes 0, or more than 0. */
+  onPendingChange: ((pending: number) => void) | null = null;
+  private readonly options: SessionOptions;
+  private pendingCount = 0;
+  private link: Promise<Link | null> | null = null;
+  private readonly cores = new Set<DeviceCore>();
+  private closed = false;
+  private readonly counters: SharedCounters = {
+    begin: () => this.count(1),
+    end: () => this.count(-1),
+    statistics: this.statistics,
+  };
+
+  constructor(options: SessionOptions) {
+    this.options = options;
+  }
+
+  /** Operations under way that the program may be waiting for; `device.lost` is none. */
+  get pendingOperations(): number {
+    return this.pendingCount;
+  }
+
+  /** An adapter, or null when there is none of that kind, or no host. */
+  async requestAdapter(choice: AdapterChoice): Promise<AdapterSource | null> {
+    this.counters.begin();
+    try {
+      this.link ??= this.connect();
+      const link = await this.link;
+      const found = link === null ? undefined : chooseAdapter(link.adapters, choice, this.options.adapter);
+      return link === null || found === undefined ? null : this.source(link, found);
+    } finally {
+      this.counters.end();
+    }
+  }
+
+  /** Ends all devices and the link. */
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    for (const core of [...this.cores]) core.destroy();
+    const link = await this.link;
+    if (link === null || link === undefined) return;
+    await link.process.closeDevice();
+    await link.driver.close();
+    await link.bus.close();
+  }
+
+  private count(change: 1 | -1): void {
+    const before = this.pendingCount;
+    this.pendingCount = before + change;
+    if (before === 0 || this.pendingCount === 0) this.onPendingChange?.(this.pendingCount);
+  }
+
+  /** Counts a wait for the host, which is about to happen. */
+  private wait<T>(answer: Promise<T>): Promise<T> {
+    this.statistics.roundTrips += 1;
+    return answer;
+  }
+
+  private async connect(): Promise<Link | null> {
+    const { log, processName } = this.options;
+    let bus: GuestBus | null = null;
+    try {
+      bus = await this.wait(this.options.connect());
+      const driver = await startDriver(bus);
+      this.statistics.roundTrips += driver.statistics.completionsAwaited;
+      const process = await this.wait(driver.openDevice({ comm: processName }));
+      const { adapters } = unwrap(await this.wait(process.enumAdapters3({ filter: 1n, adapterCount: 64 })));
+      const found = await this.wait(Promise.all(adapters.map((info) => this.describe(process, info))));
+      const usable = found.filter((adapter) => adapter !== null);
+      this.learn(usable);
+      if (usable.length === 0) log(`the host offers no adapter for WebGPU, of ${adapters.length} adapters`);
+      return { bus, driver, process, adapters: usable };
+    } catch (error) {
+      log(`no WebGPU adapter: ${(error as Error).message}`);
+      bus?.abort(error as Error);
+      return null;
+    }
+  }
+
+  private learn(adapters: readonly FoundAdapter[]): void {
+    for (const { caps } of adapters) {
+      for (const feature of caps.wgslLanguageFeatures) this.languageFeatures.add(feature);
+    }
+    const format = adapters[0]?.caps.preferredCanvasFormat;
+    if (format !== undefined) this.preferredCanvasFormat = format as GPUTextureFormat;
+  }
+
+  /** Asks what an adapter can do; null when it is none of ours. */
+  private async describe(process: KmtProcess, info: AdapterInfo): Promise<FoundAdapter | null> {
+    const adapter = info.adapterHandle;
+    const enabled = async (featureId: number): Promise<boolean> => {
+      const { ret, enabled: isEnabled } = await process.isFeatureEnabled({ adapter, featureId });
+      return ret >= 0 && isEnabled;
+    };
+    const [blob, ...features] = await Promise.all([
+      this.queryCaps(process, adapter),
+      enabled(Feature.webgpuCommandStream),
+      enabled(Feature.pipelinedCreation),
+      enabled(Feature.createResident),
+    ]);
+    if (blob === null || features.includes(false)) return null;
+    const caps = decodeAdapterCaps(blob);
+    if (caps.streamVersion !== STREAM_VERSION) {
+      this.options.log(`adapter ${caps.info.description}: command stream version ${caps.streamVersion}`);
+      return null;
+    }
+    return { info, caps };
+  }
+
+  private async queryCaps(process: KmtProcess, adapter: number): Promise<Uint8Array | null> {
+    let lengthBytes = CAPS_BYTES;
+    for (;;) {
+      const privateData = new Uint8Array(lengthBytes);
+      const answer = await process.queryAdapterInfo({ adapter, type: QUERY_DRIVER_PRIVATE, privateData });
+      const bytes = answer.privateData;
+      if (answer.ret < 0 || bytes.length < 4) return null;
+      const needed = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+      if (needed === 0) return null;
+      if (needed + 4 <= bytes.length) return bytes.subarray(4, 4 + needed);
+      if (lengthBytes === MAX_CAPS_BYTES || needed + 4 > MAX_CAPS_BYTES) return null;
+      this.statistics.roundTrips += 1;
+      lengthBytes = needed + 4;
+    }
+  }
+
+  private source(link: Link, adapter: FoundAdapter): AdapterSource {
+    const { log, stagingLimitBytes, returnRingBytes } = this.options;
+    return {
+      caps: adapter.caps,
+      report: (error: GPUError) => log(`uncaptured ${error.constructor.name}: ${error.message}`),
+      openCore: async (label) => {
+        this.counters.begin();
+        try {
+          const kernel = await openKernel({
+            process: link.process,
+            memory: link.bus.memory,
+            adapter: adapter.info.adapterHandle,
+            features: { createResident: true },
+            label,
+            returnRingBytes,
+            wait: (answer) => this.wait(answer),
+          });
+          const core = new DeviceCore({ kernel, counters: this.counters, stagingLimitBytes });
+          this.cores.add(core);
+          core.onLost = () => this.cores.delete(core);
+          return core;
+        } finally {
+          this.counters.end();
+        }
+      },
+    };
+  }
+}
+
+function chooseAdapter(
+  adapters: readonly FoundAdapter[],
+  choice: AdapterChoice,
+  selector: AdapterSelector | undefined,
+): FoundAdapter | undefined {
+  const candidates = adapters.filter(
+    ({ caps }) => !choice.forceFallbackAdapter || caps.info.isFallbackAdapter,
+  );
+  if (selector !== undefined) return selectAdapter(adapters, candidates, selector);
+  return candidates.find(({ caps }) => !caps.info.isFallbackAdapter) ?? candidates[0];
+}
+
+function selectAdapter(
+  all: readonly FoundAdapter[],
+  candidates: readonly FoundAdapter[],
+  selector: AdapterSelector,
+): FoundAdapter | undefined {
+  if (typeof selector === 'number') return candidates.find((adapter) => adapter === all[selector]);
+  const wanted = selector.toLowerCase();
+  return candidates.find(({ info: { adapterLuid }, caps }) => {
+    const luid = `${adapterLuid.high.toString(16)}:${adapterLuid.low.toString(16)}`;
+    const names = [caps.info.description, caps.info.device, caps.info.vendor];
+    return luid === wanted || names.some((name) => name.toLowerCase().includes(wanted));
+  });
+}

@@ -1,0 +1,162 @@
+import type { GuestMemoryBlock } from '@dxgwire/transport';
+import { RangeAllocator } from './range-allocator.ts';
+
+/** Regions begin and end at multiples of this, so that no two share a cache line or a GPU's access granule. */
+const GRANULE_BYTES = 256;
+
+/** Size of the first block, and the least that the heap grows by. */
+const BLOCK_BYTES = 16 * 1024 * 1024;
+
+/** Blocks beyond the first are kept for reuse up to this much when they are empty. */
+const SPARE_BYTES = 64 * 1024 * 1024;
+
+/** Guest memory that the host can reach at a GPU virtual address. */
+export interface StagingBlock {
+  readonly memory: Pick<GuestMemoryBlock, 'bytes' | 'length' | 'write'>;
+  readonly gpuVa: bigint;
+  /** Gives the memory back, to the host first. */
+  dispose(): void;
+}
+
+/** A piece of a staging block. */
+export class StagingRegion {
+  readonly block: StagingBlock;
+  readonly offset: number;
+  readonly lengthBytes: number;
+  readonly gpuVaLow: number;
+  readonly gpuVaHigh: number;
+
+  constructor(block: StagingBlock, offset: number, lengthBytes: number) {
+    this.block = block;
+    this.offset = offset;
+    this.lengthBytes = lengthBytes;
+    const address = block.gpuVa + BigInt(offset);
+    this.gpuVaLow = Number(address & 0xffff_ffffn);
+    this.gpuVaHigh = Number(address >> 32n);
+  }
+
+  /** Makes the host see bytes at the start of the region. */
+  write(source: Uint8Array): void {
+    this.block.memory.write(this.offset, source);
+  }
+
+  /** The bytes that the host wrote, from `offset` on; a view. */
+  read(offset: number, lengthBytes: number): Uint8Array {
+    return this.block.memory.bytes.subarray(this.offset + offset, this.offset + offset + lengthBytes);
+  }
+}
+
+export interface StagingOptions {
+  /** Makes a block, or resolves to null when guest or host refuse. */
+  readonly createBlock: (lengthBytes: number) => Promise<StagingBlock | null>;
+  /** The heap does not grow beyond this, except for one region that is larger. Bytes. */
+  readonly limitBytes: number;
+}
+
+/**
+ * Memory that both sides see, through which bulk data travels: one or more blocks, handed out in regions.
+ * A region that the GPU reads is given back when the fence of the submission that uses it has passed.
+ */
+export class StagingHeap {
+  private readonly blocks: { readonly block: StagingBlock; readonly ranges: RangeAllocator }[] = [];
+  /** Regions that go back when their fence has passed, in order of their fences. */
+  private readonly retired: { readonly region: StagingRegion; readonly fence: number }[] = [];
+  private readonly options: StagingOptions;
+  private growing: Promise<void> | null = null;
+  private refused = false;
+  private closed = false;
+
+  constructor(options: StagingOptions) {
+    this.options = options;
+  }
+
+  /** Bytes of all blocks. */
+  get totalBytes(): number {
+    return this.blocks.reduce((sum, { block }) => sum + block.memory.length, 0);
+  }
+
+  /** The fence that gives back the next region, or -1 when none is waited for. */
+  get nextFence(): number {
+    return this.retired.length === 0 ? -1 : this.retired[0]!.fence;
+  }
+
+  /** True when the host or the guest's memory refused to give any block at all. */
+  get isUnavailable(): boolean {
+    return this.refused && this.blocks.length === 0;
+  }
+
+  /** Takes a region, or gives null when none is free: then `reclaim`, `grow`, or wait. */
+  allocate(lengthBytes: number): StagingRegion | null {
+    for (const { block, ranges } of this.blocks) {
+      const offset = ranges.allocate(lengthBytes);
+      if (offset >= 0) return new StagingRegion(block, offset, lengthBytes);
+    }
+    return null;
+  }
+
+  /** Gives a region back at once. */
+  free(region: StagingRegion): void {
+    const index = this.blocks.findIndex(({ block }) => block === region.block);
+    if (index < 0) return;
+    const { block, ranges } = this.blocks[index]!;
+    ranges.free(region.offset, region.lengthBytes);
+    if (ranges.isEmpty && index > 0 && this.totalBytes > BLOCK_BYTES + SPARE_BYTES) {
+      this.blocks.splice(index, 1);
+      block.dispose();
+    }
+  }
+
+  /** Gives a region back when `fence` has passed. Fences must not decrease from call to call. */
+  retire(region: StagingRegion, fence: number): void {
+    this.retired.push({ region, fence });
+  }
+
+  /** Takes back what the fence value `completed` allows. @returns true when that was anything. */
+  reclaim(completed: number): boolean {
+    let count = 0;
+    while (count < this.retired.length && this.retired[count]!.fence <= completed) count += 1;
+    if (count === 0) return false;
+    for (const { region } of this.retired.splice(0, count)) this.free(region);
+    return true;
+  }
+
+  /** True when a region of this length can be had by growing. */
+  canGrow(lengthBytes: number): boolean {
+    if (this.refused || this.closed) return false;
+    if (this.totalBytes + BLOCK_BYTES <= this.options.limitBytes) return true;
+    return !this.blocks.some(({ ranges }) => ranges.lengthBytes >= lengthBytes);
+  }
+
+  /** True when some block could hold a region of this length if it were empty. */
+  couldHold(lengthBytes: number): boolean {
+    return this.blocks.some(({ ranges }) => ranges.lengthBytes >= lengthBytes);
+  }
+
+  /** Adds a block with room for a region of this length. Resolves when that was done or refused. */
+  grow(lengthBytes: number): Promise<void> {
+    this.growing ??= this.addBlock(lengthBytes).finally(() => {
+      this.growing = null;
+    });
+    return this.growing;
+  }
+
+  /** Gives everything back. Regions that are still held die with it. */
+  close(): void {
+    this.closed = true;
+    this.retired.length = 0;
+    for (const { block } of this.blocks.splice(0)) block.dispose();
+  }
+
+  private async addBlock(lengthBytes: number): Promise<void> {
+    const wanted = Math.max(lengthBytes, Math.min(this.totalBytes, SPARE_BYTES), BLOCK_BYTES);
+    const rounded = Math.ceil(wanted / 65_536) * 65_536;
+    const block = await this.options.createBlock(rounded);
+    if (block === null) {
+      this.refused = true;
+    } else if (this.closed) {
+      block.dispose();
+    } else {
+      this.blocks.push({ block, ranges: new RangeAllocator(block.memory.length, GRANULE_BYTES) });
+    }
+  }
+}
