@@ -1,3 +1,4 @@
+export { type Accessor, type AccessorBase, accessor } from './codec/accessor.ts';
 export type { DecodeContext, MessageCodec } from './codec/codec.ts';
 export {
   EXTENDED_HEADER_VERSION,

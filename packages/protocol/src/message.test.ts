@@ -242,6 +242,13 @@ test('a message above 131,072 bytes is refused', () => {
   assert.throws(larger, errorWith('too-large'));
 });
 
+test('a failure of a command that demands more bytes than a reply can have is an empty reply', () => {
+  const request = { allocationCount: 0xffffffff };
+  const { openResource } = commands;
+  assert.equal(message.encodeFailureReply(openResource, 40, NtStatus.noMemory, request, view, 0), 0);
+  assert.equal(message.encodeReply(openResource, 40, { status: NtStatus.noMemory }, view, 0, request), 8);
+});
+
 test('numbers without a layout cannot be encoded', () => {
   const header = { version: 40, process: 1, vgpuLuid: luid, async: false };
   const encode = (): number =>

@@ -131,7 +131,8 @@ export function encodeReply<Input>(
     size += replyCodec(def).encode(body, view, offset + size);
   }
   if (request === undefined) return size;
-  return padReply(def, size, minimumReplyBytes(def, version, request), view, offset);
+  const need = minimumReplyBytes(def, version, request);
+  return need > Limits.maxReplyBytes ? size : padReply(def, size, need, view, offset);
 }
 
 /** The copy of the command header that two replies begin with. The guest looks at none of it. */
@@ -158,7 +159,8 @@ function padReply(
 
 /**
  * Writes the reply by which this command reports a failure, and returns its length: all bytes that the driver demands,
- * zero but for the status, where it has one; nothing where a short reply is the only way; a zero handle elsewhere.
+ * zero but for the status, where it has one; a zero handle elsewhere; nothing where a short reply is the only way, or
+ * where more bytes are demanded than a reply can have.
  */
 export function encodeFailureReply(
   def: Answerable<unknown, never>,
@@ -172,6 +174,7 @@ export function encodeFailureReply(
   const { failure, statusOffset } = variant ?? def;
   if (failure === 'short-reply') return 0;
   const size = minimumReplyBytes(def, version, request);
+  if (size > Limits.maxReplyBytes) return 0;
   padReply(def, 0, size, view, offset);
   if (def.replyHasHeader) writeReplyHeader(def, view, offset);
   if (statusOffset !== null) view.setUint32(offset + statusOffset, status, true);

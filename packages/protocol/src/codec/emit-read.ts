@@ -105,13 +105,11 @@ export class ReadEmitter {
     return source;
   }
 
-  /** The whole decoder. `o` is where offset 0 of the structure would be. */
-  decoder(): string {
-    const { message } = this;
-    const { fixedBytes, headerBytes, tails } = message;
+  /** Statements that check the fixed part and find the tails: `o`, `c0..` (counts) and `t0..` (places). */
+  places(): string {
+    const { fixedBytes, headerBytes, tails } = this.message;
     const fixed = fixedBytes - headerBytes;
-    const check = `if (length < ${fixed} || offset < 0 || offset + length > view.byteLength) run.failShort(name, view, offset, length, ${fixed});`;
-    let source = `function decode(view, offset, length, context) {${check}`;
+    let source = `if (length < ${fixed} || offset < 0 || offset + length > view.byteLength) run.failShort(name, view, offset, length, ${fixed});`;
     source += `const o = ${headerBytes === 0 ? 'offset' : `offset - ${headerBytes}`};`;
     if (tails.length > 0) source += `const end = offset + length; const t0 = ${at('o', fixedBytes)};`;
     tails.forEach(([key, tail], index) => {
@@ -121,11 +119,18 @@ export class ReadEmitter {
       source += `const ${next} = t${index} + ${bytes};`;
       source += `if (${next} > end) run.failTail(name, ${JSON.stringify(key)}, length, ${next} - offset);`;
     });
+    return source;
+  }
+
+  /** The whole decoder. `o` is where offset 0 of the structure would be. */
+  decoder(): string {
+    const { struct, tails } = this.message;
     const values = tails.map(
       ([key, tail], index) => `${JSON.stringify(key)}: ${this.tail(key, tail, index)}`,
     );
-    source += `const value = ${this.literal(message.struct.nodes, 'o', values)};`;
-    return `${source}${this.choices(message.struct.nodes, 'o')}return value;}`;
+    const literal = this.literal(struct.nodes, 'o', values);
+    const body = `${this.places()}const value = ${literal};${this.choices(struct.nodes, 'o')}return value;`;
+    return `function decode(view, offset, length, context) {${body}}`;
   }
 
   private count(key: string, tail: Tail, index: number): string {
