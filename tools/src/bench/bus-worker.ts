@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type MessagePort, parentPort } from 'node:worker_threads';
+import { attachHostBus, type SharedBusDescriptor } from '@dxgwire/transport/mock-vmbus/worker';
 import { listenWebSocket } from '@dxgwire/transport/websocket/node';
 import { WebSocketServer } from 'ws';
 import { echoHost } from './bus-echo.ts';
@@ -24,8 +25,15 @@ rawServer.on('connection', (socket) => {
 await once(rawServer, 'listening');
 const listener = await listenWebSocket({ port: 0, onHostBus: echoHost });
 
-port.on('message', (message: { raw?: MessagePort; close?: boolean }) => {
+interface Request {
+  readonly raw?: MessagePort;
+  readonly host?: SharedBusDescriptor<'host'>;
+  readonly close?: boolean;
+}
+
+port.on('message', (message: Request) => {
   if (message.raw !== undefined) echoOnPort(message.raw);
+  if (message.host !== undefined) echoHost(attachHostBus(message.host));
   if (message.close === true) {
     void listener.close();
     rawServer.close();

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { createInProcessBus } from '@dxgwire/transport/mock-vmbus';
+import { attachGuestBus, createSharedBus } from '@dxgwire/transport/mock-vmbus/worker';
 import { connectWebSocket } from '@dxgwire/transport/websocket/node';
 import { WebSocket } from 'ws';
 import { Answers, busEndpoint, type Endpoint, echoHost, PAYLOAD_BYTES } from './bus-echo.ts';
@@ -70,6 +71,14 @@ async function inProcess(): Promise<Endpoint> {
   return await busEndpoint(guest, () => guest.close());
 }
 
+/** Rings in memory that both threads see. */
+async function betweenThreads(worker: Worker): Promise<Endpoint> {
+  const { guest, host } = createSharedBus({ guestMemoryBytes: 8 << 20, windowMegabytes: 1 });
+  worker.postMessage({ host }, [host.port as unknown as MessagePort]);
+  const bus = attachGuestBus(guest);
+  return await busEndpoint(bus, () => bus.close());
+}
+
 interface Pair {
   readonly medium: string;
   readonly bare: { readonly name: string; readonly endpoint: Endpoint };
@@ -115,6 +124,11 @@ export async function measure(progress: (text: string) => void): Promise<Compari
       bus: { name: 'in-process bus', endpoint: await inProcess() },
     },
     {
+      medium: 'memory, two threads',
+      bare: { name: 'MessagePort', endpoint: portEndpoint(port1) },
+      bus: { name: 'worker bus', endpoint: await betweenThreads(worker) },
+    },
+    {
       medium: 'WebSocket, two threads',
       bare: { name: 'raw ws', endpoint: await socketEndpoint(rawUrl) },
       bus: {
@@ -130,7 +144,6 @@ export async function measure(progress: (text: string) => void): Promise<Compari
     await pair.bare.endpoint.close();
     await pair.bus.endpoint.close();
   }
-  port1.close();
   worker.postMessage({ close: true });
   await once(worker, 'exit');
   return comparisons;

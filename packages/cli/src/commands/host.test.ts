@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { dxgwire, HostProcess, takePort } from '../test-support/dxgwire.ts';
+
+describe('dxgwire host', () => {
+  it('prints its adapters and the URL to use', async () => {
+    const host = await HostProcess.start(['--backend', 'reference']);
+    const { stdout, code } = await host.stop();
+    assert.equal(code, 0);
+    const { url, backend, adapters } = JSON.parse(stdout) as {
+      url: string;
+      backend: string;
+      adapters: { description: string }[];
+    };
+    assert.match(url, /^ws:\/\/127\.0\.0\.1:[1-9]\d*\/?$/);
+    assert.equal(backend, 'reference');
+    assert.ok(adapters.length > 0);
+    assert.ok(adapters.every(({ description }) => description !== ''));
+  });
+
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    it(`ends with code 0 on ${signal}`, async () => {
+      const host = await HostProcess.start(['--backend', 'null']);
+      const { code, signal: endedBy, stderr } = await host.stop(signal);
+      assert.deepEqual({ code, endedBy, stderr }, { code: 0, endedBy: null, stderr: '' });
+    });
+  }
+
+  it('says in one line that the port is in use', async () => {
+    const taken = await takePort();
+    try {
+      const { code, stderr, stdout } = await dxgwire([
+        'host',
+        '--backend',
+        'null',
+        '--listen',
+        `ws://127.0.0.1:${taken.port}`,
+      ]);
+      assert.equal(code, 1);
+      assert.equal(stdout, '');
+      assert.match(stderr, new RegExp(`^dxgwire: .*${taken.port}.*in use.*\n$`));
+    } finally {
+      await taken.close();
+    }
+  });
+
+  it('does not listen beyond this machine without a token', async () => {
+    const { code, stderr } = await dxgwire(['host', '--backend', 'null', '--listen', 'ws://0.0.0.0:0']);
+    assert.equal(code, 2);
+    assert.match(stderr, /^dxgwire: .*give --token SECRET.*\n$/);
+  });
+
+  for (const [name, args] of [
+    ['a URL that is none', ['--listen', 'nonsense']],
+    ['a scheme that it does not know', ['--listen', 'gopher://127.0.0.1:70']],
+    ['an unknown backend', ['--backend', 'direct3d']],
+    ['an unknown log level', ['--log', 'loud']],
+    ['an adapter that is not there', ['--backend', 'null', '--adapter', '17']],
+    ['a stray argument', ['--backend', 'null', 'here']],
+  ] as const) {
+    it(`refuses ${name} in one line`, async () => {
+      const { code, stderr, stdout } = await dxgwire(['host', ...args]);
+      assert.notEqual(code, 0);
+      assert.equal(stdout, '');
+      assert.match(stderr, /^dxgwire: [^\n]+\n$/);
+    });
+  }
+});

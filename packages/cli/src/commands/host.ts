@@ -1,0 +1,159 @@
+import { createHost, createLog, createSharedRegionAllocator, type Host } from '@dxgwire/host';
+import type { AdapterDescription, Backend } from '@dxgwire/host/backends';
+import { type HostBus, isTransportError } from '@dxgwire/transport';
+import { DEFAULT_LISTEN_URL, type Listener, listen } from '@dxgwire/transport/listen';
+import { destination } from 'pino';
+import { BACKENDS, openBackend } from '../backend.ts';
+import { type Command, oneOf, parseOptions } from '../command.ts';
+import { CommandFailure, describe, ExitCode, UsageError } from '../errors.ts';
+import { formatBytes } from '../text.ts';
+import { tokenFrom } from '../token.ts';
+
+const LOG_LEVELS = ['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
+
+const OPTIONS = {
+  listen: { type: 'string', default: DEFAULT_LISTEN_URL },
+  backend: { type: 'string', default: 'webgpu' },
+  adapter: { type: 'string' },
+  token: { type: 'string' },
+  log: { type: 'string', default: 'info' },
+  json: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
+const HELP = `dxgwire host: offers the GPUs of this machine to guests
+
+Usage: dxgwire host [options]
+
+Options:
+  --listen URL      where guests connect; default ${DEFAULT_LISTEN_URL}. Port 0 takes a free one
+  --backend NAME    ${BACKENDS.join(', ')}; default webgpu
+  --adapter WHICH   offer only this adapter: its number in the list, or a part of its name
+  --token SECRET    guests must give it; needed to listen beyond this machine (or DXGWIRE_TOKEN)
+  --log LEVEL       ${LOG_LEVELS.join(', ')}; default info. JSON lines on standard error
+  --json            one line of JSON in place of text, once it listens: url, backend, adapters
+  --help            this text
+
+Ctrl-C ends it: guests see their devices lost, and no process stays.
+`;
+
+export const host: Command = {
+  name: 'host',
+  help: HELP,
+  async run(args) {
+    const { values, positionals } = parseOptions('host', args, OPTIONS);
+    if (values.help === true) {
+      process.stdout.write(HELP);
+      return ExitCode.success;
+    }
+    if (positionals.length > 0) {
+      throw new UsageError(`host takes no "${positionals[0]}"; see \`dxgwire host --help\``);
+    }
+    const backendName = oneOf('backend', values.backend, BACKENDS);
+    const level = oneOf('log', values.log, LOG_LEVELS);
+    const token = tokenFrom(values.token);
+    requireTokenBeyondLoopback(values.listen, token);
+    const log = createLog({ level, destination: destination({ dest: 2, sync: true }) });
+    const { backend, adapters } = await openBackend(backendName, values.adapter, log);
+    const dxgHost = createHost({ backend, log });
+    let listener: Listener;
+    try {
+      listener = await listenFor(values.listen, token, (bus) => dxgHost.attach(bus, { adapters }));
+    } catch (error) {
+      await closeAll(null, dxgHost, backend);
+      throw error;
+    }
+    const descriptions = backend.adapters.filter((_, index) => adapters.includes(index));
+    announce(values.json === true, listener.url, backend.name, descriptions, token !== undefined);
+    await interrupted();
+    await closeAll(listener, dxgHost, backend);
+    return ExitCode.success;
+  },
+};
+
+/** Anyone who reaches a host without a token may use its GPU, so beyond this machine it wants one. */
+function requireTokenBeyondLoopback(text: string, token: string | undefined): void {
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch {
+    throw new UsageError(`--listen takes a URL like ${DEFAULT_LISTEN_URL}, not "${text}"`);
+  }
+  const isLoopback = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname);
+  if (!isLoopback && token === undefined) {
+    throw new UsageError(
+      `${text} can be reached from other machines: give --token SECRET, or listen on ${DEFAULT_LISTEN_URL}`,
+    );
+  }
+}
+
+async function listenFor(
+  url: string,
+  token: string | undefined,
+  onBus: (bus: HostBus) => void,
+): Promise<Listener> {
+  const allocateRegion = createSharedRegionAllocator();
+  try {
+    return await listen(url, {
+      onBus,
+      ...(token === undefined ? {} : { token }),
+      ...(allocateRegion === null ? {} : { allocateRegion }),
+    });
+  } catch (error) {
+    const isUsage = isTransportError(error) && error.code === 'bad-url';
+    throw new (isUsage ? UsageError : CommandFailure)(describe(error), { cause: error });
+  }
+}
+
+function announce(
+  json: boolean,
+  url: string,
+  backend: string,
+  adapters: readonly AdapterDescription[],
+  withToken: boolean,
+): void {
+  if (json) {
+    const shown = adapters.map(({ description, softwareDevice, vendorId, deviceId, segments }) => ({
+      description,
+      softwareDevice,
+      vendorId,
+      deviceId,
+      memoryBytes: segments.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0),
+    }));
+    process.stdout.write(`${JSON.stringify({ url, backend, adapters: shown })}\n`);
+    return;
+  }
+  const lines = adapters.map((adapter, index) => `adapter ${index}: ${describeAdapter(adapter)}`);
+  const token = withToken ? ' --token SECRET' : '';
+  process.stdout.write(
+    `${lines.join('\n')}
+listening on ${url}
+run a program on it with: dxgwire run --connect ${url}${token} PROGRAM
+`,
+  );
+}
+
+function describeAdapter(adapter: AdapterDescription): string {
+  const kind = adapter.softwareDevice ? ' (software device)' : '';
+  const memory = adapter.segments.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
+  return `${adapter.description}${kind}, ${formatBytes(memory)}`;
+}
+
+/** Resolves at the first Ctrl-C or SIGTERM; a second one ends the process the hard way. */
+function interrupted(): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = () => {
+      process.off('SIGINT', stop);
+      process.off('SIGTERM', stop);
+      resolve();
+    };
+    process.on('SIGINT', stop);
+    process.on('SIGTERM', stop);
+  });
+}
+
+async function closeAll(listener: Listener | null, dxgHost: Host, backend: Backend): Promise<void> {
+  await listener?.close();
+  await dxgHost.close();
+  await backend.close();
+}

@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { dxgwire, HostProcess, takePort } from '../test-support/dxgwire.ts';
+
+describe('dxgwire run', () => {
+  let host: HostProcess;
+  let folder: string;
+
+  before(async () => {
+    host = await HostProcess.start(['--backend', 'reference']);
+    folder = mkdtempSync(join(tmpdir(), 'dxgwire-run-'));
+  });
+  after(async () => {
+    rmSync(folder, { recursive: true, force: true });
+    await host.stop();
+  });
+
+  function program(name: string, source: string): string {
+    const path = join(folder, name);
+    writeFileSync(path, source);
+    return path;
+  }
+
+  function run(path: string, ...args: string[]) {
+    return dxgwire(['run', '--connect', host.url, path, ...args]);
+  }
+
+  it('gives a program its own arguments, also those that look like options', async () => {
+    const path = program('arguments.mjs', 'console.log(JSON.stringify(process.argv.slice(1)));');
+    const { code, stdout, stderr } = await run(path, 'one', '--help', '--connect', '-x');
+    assert.equal(stderr, '');
+    assert.equal(code, 0);
+    assert.deepEqual(JSON.parse(stdout), [path, 'one', '--help', '--connect', '-x']);
+  });
+
+  it('provides navigator.gpu and the WebGPU constants and classes', async () => {
+    const path = program(
+      'globals.mjs',
+      `console.log(JSON.stringify([
+        typeof navigator.gpu.requestAdapter, GPUBufferUsage.MAP_READ, GPUShaderStage.COMPUTE, typeof GPUDevice,
+      ]));`,
+    );
+    const { code, stdout } = await run(path);
+    assert.equal(code, 0);
+    assert.deepEqual(JSON.parse(stdout), ['function', 1, 4, 'function']);
+  });
+
+  it('runs CommonJS programs', async () => {
+    const path = program(
+      'common.cjs',
+      "console.log(require('node:path').basename(__filename), typeof navigator.gpu);",
+    );
+    const { code, stdout } = await run(path);
+    assert.deepEqual({ code, stdout }, { code: 0, stdout: 'common.cjs object\n' });
+  });
+
+  it('passes exit codes through', async () => {
+    assert.equal((await run(program('exit.mjs', 'process.exit(42);'))).code, 42);
+    assert.equal((await run(program('exit-code.mjs', 'process.exitCode = 7;'))).code, 7);
+  });
+
+  it('says in one line what a program threw, and where', async () => {
+    const { code, stdout, stderr } = await run(
+      program('throws.mjs', "console.log('before');\nthrow new TypeError('no such thing');\n"),
+    );
+    assert.equal(code, 1);
+    assert.equal(stdout, 'before\n');
+    assert.match(stderr, /^dxgwire: .*throws\.mjs threw TypeError: no such thing \(.*throws\.mjs:2:\d+\)\n$/);
+  });
+
+  it('says in one line what a program threw later', async () => {
+    const { code, stderr } = await run(
+      program('throws-later.mjs', "setTimeout(() => {\n  throw new Error('too late');\n});\n"),
+    );
+    assert.equal(code, 1);
+    assert.match(stderr, /^dxgwire: .*throws-later\.mjs threw Error: too late \(.*:2:\d+\)\n$/);
+  });
+
+  it('says in one line which promise of a program was rejected', async () => {
+    const { code, stderr } = await run(
+      program('rejects.mjs', "void Promise.reject(new RangeError('off'));\n"),
+    );
+    assert.equal(code, 1);
+    assert.match(stderr, /^dxgwire: .*rejects\.mjs threw RangeError: off .*\n$/);
+  });
+
+  it('leaves errors to a program that handles them itself', async () => {
+    const { code, stdout, stderr } = await run(
+      program(
+        'handles.mjs',
+        "process.on('uncaughtException', (e) => { console.log('mine:', e.message); process.exitCode = 3; });\n" +
+          "setTimeout(() => { throw new Error('handled'); });\n",
+      ),
+    );
+    assert.deepEqual({ code, stdout, stderr }, { code: 3, stdout: 'mine: handled\n', stderr: '' });
+  });
+
+  it('ends with a program that left its GPU objects open', async () => {
+    const { code, stdout } = await run(
+      program(
+        'open.mjs',
+        'globalThis.adapter = await navigator.gpu.requestAdapter();\nconsole.log(typeof adapter);\n',
+      ),
+    );
+    assert.deepEqual({ code, stdout }, { code: 0, stdout: 'object\n' });
+  });
+
+  it('waits for what a program started without awaiting it', async () => {
+    const { code, stdout } = await run(
+      program('later.mjs', "navigator.gpu.requestAdapter().then(() => console.log('answered'));\n"),
+    );
+    assert.deepEqual({ code, stdout }, { code: 0, stdout: 'answered\n' });
+  });
+
+  it('writes the counters of the link when asked', async () => {
+    const file = join(folder, 'statistics.json');
+    const path = program('counted.mjs', 'await navigator.gpu.requestAdapter();');
+    const { code } = await dxgwire(['run', '--connect', host.url, '--statistics', file, path]);
+    assert.equal(code, 0);
+    const statistics = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
+    assert.equal(statistics['transport'], 'websocket');
+    for (const name of ['roundTrips', 'messagesSent', 'bytesSent', 'bytesReceived']) {
+      const value = statistics[name];
+      assert.ok(typeof value === 'number' && value > 0, `${name} is ${String(value)}`);
+    }
+  });
+
+  it('reports a program with a syntax error in one line', async () => {
+    const { code, stderr } = await run(program('syntax.mjs', 'const = 1;\n'));
+    assert.equal(code, 1);
+    assert.match(stderr, /^dxgwire: .*SyntaxError: [^\n]+\n$/);
+  });
+
+  it('reports a missing program in one line', async () => {
+    const { code, stderr } = await run(join(folder, 'missing.mjs'));
+    assert.equal(code, 1);
+    assert.match(stderr, /^dxgwire: there is no program .*missing\.mjs\n$/);
+  });
+
+  for (const [name, args] of [
+    ['no program', ['--in-process']],
+    ['no link', ['program.mjs']],
+    ['two links', ['--local', '--in-process', 'program.mjs']],
+  ] as const) {
+    it(`refuses a command line with ${name}`, async () => {
+      const { code, stderr } = await dxgwire(['run', ...args]);
+      assert.equal(code, 2);
+      assert.match(stderr, /^dxgwire: [^\n]+\n$/);
+    });
+  }
+
+  it('reports an unreachable host in one line', async () => {
+    const { port, close } = await takePort();
+    await close();
+    const path = program('unreachable.mjs', "console.log('ran');");
+    const { code, stdout, stderr } = await dxgwire(['run', '--connect', `ws://127.0.0.1:${port}`, path]);
+    assert.equal(code, 1);
+    assert.equal(stdout, '');
+    assert.match(stderr, new RegExp(`^dxgwire: [^\n]*127\\.0\\.0\\.1:${port}[^\n]*\n$`));
+  });
+});

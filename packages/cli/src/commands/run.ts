@@ -1,0 +1,122 @@
+import { writeFileSync } from 'node:fs';
+import { createGPU, globals } from '@dxgwire/guest/webgpu';
+import type { GuestBus } from '@dxgwire/transport';
+import { BACKENDS } from '../backend.ts';
+import { type Command, oneOf, parseOptions, splitAtProgram } from '../command.ts';
+import { CommandFailure, describe, ExitCode, UsageError } from '../errors.ts';
+import { connectLink, inProcessLink, type Link } from '../link.ts';
+import { findProgram, installGlobals, runProgram } from '../program.ts';
+import { tokenFrom } from '../token.ts';
+
+const OPTIONS = {
+  connect: { type: 'string' },
+  'in-process': { type: 'boolean' },
+  local: { type: 'boolean' },
+  backend: { type: 'string', default: 'webgpu' },
+  adapter: { type: 'string' },
+  token: { type: 'string' },
+  statistics: { type: 'string' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
+const HELP = `dxgwire run: runs a WebGPU program, unchanged, on a host's GPU
+
+Usage: dxgwire run --connect URL [options] PROGRAM [arguments of the program]
+
+Options:
+  --connect URL      the URL that \`dxgwire host\` prints
+  --in-process       a host in this process, joined by rings in memory
+  --local            no projection: Dawn directly, on the device that a host here would use
+  --backend NAME     with --in-process: ${BACKENDS.join(', ')}; default webgpu
+  --adapter WHICH    the adapter to use: its number, its LUID as \`dxgwire info\` shows it, or a part of its name
+  --token SECRET     the host's token, where it wants one (or DXGWIRE_TOKEN)
+  --statistics FILE  writes a line of JSON at the end: round trips, messages, bytes each way
+  --help             this text
+
+The program finds navigator.gpu and the WebGPU classes and constants, as in a browser, and its own arguments in
+process.argv. Its exit code is passed through.
+`;
+
+export const run: Command = {
+  name: 'run',
+  help: HELP,
+  async run(args) {
+    const { own, program, rest } = splitAtProgram(args, OPTIONS);
+    const { values } = parseOptions('run', own, OPTIONS);
+    if (values.help === true) {
+      process.stdout.write(HELP);
+      return ExitCode.success;
+    }
+    const ways = [values.connect !== undefined, values['in-process'] === true, values.local === true];
+    if (ways.filter(Boolean).length !== 1) {
+      throw new UsageError(
+        'run needs one of --connect URL, --in-process and --local; see `dxgwire run --help`',
+      );
+    }
+    if (program === undefined) {
+      throw new UsageError('run needs the program to run; see `dxgwire run --help`');
+    }
+    const path = findProgram(program);
+    if (values.local === true) {
+      if (values.statistics !== undefined)
+        throw new UsageError('--statistics is of a link; --local has none');
+      const { createLocalGPU } = await import('@dxgwire/host/backends/webgpu');
+      installGlobals(await createLocalGPU());
+      await runProgram(path, rest);
+      return ExitCode.success;
+    }
+    const link =
+      values.connect === undefined
+        ? await inProcessLink(oneOf('backend', values.backend, BACKENDS))
+        : await connectLink(values.connect, tokenFrom(values.token));
+    await runOnLink(link, { path, rest, adapter: values.adapter, statistics: values.statistics });
+    return ExitCode.success;
+  },
+};
+
+interface ProgramRun {
+  readonly path: string;
+  readonly rest: readonly string[];
+  readonly adapter: string | undefined;
+  readonly statistics: string | undefined;
+}
+
+async function runOnLink({ bus }: Link, { path, rest, adapter, statistics }: ProgramRun): Promise<void> {
+  const gpu = createGPU({
+    connect: bus,
+    log: (message) => process.stderr.write(`dxgwire: ${message}\n`),
+    ...(adapter === undefined ? {} : { adapter: /^\d+$/.test(adapter) ? Number(adapter) : adapter }),
+  });
+  if (statistics !== undefined) {
+    // Counted when the process ends, however it does, so that all of the program is in it.
+    process.once('exit', () => {
+      const { packetsSent, packetsReceived, bytesSent, bytesReceived } = bus.statistics;
+      const counted = { ...gpu.statistics, packetsSent, packetsReceived, bytesSent, bytesReceived };
+      writeStatistics(statistics, { transport: bus.transport, ...counted });
+    });
+  }
+  stayAliveFor(gpu, bus);
+  installGlobals({ gpu, globals });
+  await runProgram(path, rest);
+}
+
+/** As long as the program waits for the GPU, and no longer, the link keeps the process alive. */
+function stayAliveFor(gpu: { onPendingChange: ((pending: number) => void) | null }, bus: GuestBus): void {
+  bus.unref?.();
+  let timer: NodeJS.Timeout | undefined;
+  gpu.onPendingChange = (pending) => {
+    clearInterval(timer);
+    // A timer that never does anything stands for all that the GPU owes the program.
+    timer = pending > 0 ? setInterval(() => {}, 2 ** 30) : undefined;
+  };
+}
+
+function writeStatistics(file: string, statistics: object): void {
+  try {
+    writeFileSync(file, `${JSON.stringify(statistics)}\n`);
+  } catch (error) {
+    const failure = new CommandFailure(`cannot write ${file}: ${describe(error)}`);
+    process.stderr.write(`dxgwire: ${failure.message}\n`);
+    process.exitCode = ExitCode.failure;
+  }
+}

@@ -1,0 +1,73 @@
+import { existsSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { CommandFailure, describe, ExitCode, isDebugging } from './errors.ts';
+
+/** What a program finds: `navigator.gpu`, and the classes and constants of WebGPU as globals. */
+export interface ProgramGpu {
+  readonly gpu: object;
+  readonly globals: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * The full path of a program's file.
+ *
+ * @throws CommandFailure when there is no such file.
+ */
+export function findProgram(name: string): string {
+  const path = resolve(name);
+  if (!existsSync(path)) throw new CommandFailure(`there is no program ${name}`);
+  if (statSync(path).isDirectory()) throw new CommandFailure(`${name} is a folder, not a program`);
+  return path;
+}
+
+/** Gives this process what a WebGPU program expects to find. */
+export function installGlobals({ gpu, globals }: ProgramGpu): void {
+  for (const [name, value] of Object.entries(globals)) {
+    Object.defineProperty(globalThis, name, { value, configurable: true, enumerable: false, writable: true });
+  }
+  if (globalThis.navigator === undefined) {
+    // Node has had a navigator since version 21.
+    const value = { userAgent: `Node.js/${process.versions.node}`, language: 'en-US' };
+    Object.defineProperty(globalThis, 'navigator', { value, configurable: true, enumerable: false });
+  }
+  Object.defineProperty(globalThis.navigator, 'gpu', { value: gpu, configurable: true, enumerable: true });
+}
+
+/**
+ * Runs a program in this process as `node PROGRAM ARGS` would. Resolves when its main module has been evaluated;
+ * what it started may go on. What it throws ends the process with code 1 and one line that says what and where.
+ */
+export async function runProgram(path: string, args: readonly string[]): Promise<void> {
+  process.argv.splice(1, process.argv.length - 1, path, ...args);
+  process.on('uncaughtException', (error) => {
+    // A program that handles such errors itself has added a listener of its own.
+    if (process.listenerCount('uncaughtException') > 1) return;
+    failWith(path, error);
+  });
+  try {
+    await import(pathToFileURL(path).href);
+  } catch (error) {
+    failWith(path, error);
+  }
+}
+
+function failWith(path: string, error: unknown): never {
+  const what = error instanceof Error ? `${error.name}: ${describe(error)}` : describe(error);
+  const where = error instanceof Error ? placeOf(error, path) : null;
+  process.stderr.write(`dxgwire: ${path} threw ${what}${where === null ? '' : ` (${where})`}\n`);
+  if (isDebugging() && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  process.exit(ExitCode.failure);
+}
+
+/** Where an error arose: the first place in the program's own file, else in any file that is not Node's. */
+function placeOf(error: Error, path: string): string | null {
+  const places: string[] = [];
+  for (const line of (error.stack ?? '').split('\n')) {
+    const found = /(file:\/\/[^\s()]+?|\/[^\s()]+?|[A-Z]:\\[^\s()]+?):(\d+(?::\d+)?)\)?$/.exec(line);
+    if (found === null) continue;
+    const [, file = '', position = ''] = found;
+    places.push(`${file.startsWith('file://') ? fileURLToPath(file) : file}:${position}`);
+  }
+  return places.find((place) => place.startsWith(path)) ?? places[0] ?? null;
+}
