@@ -14,7 +14,13 @@ import {
   NtStatus,
   ProtocolError,
 } from '@dxgwire/protocol';
-import { type Channel, PACKET_FLAG_COMPLETION_REQUESTED, type Packet, PacketKind } from '@dxgwire/transport';
+import {
+  type Channel,
+  isTransportError,
+  PACKET_FLAG_COMPLETION_REQUESTED,
+  type Packet,
+  PacketKind,
+} from '@dxgwire/transport';
 import type { GuestProcess } from './guest-process.ts';
 import { type AnyCommand, Later, type Outcome } from './handler.ts';
 import { describeError } from './log.ts';
@@ -239,19 +245,19 @@ export class Dispatcher {
     length: number,
   ): void {
     if (!channel.isOpen || this.#isStopped) return;
-    const goOn = channel.send(kind, idLow, idHigh, 0, bytes, 0, length);
-    if (goOn) return;
+    try {
+      if (channel.send(kind, idLow, idHigh, 0, bytes, 0, length)) return;
+    } catch (error) {
+      // Nothing can be sent any more: the channel's own queue is full, or it has just closed.
+      if (isTransportError(error) && error.code === 'limit') this.#partition.fail(error);
+      return;
+    }
     const unsent = (this.#unsent.get(channel) ?? 0) + length;
     this.#unsent.set(channel, unsent);
     const limit = this.#partition.options.quotas.unsentBytes;
-    if (unsent > limit) {
-      this.#partition.fail(
-        new ProtocolError(
-          'too-large',
-          `${unsent} bytes wait for a guest that takes none; the limit is ${limit}`,
-        ),
-      );
-    }
+    if (unsent <= limit) return;
+    const message = `${unsent} bytes wait for a guest that takes none; the limit is ${limit}`;
+    this.#partition.fail(new ProtocolError('too-large', message));
   }
 
   /** A defect of this host: the command fails, the guest's link and all others go on. */

@@ -25,7 +25,7 @@ export const DEFAULT_QUOTAS: Quotas = {
   sharedObjects: 65_536,
   hostShares: 4096,
   queueItems: 65_536,
-  unsentBytes: 64 << 20,
+  unsentBytes: 32 << 20,
 };
 
 /** What one guest is offered. */
