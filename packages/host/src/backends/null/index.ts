@@ -1,0 +1,1 @@
+export { createNullBackend, type NullBackendOptions } from './null-backend.ts';
