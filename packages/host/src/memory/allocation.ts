@@ -73,6 +73,10 @@ export class Allocation {
   committed = false;
   /** Place in the window while it is locked, else -1. */
   lockOffset = -1;
+  /** Instances that have it locked. */
+  readonly lockers = new Set<AllocationInstance>();
+  /** An instance went away with its lock: the guest may have the place mapped for a moment longer. */
+  lockMayLinger = false;
   /** Existing system memory: the guest pages so far. */
   systemRanges: PageRange[] = [];
   systemPages = 0;

@@ -1,6 +1,7 @@
 import type { BackendAdapter } from '../backends/contract.ts';
 import type { AllocationInstance } from './allocation.ts';
 import type { Residency } from './residency.ts';
+import { SegmentGroup } from './segment.ts';
 import { Status } from './status.ts';
 import type { WindowAllocator } from './window-allocator.ts';
 
@@ -13,7 +14,7 @@ export interface LockResult {
 /**
  * Lock2: pins a CPU mapping. A yes or no, not a count: the driver counts, and two of its threads may both ask.
  *
- * @returns ACCESS_DENIED for an opener of a shared resource, NOT_SUPPORTED for what cannot be shown in the window,
+ * @returns ACCESS_DENIED for an opener of a shared resource in another process, NOT_SUPPORTED for what cannot be shown in the window,
  *   INVALID_PARAMETER while it is offered or when it is lost, NO_MEMORY when the window is full.
  */
 export function lockAllocation(
@@ -26,9 +27,12 @@ export function lockAllocation(
   const { allocation } = instance;
   if (!instance.alive || allocation.lost || allocation.offeredRank >= 0)
     return refused(Status.invalidParameter);
-  if (instance.isOpened) return refused(Status.accessDenied);
+  if (!mayLock(instance)) return refused(Status.accessDenied);
   if (allocation.existingSystemMemory) return refused(Status.notSupported);
-  if (allocation.lockOffset >= 0) return { status: Status.success, offset: allocation.lockOffset };
+  if (allocation.lockOffset >= 0) {
+    allocation.lockers.add(instance);
+    return { status: Status.success, offset: allocation.lockOffset };
+  }
   if (!residency.commit(allocation)) return refused(Status.noMemory);
   const offset = windowAllocator.allocateBlock(allocation.lengthBytes, windowOwner);
   if (offset < 0) return refused(Status.noMemory);
@@ -38,6 +42,8 @@ export function lockAllocation(
     return refused(Status.notSupported);
   }
   allocation.lockOffset = offset;
+  allocation.lockers.add(instance);
+  allocation.lockMayLinger = false;
   allocation.view.storage = storage;
   return { status: Status.success, offset };
 }
@@ -48,29 +54,45 @@ export function unlockAllocation(
   windowAllocator: WindowAllocator,
   instance: AllocationInstance,
 ): number {
-  const { allocation } = instance;
   if (!instance.alive) return Status.invalidParameter;
-  if (allocation.lockOffset < 0 || instance.isOpened) return Status.success;
-  adapter.setStorage(allocation.token, null);
-  allocation.view.storage = null;
   // The driver unmaps before it sends Unlock2.
-  windowAllocator.freeBlock(allocation.lockOffset, true);
-  allocation.lockOffset = -1;
+  endLock(adapter, windowAllocator, instance, true);
   return Status.success;
 }
 
-/** The creator's instance goes away while it is locked. The driver unmaps only after it was told. */
+/** The instance goes away while it has a lock. The driver unmaps only after it was told. */
 export function dropLock(
   adapter: BackendAdapter,
   windowAllocator: WindowAllocator,
   instance: AllocationInstance,
 ): void {
+  endLock(adapter, windowAllocator, instance, false);
+}
+
+function endLock(
+  adapter: BackendAdapter,
+  windowAllocator: WindowAllocator,
+  instance: AllocationInstance,
+  guestUnmapped: boolean,
+): void {
   const { allocation } = instance;
-  if (allocation.lockOffset < 0 || instance.isOpened) return;
+  if (!allocation.lockers.delete(instance)) return;
+  if (!guestUnmapped) allocation.lockMayLinger = true;
+  if (allocation.lockers.size > 0) return;
   adapter.setStorage(allocation.token, null);
   allocation.view.storage = null;
-  windowAllocator.freeBlock(allocation.lockOffset, false);
+  windowAllocator.freeBlock(allocation.lockOffset, !allocation.lockMayLinger);
   allocation.lockOffset = -1;
+}
+
+/** The creator's process may, and anybody may where memory is the CPU's anyway. */
+function mayLock(instance: AllocationInstance): boolean {
+  const { allocation, device } = instance;
+  if (!instance.isOpened || device.process === allocation.creator.process) return true;
+  return (
+    allocation.allowedSegments.length > 0 &&
+    allocation.allowedSegments.every((segment) => segment.group === SegmentGroup.nonLocal)
+  );
 }
 
 function refused(status: number): LockResult {

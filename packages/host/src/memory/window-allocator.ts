@@ -149,7 +149,10 @@ export class WindowAllocator {
     else this.#retiredBlocks.push({ block, sinceMs: this.#clock.nowMs() });
   }
 
-  /** A guest process is gone, and its mappings with it: all that it had is free. */
+  /**
+   * A guest process is gone, and its mappings with it: its pages are free, and so are its blocks that were given back.
+   * A block that is still in use stays: another process may have locked the same memory.
+   */
   releaseOwner(owner: object): void {
     const record = this.#owners.get(owner);
     if (record === undefined) return;
@@ -157,10 +160,6 @@ export class WindowAllocator {
     for (const offset of record.pages) this.#returnPage(offset);
     for (const retired of record.retiredPages) this.#returnPage(retired.offset);
     this.#retiredPages = this.#retiredPages.filter((retired) => retired.owner !== record);
-    for (const block of record.blocks) {
-      this.#blocks.delete(block.start * WINDOW_GRANULE_BYTES);
-      this.#giveGranules(block.start, block.granules);
-    }
     const stillRetired: RetiredBlock[] = [];
     for (const retired of this.#retiredBlocks) {
       if (retired.block.owner === record) this.#giveGranules(retired.block.start, retired.block.granules);
