@@ -53,19 +53,19 @@ function enforceRange(value: unknown, what: string, least: number, most: number)
 
 /** [EnforceRange] unsigned long: GPUSize32, GPUIndex32, GPUIntegerCoordinate, flags, GPUStencilValue. */
 export function u32(value: unknown, what: string): number {
-  if (typeof value === 'number' && value >>> 0 === value) return value;
+  if (typeof value === 'number' && value >>> 0 === value) return value >>> 0;
   return enforceRange(value, what, 0, 0xffff_ffff);
 }
 
 /** [EnforceRange] long: GPUSignedOffset32, GPUDepthBias. */
 export function i32(value: unknown, what: string): number {
-  if (typeof value === 'number' && (value | 0) === value) return value;
+  if (typeof value === 'number' && (value | 0) === value) return value | 0;
   return enforceRange(value, what, -0x8000_0000, 0x7fff_ffff);
 }
 
 /** [EnforceRange] unsigned long long: GPUSize64. Values above 2^53 - 1 are refused, as WebIDL says. */
 export function u64(value: unknown, what: string): number {
-  if (typeof value === 'number' && value >>> 0 === value) return value;
+  if (typeof value === 'number' && value >>> 0 === value) return value >>> 0;
   return enforceRange(value, what, 0, MAX_SAFE);
 }
 

@@ -1,0 +1,245 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { returns } from '@dxgwire/protocol/stream';
+import { GPUBufferUsage, GPUTextureUsage } from './constants.ts';
+import { GPUOutOfMemoryError, GPUPipelineError, GPUValidationError } from './errors.ts';
+import { makeFakeDevice } from './fake-device.ts';
+
+test('error scopes resolve to what the backend says', async () => {
+  const { device, kernel, turn, statistics } = makeFakeDevice();
+  device.pushErrorScope('validation');
+  const pops = [device.popErrorScope(), device.popErrorScope(), device.popErrorScope()];
+  await turn();
+  const ids = kernel.argumentsOf('popErrorScope').map(([id]) => id as number);
+  kernel.answer((writer) => {
+    returns.errorScopeResult(writer, ids[0]!, 'error', 'out-of-memory', 'full');
+    returns.errorScopeResult(writer, ids[1]!, 'no-error', 'validation', '');
+    returns.errorScopeResult(writer, ids[2]!, 'empty-stack', 'validation', '');
+  });
+  const error = await pops[0];
+  assert.ok(error instanceof GPUOutOfMemoryError);
+  assert.equal(error.message, 'full');
+  assert.equal(await pops[1], null);
+  await assert.rejects(pops[2]!, { name: 'OperationError' });
+  assert.equal(statistics.roundTrips, 3);
+  device.destroy();
+});
+
+test('uncaptured errors go to listeners, and to the report when nobody prevents it', async () => {
+  const { device, kernel, reported } = makeFakeDevice();
+  const seen: string[] = [];
+  const raise = (message: string): void =>
+    kernel.answer((writer) => returns.uncapturedError(writer, 'validation', message));
+  raise('one');
+  device.onuncapturederror = (event) => {
+    seen.push(`handler ${event.error.message}`);
+    assert.ok(event.error instanceof GPUValidationError);
+    assert.equal(event.target, device);
+  };
+  device.addEventListener('uncapturederror', (event) => {
+    seen.push(`listener ${event.error.message}`);
+    event.preventDefault();
+  });
+  raise('two');
+  device.onuncapturederror = null;
+  assert.equal(device.onuncapturederror, null);
+  raise('three');
+  assert.deepEqual(seen, ['handler two', 'listener two', 'listener three']);
+  assert.deepEqual(
+    reported.map(({ message }) => message),
+    ['one'],
+  );
+  device.destroy();
+});
+
+test('pipelines that are made asynchronously resolve or reject with GPUPipelineError', async () => {
+  const { device, kernel, turn } = makeFakeDevice();
+  const module = device.createShaderModule({ code: '' });
+  const made = [
+    device.createComputePipelineAsync({
+      layout: 'auto',
+      compute: { module, constants: { a: 1 } },
+      label: 'P',
+    }),
+    device.createRenderPipelineAsync({ layout: 'auto', vertex: { module } }),
+  ] as const;
+  await turn();
+  const [{ requestId, compute }] = kernel.argumentsOf('createComputePipelineAsync')[0]!;
+  assert.deepEqual(compute, { module: 1, entryPoint: undefined, constants: [{ key: 'a', value: 1 }] });
+  const [render] = kernel.argumentsOf('createRenderPipelineAsync')[0]!;
+  kernel.answer((writer) => {
+    returns.pipelineResult(writer, requestId, 'success', '');
+    returns.pipelineResult(writer, render.requestId, 'validation', 'bad');
+  });
+  assert.equal((await made[0]).label, 'P');
+  await assert.rejects(
+    made[1],
+    (error) => error instanceof GPUPipelineError && error.reason === 'validation',
+  );
+  device.destroy();
+});
+
+test('compilation messages arrive as objects of the standard', async () => {
+  const { device, kernel, turn } = makeFakeDevice();
+  const info = device.createShaderModule({ code: 'x' }).getCompilationInfo();
+  await turn();
+  const [requestId] = kernel.argumentsOf('getCompilationInfo')[0]!;
+  const message = { message: 'm', type: 'error' as const, lineNum: 1, linePos: 2, offset: 3, length: 4 };
+  kernel.answer((writer) => returns.compilationInfo(writer, { requestId, messages: [message] }));
+  const { messages } = await info;
+  assert.ok(Object.isFrozen(messages));
+  const [first] = messages;
+  assert.deepEqual(
+    [first?.message, first?.type, first?.lineNum, first?.linePos, first?.offset, first?.length],
+    [...Object.values(message)],
+  );
+  device.destroy();
+});
+
+test('destroy settles everything, in the order of the requests', async () => {
+  const { device, kernel } = makeFakeDevice();
+  const order: string[] = [];
+  const module = device.createShaderModule({ code: '' });
+  const log = (name: string) => (value: unknown) => order.push(`${name} ${String(value)}`);
+  void device.lost.then(({ reason }) => order.push(`lost ${reason}`));
+  const all = [
+    device.popErrorScope().then(log('pop')),
+    device.queue.onSubmittedWorkDone().then(log('work')),
+    device.createComputePipelineAsync({ layout: 'auto', compute: { module } }).then(log('pipeline')),
+    module.getCompilationInfo().then(({ messages }) => order.push(`info ${messages.length}`)),
+  ];
+  device.destroy();
+  device.destroy();
+  await Promise.all(all);
+  assert.deepEqual(order, [
+    'lost destroyed',
+    'pop null',
+    'work undefined',
+    'pipeline [object GPUComputePipeline]',
+    'info 0',
+  ]);
+  assert.ok(kernel.closed);
+  assert.equal(await device.popErrorScope(), null);
+  await device.queue.onSubmittedWorkDone();
+  device.createBuffer({ size: 4, usage: GPUBufferUsage.STORAGE }).destroy();
+  device.queue.submit([device.createCommandEncoder().finish()]);
+});
+
+test('the device is lost once, for the first reason', async () => {
+  const { device, kernel } = makeFakeDevice();
+  kernel.answer((writer) => returns.deviceLost(writer, 'unknown', 'crash'));
+  kernel.listener?.kernelLost('later');
+  device.destroy();
+  const { reason, message } = await device.lost;
+  assert.deepEqual([reason, message], ['unknown', 'crash']);
+});
+
+test('answers that were not asked for end the device', async () => {
+  const { device, kernel } = makeFakeDevice();
+  kernel.answer((writer) => returns.workDone(writer, 77));
+  const { reason, message } = await device.lost;
+  assert.equal(reason, 'unknown');
+  assert.match(message, /77/);
+});
+
+test('the return ring wraps, and the backend hears how far it was read', async () => {
+  const { device, kernel, turn } = makeFakeDevice({ returnRingBytes: 4096 });
+  for (let i = 0; i < 200; i++) {
+    const done = device.queue.onSubmittedWorkDone();
+    const pop = device.popErrorScope();
+    await turn();
+    const work = kernel.argumentsOf('onSubmittedWorkDone').at(-1)![0];
+    const scope = kernel.argumentsOf('popErrorScope').at(-1)![0];
+    kernel.answer((writer) => returns.workDone(writer, work));
+    kernel.answer((writer) => returns.errorScopeResult(writer, scope, 'error', 'validation', 'x'.repeat(i)));
+    await done;
+    assert.equal((await pop)?.message.length, i);
+  }
+  await turn();
+  const totals = kernel.argumentsOf('returnsConsumed').map(([low]) => low as number);
+  assert.ok(totals.length > 10);
+  assert.deepEqual(
+    totals,
+    [...totals].sort((a, b) => a - b),
+  );
+  device.destroy();
+});
+
+test('writes go inline when they are small, and by staging memory when they are large', async () => {
+  const { device, kernel, turn } = makeFakeDevice();
+  const buffer = device.createBuffer({ size: 100_000, usage: GPUBufferUsage.COPY_DST });
+  const shared = new Uint16Array(new SharedArrayBuffer(8));
+  shared.set([1, 2, 3, 4]);
+  device.queue.writeBuffer(buffer, 4, shared as never, 1, 2);
+  device.queue.writeBuffer(buffer, 8, new DataView(new ArrayBuffer(8), 4));
+  device.queue.writeBuffer(buffer, 0, new Float64Array(10_000).fill(1));
+  await turn();
+  assert.deepEqual(
+    kernel.argumentsOf('writeBuffer').map(([, offset, data]) => [offset, [...data]]),
+    [
+      [4, [2, 0, 3, 0]],
+      [8, [0, 0, 0, 0]],
+    ],
+  );
+  const [id, offset, low, high, length] = kernel.argumentsOf('writeBufferFrom')[0]!;
+  assert.deepEqual([id, offset, length], [1, 0, 80_000]);
+  const sent = new Float64Array(kernel.memoryAt(low, high, length).slice().buffer);
+  assert.ok(sent.every((value) => value === 1));
+  for (const [data, from, size] of [
+    [new Uint8Array(3), 0, undefined],
+    [new Uint8Array(4), 5, undefined],
+    [new Uint8Array(4), 0, 8],
+  ] as const) {
+    assert.throws(() => device.queue.writeBuffer(buffer, 0, data, from, size), { name: 'OperationError' });
+  }
+  assert.throws(() => device.queue.writeBuffer(buffer, 0, [1, 2, 3, 4] as never), TypeError);
+  device.destroy();
+});
+
+test('writeTexture sends the bytes that are needed, in pieces when they are many', async () => {
+  const { device, kernel, turn } = makeFakeDevice();
+  const texture = device.createTexture({
+    size: [2048, 2048, 2],
+    format: 'rgba8unorm',
+    usage: GPUTextureUsage.COPY_DST,
+  });
+  const small = { texture, origin: [1, 2] };
+  device.queue.writeTexture(small, new Uint8Array(1000), { offset: 100, bytesPerRow: 16 }, [2, 2]);
+  const data = new Uint32Array(2048 * 2048 * 2).map((_, i) => i);
+  device.queue.writeTexture({ texture }, data, { bytesPerRow: 8192, rowsPerImage: 2048 }, [2048, 2048, 2]);
+  device.queue.writeTexture({ texture }, new Uint8Array(4), { bytesPerRow: 8192 }, [2048, 2048]);
+  await turn();
+  const inline = kernel.argumentsOf('writeTexture');
+  assert.deepEqual(inline[0]?.slice(0, 12), [1, 0, 1, 2, 0, 'all', 2, 2, 1, 0, 16, undefined]);
+  assert.equal(inline[0]?.[12].length, 24);
+  assert.equal(inline[1]?.[12].length, 4);
+  for (const [, , , y, z, , , height, , , , , low, high, length] of kernel.argumentsOf('writeTextureFrom')) {
+    const words = new Uint32Array(kernel.memoryAt(low, high, length).slice().buffer);
+    assert.equal(words[0], z * 2048 * 2048 + y * 2048);
+    assert.equal(words.length, height * 2048);
+  }
+  device.destroy();
+});
+
+test('limits and features of a descriptor reach the standard conditions', async () => {
+  const { deviceLimits, defaultLimits } = await import('./limits.ts');
+  const adapter = { ...defaultLimits(true), maxBufferSize: 2 ** 30, maxStorageBuffersPerShaderStage: 10 };
+  const ask = (limits: Record<string, number | undefined>) =>
+    deviceLimits(adapter, Object.entries(limits), true);
+  assert.equal((ask({ maxBufferSize: 2 ** 29 }) as { maxBufferSize: number }).maxBufferSize, 2 ** 29);
+  assert.equal((ask({ maxBufferSize: 5 }) as { maxBufferSize: number }).maxBufferSize, 268_435_456);
+  assert.equal(
+    (ask({ maxStorageBuffersPerShaderStage: 10 }) as { maxStorageBuffersInVertexStage: number })
+      .maxStorageBuffersInVertexStage,
+    10,
+  );
+  for (const limits of [
+    { maxBufferSize: 2 ** 31 },
+    { none: 1 },
+    { minUniformBufferOffsetAlignment: 128 },
+    { minUniformBufferOffsetAlignment: 300 },
+  ]) {
+    assert.equal(typeof ask(limits), 'string', JSON.stringify(limits));
+  }
+  assert.notEqual(typeof ask({ none: undefined }), 'string');
+});
