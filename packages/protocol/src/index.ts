@@ -13,6 +13,12 @@ export {
   VGPU_CHANNEL_GUID,
 } from './constants.ts';
 export {
+  enumerations,
+  flagStructs,
+  type NamedEnumeration,
+  type NamedFlagStruct,
+} from './description.ts';
+export {
   AllocationResidencyStatus,
   ClientHint,
   D3dDdiFormat,
@@ -98,6 +104,7 @@ export {
   writeCommandHeader,
   writeExtendedHeader,
 } from './header.ts';
+export { type Ioctl, ioctls } from './ioctls/table.ts';
 export {
   decodeReply,
   encodeFailureReply,
@@ -120,7 +127,27 @@ export type {
   RequestOf,
 } from './schema/command.ts';
 export type { Luid } from './schema/luid.ts';
-export { CommandChannelType } from './schema/message.ts';
+export {
+  CommandChannelType,
+  type CountRule,
+  type Message,
+  type Tail,
+  type Trailing,
+} from './schema/message.ts';
+export type {
+  BitPlacement,
+  ChoiceNode,
+  ChoiceRule,
+  DataType,
+  Enumeration,
+  FieldNode,
+  FlagBit,
+  FlagStruct,
+  Member,
+  ScalarType,
+  StructType,
+  ValueNode,
+} from './schema/types.ts';
 export {
   describeNtStatus,
   Errno,

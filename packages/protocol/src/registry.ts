@@ -29,38 +29,42 @@ export const commands = {
 /** Name of a command in camelCase: a key of {@link commands}. */
 export type CommandName = keyof typeof commands;
 
+function inOrder(family: Readonly<Record<string, unknown>>): CommandDef[] {
+  return (Object.values(family) as CommandDef[]).sort((a, b) => a.id - b.id);
+}
+
 /** The commands by object family, in the order of the reference pages. */
 export const commandFamilies: readonly {
   readonly name: string;
   readonly title: string;
   readonly commands: readonly CommandDef[];
 }[] = [
-  { name: 'adapter', title: 'Adapter', commands: Object.values(adapter) as CommandDef[] },
-  { name: 'process', title: 'Process', commands: Object.values(process) as CommandDef[] },
-  { name: 'device', title: 'Device', commands: Object.values(device) as CommandDef[] },
-  { name: 'context', title: 'Context and hardware queue', commands: Object.values(context) as CommandDef[] },
+  { name: 'adapter', title: 'Adapter', commands: inOrder(adapter) },
+  { name: 'process', title: 'Process', commands: inOrder(process) },
+  { name: 'device', title: 'Device', commands: inOrder(device) },
+  { name: 'context', title: 'Context and hardware queue', commands: inOrder(context) },
   {
     name: 'allocation',
     title: 'Allocation and resource',
-    commands: Object.values(allocation) as CommandDef[],
+    commands: inOrder(allocation),
   },
   {
     name: 'residency',
     title: 'Residency and paging queue',
-    commands: Object.values(residency) as CommandDef[],
+    commands: inOrder(residency),
   },
   {
     name: 'gpu-virtual-address',
     title: 'GPU virtual address',
-    commands: Object.values(gpuVirtualAddress) as CommandDef[],
+    commands: inOrder(gpuVirtualAddress),
   },
-  { name: 'sync', title: 'Synchronisation', commands: Object.values(sync) as CommandDef[] },
-  { name: 'submission', title: 'Submission', commands: Object.values(submission) as CommandDef[] },
-  { name: 'sharing', title: 'Sharing', commands: Object.values(sharing) as CommandDef[] },
+  { name: 'sync', title: 'Synchronisation', commands: inOrder(sync) },
+  { name: 'submission', title: 'Submission', commands: inOrder(submission) },
+  { name: 'sharing', title: 'Sharing', commands: inOrder(sharing) },
   {
     name: 'host-events',
     title: 'Messages from the host',
-    commands: Object.values(hostEvents) as CommandDef[],
+    commands: inOrder(hostEvents),
   },
 ];
 
@@ -68,7 +72,7 @@ export const commandFamilies: readonly {
 const FIRST_GLOBAL_ID = 1000;
 
 const byId: Readonly<Record<CommandChannel, (CommandDef | undefined)[]>> = { vgpu: [], global: [], host: [] };
-for (const command of Object.values(commands) as CommandDef[]) {
+for (const command of inOrder(commands)) {
   const index = command.channel === 'global' ? command.id - FIRST_GLOBAL_ID : command.id;
   byId[command.channel][index] = command;
 }

@@ -3,7 +3,7 @@ import type { CommandDef } from '../schema/command.ts';
 import type { Message } from '../schema/message.ts';
 import { type Part, type Place, partsOf } from './accessor-parts.ts';
 import type { MessageCodec } from './codec.ts';
-import { canCompile } from './compile.ts';
+import { canCompile, helperScope } from './compile.ts';
 import { at, readScalar, readUnit, writeScalar } from './emit.ts';
 import { ReadEmitter } from './emit-read.ts';
 import { readBits, readScalarAt, writeScalarAt } from './interpret-nodes.ts';
@@ -102,7 +102,7 @@ export function accessorSource(message: Message): string {
   const places = new ReadEmitter(message).places();
   const bind = `bind(view, offset, length) {${places}this.view = view; this.base = o; ${stores.join(' ')} return this;}`;
   const members = partsOf(message).map(partSource);
-  return `"use strict"; return class Accessor {${[...fields, bind, ...members].join('\n')}};`;
+  return `${helperScope} return class Accessor {${[...fields, bind, ...members].join('\n')}};`;
 }
 
 /** The same without generated code. */

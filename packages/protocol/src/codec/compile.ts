@@ -17,13 +17,16 @@ export const canCompile: boolean = (() => {
   }
 })();
 
+/** Brings the helpers into the scope of generated source, under their own names. */
+export const helperScope = `"use strict"; const { ${Object.keys(run).join(', ')} } = run;`;
+
 /** The generated source of a message's codec. */
 export function codecSource(message: Message): string {
   const reader = new ReadEmitter(message);
   const writer = new WriteEmitter(message);
   const decode = reader.decoder();
   const functions = [...reader.helpers, decode, writer.sizeOf(), writer.encoder()];
-  return `"use strict";\n${functions.join('\n')}\nreturn { sizeOf, encode, decode };`;
+  return `${helperScope}\n${functions.join('\n')}\nreturn { sizeOf, encode, decode };`;
 }
 
 class CompiledCodec implements MessageCodec {

@@ -19,15 +19,15 @@ export class WriteEmitter {
       case 'scalar':
         return writeScalar(type, place, value);
       case 'array':
-        return `run.writeWordSlots(${slots});`;
+        return `writeWordSlots(${slots});`;
       case 'bytes':
-        return `run.writeByteSlots(${slots});`;
+        return `writeByteSlots(${slots});`;
       case 'text':
-        return `run.writeText(${slots});`;
+        return `writeText(${slots});`;
       case 'struct': {
         const inner = `v${++this.variables}`;
         const body = this.nodes(type.nodes, base, offset, 0, type.sizeBytes, inner);
-        return `const ${inner} = ${value} ?? run.EMPTY;${body}`;
+        return `const ${inner} = ${value} ?? EMPTY;${body}`;
       }
     }
   }
@@ -98,7 +98,7 @@ export class WriteEmitter {
     const count = node.sizeBytes - used;
     const offset = shift + node.offset + used;
     if (!node.keepsRest) return zeros(base, offset, count);
-    return `run.writeByteSlots(view, ${at(base, offset)}, ${value}.rest, ${count}, name, "rest");`;
+    return `writeByteSlots(view, ${at(base, offset)}, ${value}.rest, ${count}, name, "rest");`;
   }
 
   /** Statements that define `a0..`, `c0..` (tails and their counts), `end` and `size`. */
@@ -130,7 +130,7 @@ export class WriteEmitter {
         if (trailing.count === trailing.countWhenEmpty) return `end + ${trailing.count}`;
         return `end + (${first} === 0 ? ${trailing.countWhenEmpty} : ${trailing.count})`;
       case 'total':
-        return `(end > ${trailing.bytes} ? run.failTotal(name, end, ${trailing.bytes}) : ${trailing.bytes})`;
+        return `(end > ${trailing.bytes} ? failTotal(name, end, ${trailing.bytes}) : ${trailing.bytes})`;
       case 'result-area':
         return `end + ((11 + 4 * Math.max(${first}, 1)) & -8)`;
       case 'round-up':
@@ -142,7 +142,7 @@ export class WriteEmitter {
     const given = `a${index} === undefined ? 0 : a${index}.length`;
     const rule = tail.count;
     const mismatch = (expected: string): string =>
-      `if (a${index} !== undefined && a${index}.length !== ${expected}) run.failCount(name, ${JSON.stringify(key)}, a${index}.length, ${expected});`;
+      `if (a${index} !== undefined && a${index}.length !== ${expected}) failCount(name, ${JSON.stringify(key)}, a${index}.length, ${expected});`;
     if (rule.from === 'field') {
       const first = firsts.get(rule.path);
       if (first === undefined) firsts.set(rule.path, `c${index}`);
@@ -158,14 +158,15 @@ export class WriteEmitter {
   }
 
   sizeOf(): string {
-    return `function sizeOf(value) { const v = value ?? run.EMPTY; ${this.sizes()} return size; }`;
+    return `function sizeOf(value) { const v = value ?? EMPTY; ${this.sizes()} return size; }`;
   }
 
   encoder(): string {
     const { message } = this;
     const { fixedBytes, headerBytes, tails } = message;
-    let source = `const v = value ?? run.EMPTY;${this.sizes()}`;
-    source += 'if (offset < 0 || offset + size > view.byteLength) run.failSpace(name, size, view, offset);';
+    let source = `const v = value ?? EMPTY;${this.sizes()}`;
+    source += 'const limit = offset + size;';
+    source += 'if (offset < 0 || limit > view.byteLength) failSpace(name, size, view, offset);';
     source += `const o = ${headerBytes === 0 ? 'offset' : `offset - ${headerBytes}`};`;
     source += this.nodes(message.struct.nodes, 'o', 0, headerBytes, fixedBytes, 'v');
     if (tails.length > 0) source += `let t = ${at('o', fixedBytes)};`;
@@ -178,22 +179,22 @@ export class WriteEmitter {
     tails.forEach(([, tail], index) => {
       if (tail.kind !== 'structs' || tail.blob === null) return;
       const bytes = property('element', tail.blob.key);
-      source += `if (a${index} !== undefined) for (const element of a${index}) { run.writeBytes(view, t, ${bytes}); t += ${bytes}?.length ?? 0; }`;
+      source += `if (a${index} !== undefined) for (const element of a${index}) { writeBytes(view, t, ${bytes}); t += ${bytes}?.length ?? 0; }`;
     });
     if (message.trailing.kind !== 'none') {
-      source += `run.writeZeros(view, ${tails.length > 0 ? 't' : at('o', fixedBytes)}, offset + size - ${tails.length > 0 ? 't' : `(${at('o', fixedBytes)})`});`;
+      source += `writeZeros(view, ${tails.length > 0 ? 't' : at('o', fixedBytes)}, limit - ${tails.length > 0 ? 't' : `(${at('o', fixedBytes)})`});`;
     }
-    return `function encode(value, view, offset) { try { ${source} return size; } catch (error) { return run.failEncode(name, error); } }`;
+    return `function encode(value, view, offset) { try { ${source} return size; } catch (error) { return failEncode(name, error); } }`;
   }
 
   private tail(tail: Tail, index: number): string {
     const values = `a${index}`;
     const bytes = tail.elementBytes === 1 ? `c${index}` : `${tail.elementBytes} * c${index}`;
     const next = `t += ${bytes};`;
-    if (tail.kind === 'words') return `run.writeWords(view, t, ${values}, c${index});${next}`;
-    if (tail.kind === 'longs') return `run.writeLongs(view, t, ${values}, c${index});${next}`;
-    if (tail.kind === 'bytes') return `run.writeBytes(view, t, ${values});${next}`;
-    let body = 'const element = all[i] ?? run.EMPTY;';
+    if (tail.kind === 'words') return `writeWords(view, t, ${values}, c${index});${next}`;
+    if (tail.kind === 'longs') return `writeLongs(view, t, ${values}, c${index});${next}`;
+    if (tail.kind === 'bytes') return `writeBytes(view, t, ${values});${next}`;
+    let body = 'const element = all[i] ?? EMPTY;';
     body += this.nodes(tail.element.nodes, 'p', 0, 0, tail.elementBytes, 'element');
     if (tail.blob !== null) {
       const size = `${property('element', tail.blob.key)}?.length ?? 0`;

@@ -59,7 +59,7 @@ export function writeUnit(placement: BitPlacement, base: string, value: string):
 
 /** Statements that write `count` zero bytes. */
 export function zeros(base: string, offset: number, count: number): string {
-  if (count > 32) return `run.writeZeros(view, ${at(base, offset)}, ${count});`;
+  if (count > 32) return `writeZeros(view, ${at(base, offset)}, ${count});`;
   let source = '';
   let left = count;
   let place = offset;

@@ -44,6 +44,10 @@ export const queryAdapterInfo = vgpuCommand({
   id: 2,
   summary:
     'Asks for one of many descriptions of the adapter; the bytes sent travel to the host and come back replaced.',
+  notes: [
+    'The data of the reply begin at byte 4: they are not aligned for 64-bit reads.',
+    'For types 15 and 57 the guest rewrites the first word: it sets `paravirtualized` and clears the display bits.',
+  ],
   request: vgpuRequest(
     'dxgkvmb_command_queryadapterinfo',
     {
@@ -100,6 +104,9 @@ const escapeCommand = vgpuCommand({
   name: 'Escape',
   id: 13,
   summary: 'Carries private data to the driver and back.',
+  notes: [
+    'A failure must be an empty reply: with 8 bytes or fewer demanded, a bare status would be taken for data.',
+  ],
   request: vgpuRequest(
     'dxgkvmb_command_escape',
     {
@@ -132,6 +139,7 @@ export const openAdapter = vgpuCommand({
   name: 'OpenAdapter',
   id: 14,
   summary: 'First command to a virtual GPU: agrees on versions and gets the host adapter handle.',
+  notes: ['`guestAdapterLuid` is always zero.', 'A negative status leaves the adapter stopped for good.'],
   headerProcess: 'zero',
   request: vgpuRequest('dxgkvmb_command_openadapter', {
     vmbusInterfaceVersion: u32,
@@ -151,6 +159,7 @@ export const closeAdapter = vgpuCommand({
   name: 'CloseAdapter',
   id: 15,
   summary: 'Last command to a virtual GPU: the host destroys everything on it.',
+  notes: ['Sent when the driver lets the adapter go, not when a process closes it. Any completion will do.'],
   headerProcess: 'zero',
   request: vgpuRequest('dxgkvmb_command_closeadapter', { hostHandle: handle }),
   reply: emptyReply,
@@ -200,6 +209,10 @@ export const getInternalAdapterInfo = vgpuCommand({
   name: 'GetInternalAdapterInfo',
   id: 36,
   summary: 'Asks what the adapter is, its LUIDs and names, and whether messages may be asynchronous.',
+  notes: [
+    '`hostVgpuLuid` replaces the LUID of the configuration space in every later extended header: a zero here stays.',
+    '`asyncMsgEnabled` is one switch of the whole driver, set or cleared by the last answer: while set, all vGPU commands of all adapters travel on the global channel.',
+  ],
   headerProcess: 'zero',
   request: vgpuRequest('dxgkvmb_command_getinternaladapterinfo', {}),
   reply: reply('dxgkvmb_command_getinternaladapterinfo_return', {
@@ -243,6 +256,11 @@ export const queryStatistics = vgpuCommand({
   name: 'QueryStatistics',
   id: 48,
   summary: 'Asks for counters of the adapter, a process, a segment or an engine.',
+  notes: [
+    '`adapterLuid` is the LUID that GetInternalAdapterInfo gave, not that of the virtual GPU.',
+    '`process` in the body is 0; the header names the process asked about.',
+    '`result` of the request means nothing.',
+  ],
   headerProcess: 'target',
   request: vgpuRequest('dxgkvmb_command_querystatistics', { args: queryStatisticsArgs }),
   reply: reply('dxgkvmb_command_querystatistics_return', {
@@ -258,6 +276,7 @@ export const changeVideoMemoryReservation = vgpuCommand({
   name: 'ChangeVideoMemoryReservation',
   id: 49,
   summary: 'Changes how much memory of a segment group is reserved for the process.',
+  notes: ['`process` and `adapter` are 0: the adapter follows from the channel or the LUID.'],
   request: vgpuRequest('dxgkvmb_command_changevideomemoryreservation', {
     args: changeVideoMemoryReservationArgs,
   }),
@@ -291,6 +310,9 @@ export const queryClockCalibration = vgpuCommand({
   name: 'QueryClockCalibration',
   id: 62,
   summary: 'Reads the GPU and CPU clocks of an engine at one moment.',
+  notes: [
+    'Request and reply are packed: 64-bit numbers lie at multiples of 4. `clockData` of the request means nothing.',
+  ],
   request: vgpuRequest('dxgkvmb_command_queryclockcalibration', { args: queryClockCalibrationArgs }),
   reply: reply('dxgkvmb_command_queryclockcalibration_return', {
     status: ntstatus,
@@ -328,6 +350,10 @@ export const setIoSpaceRegion = globalCommand({
   name: 'SetIoSpaceRegion',
   id: 1010,
   summary: 'Tells where in guest-physical memory the guest put the IO space.',
+  notes: [
+    'Any status but exactly 0, PENDING too, takes the whole driver down.',
+    'Addresses that the host returns later are absolute guest-physical addresses in this range. The last page of it cannot be used.',
+  ],
   headerProcess: 'zero',
   request: globalRequest('dxgkvmb_command_setiospaceregion', {
     start: u64,

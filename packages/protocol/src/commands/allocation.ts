@@ -48,6 +48,13 @@ export const createAllocation = vgpuCommand({
   id: 4,
   summary:
     'Makes allocations, alone or in a new or existing resource, with private data for the driver in and out.',
+  notes: [
+    'Behind the tails follow the private data of each allocation, in order and without padding; likewise in the reply.',
+    '`resource` of the request counts only without `createResource`.',
+    'The reply gives back at most the private bytes that came, for each allocation: the guest does not check it.',
+    '`allocationSize` decides how many pages the guest maps or pins: `allocationSize >> 12`.',
+    'For a standard allocation the driver data are one `d3dkmt_createstandardallocation`, 24 bytes.',
+  ],
   request: vgpuRequest(
     'dxgkvmb_command_createallocation',
     {
@@ -108,6 +115,7 @@ export const destroyAllocation = vgpuCommand({
   name: 'DestroyAllocation',
   id: 5,
   summary: 'Destroys allocations by handle, or a resource with all of its allocations.',
+  notes: ['When it is answered, the host has let go of the guest memory behind the allocations.'],
   request: vgpuRequest(
     'dxgkvmb_command_destroyallocation',
     {
@@ -130,6 +138,9 @@ export const lock2 = vgpuCommand({
   name: 'Lock2',
   id: 23,
   summary: 'Makes the storage of an allocation visible in the IO space.',
+  notes: [
+    '`cpuVisibleBufferOffset` is an absolute guest-physical address in the IO space, at the start of a page.',
+  ],
   request: vgpuRequest('dxgkvmb_command_lock2', {
     args: lock2Args,
     useLegacyLock: bool,
@@ -148,6 +159,7 @@ export const unlock2 = vgpuCommand({
   name: 'Unlock2',
   id: 24,
   summary: 'Ends the visibility that Lock2 gave.',
+  notes: ['Also sent for system-memory allocations, for which Lock2 never is.'],
   request: vgpuRequest('dxgkvmb_command_unlock2', {
     args: unlock2Args,
     useLegacyUnlock: bool,
@@ -180,6 +192,7 @@ export const ddiGetStandardAllocationDriverData = vgpuCommand({
   name: 'DdiGetStandardAllocationDriverData',
   id: 39,
   summary: 'Asks which private data a standard allocation has: first the sizes, then the bytes.',
+  notes: ['The first call has both sizes 0 and gets sizes alone; the second asks for that many bytes.'],
   request: vgpuRequest('dxgkvmb_command_getstandardallocprivdata', {
     allocType: standardAllocationDriverTypeType,
     privDriverDataSize: u32,
@@ -233,6 +246,7 @@ export const queryAllocationResidency = vgpuCommand({
   name: 'QueryAllocationResidency',
   id: 41,
   summary: 'Asks where allocations, or the allocations of a resource, are.',
+  notes: ['For a resource there is one answer, and no allocations in the request.'],
   request: vgpuRequest(
     'dxgkvmb_command_queryallocationresidency',
     { args: queryAllocationResidencyArgs },
@@ -275,6 +289,7 @@ export const updateAllocationProperty = vgpuCommand({
   name: 'UpdateAllocationProperty',
   id: 56,
   summary: 'Changes which memory segments an allocation may be in and prefers.',
+  notes: ['The fence value reaches the caller only with PENDING.'],
   request: vgpuRequest('dxgkvmb_command_updateallocationproperty', { args: updateAllocationPropertyArgs }),
   reply: reply('dxgkvmb_command_updateallocationproperty_return', {
     pagingFenceValue: u64,
@@ -288,6 +303,7 @@ export const setAllocationPriority = vgpuCommand({
   name: 'SetAllocationPriority',
   id: 59,
   summary: 'Sets residency priorities of allocations, or of a resource.',
+  notes: ['For a resource there is one priority, and no allocations.'],
   request: vgpuRequest(
     'dxgkvmb_command_setallocationpriority',
     {
@@ -307,6 +323,7 @@ export const getAllocationPriority = vgpuCommand({
   name: 'GetAllocationPriority',
   id: 60,
   summary: 'Asks for residency priorities of allocations, or of a resource.',
+  notes: ['For a resource there is one answer, and no allocations in the request.'],
   request: vgpuRequest(
     'dxgkvmb_command_getallocationpriority',
     {
@@ -338,6 +355,7 @@ export const setExistingSysMemPages = vgpuCommand({
   name: 'SetExistingSysMemPages',
   id: 66,
   summary: 'Gives guest memory as the storage of an allocation, as a list of page-frame numbers.',
+  notes: ['Behind `pfns` there may be page numbers of an earlier message.'],
   request: vgpuRequest(
     'dxgkvmb_command_setexistingsysmempages',
     {

@@ -33,6 +33,7 @@ export const createContextVirtual = vgpuCommand({
   name: 'CreateContextVirtual',
   id: 6,
   summary: 'Makes a context: an ordered queue of work on one engine, with GPU virtual addresses.',
+  notes: ['The reply keeps the length of the private data.'],
   request: createContextVirtualMessage,
   reply: createContextVirtualMessage,
   replyLength: {
@@ -91,6 +92,10 @@ export const createHwQueue = vgpuCommand({
   name: 'CreateHwQueue',
   id: 50,
   summary: 'Makes a hardware queue of a context, with a progress fence.',
+  notes: [
+    "`hwqueueProgressFenceCpuva` of the reply is the guest-physical address of the fence's page, not a virtual one.",
+    'On failure `hwqueue` is 0: the guest destroys any other handle.',
+  ],
   request: createHwQueueMessage,
   reply: createHwQueueMessage,
   replyLength: {

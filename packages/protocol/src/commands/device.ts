@@ -12,6 +12,10 @@ export const createDevice = vgpuCommand({
   name: 'CreateDevice',
   id: 0,
   summary: 'Makes a device: the owner of contexts, allocations and queues of one process on one virtual GPU.',
+  notes: [
+    '`errorCode` is the token to send back as `guestPointer` of SetGuestData.',
+    "With handle 0 the guest's call succeeds all the same, without a handle.",
+  ],
   request: vgpuRequest('dxgkvmb_command_createdevice', {
     flags: createDeviceFlagsType,
     cddDevice: bool,
@@ -39,6 +43,10 @@ export const getDeviceState = vgpuCommand({
   name: 'GetDeviceState',
   id: 28,
   summary: 'Asks whether a device still executes, and why not.',
+  notes: [
+    "The guest replaces its caller's whole structure: the reply repeats `device` and `stateType`.",
+    'Execution state is cached in the guest until SetGuestData.',
+  ],
   request: vgpuRequest('dxgkvmb_command_getdevicestate', { args: getDeviceStateArgs }),
   reply: reply('dxgkvmb_command_getdevicestate_return', {
     args: getDeviceStateArgs,
@@ -52,6 +60,7 @@ export const markDeviceAsError = vgpuCommand({
   name: 'MarkDeviceAsError',
   id: 29,
   summary: 'Puts a device into the error state.',
+  notes: ['The guest has set its own cached state to reset before it sends this.'],
   request: vgpuRequest('dxgkvmb_command_markdeviceaserror', { args: markDeviceAsErrorArgs }),
   reply: statusReply,
   failure: 'status',
@@ -62,6 +71,7 @@ export const flushDevice = vgpuCommand({
   name: 'FlushDevice',
   id: 42,
   summary: 'Says that a device is about to be destroyed with its process: queued work need not finish.',
+  notes: ['After a device whose creation failed the guest may name device 0.'],
   request: vgpuRequest('dxgkvmb_command_flushdevice', {
     device: handle,
     reason: flushDeviceReasonType,

@@ -27,6 +27,7 @@ export const mapGpuVirtualAddress = vgpuCommand({
   id: 17,
   summary:
     'Maps pages of an allocation (or nothing) at GPU virtual addresses, in the order of a paging queue.',
+  notes: ['`device` is 0: the device follows from the paging queue.'],
   request: vgpuRequest('dxgkvmb_command_mapgpuvirtualaddress', {
     args: mapGpuVirtualAddressArgs,
     device: handle,
@@ -44,6 +45,7 @@ export const reserveGpuVirtualAddress = vgpuCommand({
   name: 'ReserveGpuVirtualAddress',
   id: 18,
   summary: 'Reserves a range of GPU virtual addresses.',
+  notes: ["`adapter` is the host's adapter handle or a paging queue."],
   request: vgpuRequest('dxgkvmb_command_reservegpuvirtualaddress', { args: reserveGpuVirtualAddressArgs }),
   reply: reply('dxgkvmb_command_reservegpuvirtualaddress_return', {
     virtualAddress: u64,

@@ -10,6 +10,9 @@ export const signalGuestEvent = hostEvent({
   name: 'SignalGuestEvent',
   id: 0,
   summary: 'Wakes the waiter that registered the event id.',
+  notes: [
+    'An event of a CPU notification may come again and again, all others once. Unknown ids are ignored.',
+  ],
   request: hostMessage('dxgkvmb_command_signalguestevent', {
     event: u64,
     processId: u64,
@@ -28,6 +31,9 @@ export const setGuestData = hostEvent({
   name: 'SetGuestData',
   id: 2,
   summary: 'Tells the guest that the state of a device may have changed.',
+  notes: [
+    'Counts only with `dataType` 0, a `data32` that is not 0 and the `errorCode` of CreateDevice as `guestPointer`: every device then asks for its state once.',
+  ],
   request: hostMessage('dxgkvmb_command_setguestdata', {
     guestPointer: pointer(),
     data: unionOfNumbers(
@@ -43,6 +49,7 @@ export const signalGuestEventPassive = hostEvent({
   name: 'SignalGuestEventPassive',
   id: 3,
   summary: 'Wakes the waiter that registered the event id, as SignalGuestEvent does.',
+  notes: ['The Linux driver treats both alike.'],
   request: hostMessage('dxgkvmb_command_signalguestevent', {
     event: u64,
     processId: u64,

@@ -10,6 +10,7 @@ export const createProcess = globalCommand({
   name: 'CreateProcess',
   id: 1000,
   summary: 'Announces a guest process, when it first opens the driver.',
+  notes: ["`process` is an address in the guest's kernel: an opaque token. `processId` is a label."],
   headerProcess: 'zero',
   request: globalRequest('dxgkvmb_command_createprocess', {
     process: pointer(),

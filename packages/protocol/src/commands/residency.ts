@@ -14,6 +14,7 @@ export const createPagingQueue = vgpuCommand({
   name: 'CreatePagingQueue',
   id: 9,
   summary: 'Makes a paging queue and the monitored fence that counts its finished operations.',
+  notes: ["The fence's value lies at the start of its page; `fenceStorageOffset` is not looked at."],
   request: vgpuRequest('dxgkvmb_command_createpagingqueue', { args: createPagingQueueArgs }),
   reply: reply('dxgkvmb_command_createpagingqueue_return', {
     pagingQueue: handle,
@@ -29,6 +30,7 @@ export const destroyPagingQueue = vgpuCommand({
   name: 'DestroyPagingQueue',
   id: 10,
   summary: 'Destroys a paging queue and its fence.',
+  notes: ['Any completion will do; the fence goes with the queue.'],
   request: vgpuRequest('dxgkvmb_command_destroypagingqueue', { pagingQueue: handle }),
   reply: emptyReply,
   failure: 'none',
@@ -39,6 +41,10 @@ export const makeResident = vgpuCommand({
   name: 'MakeResident',
   id: 11,
   summary: 'Puts allocations into GPU memory, now or when the paging fence reaches the value returned.',
+  notes: [
+    '`device` is 0: the device follows from the paging queue.',
+    'With another status than 0 or PENDING the guest drops both numbers.',
+  ],
   request: vgpuRequest(
     'dxgkvmb_command_makeresident',
     {
@@ -121,6 +127,10 @@ export const reclaimAllocations = vgpuCommand({
   name: 'ReclaimAllocations',
   id: 58,
   summary: 'Takes offered allocations or resources back, and asks whether their contents are still there.',
+  notes: [
+    'The fence value always reaches the caller: give the current one when nothing is pending.',
+    'Without `writeResults` the reply has one entry all the same.',
+  ],
   request: vgpuRequest(
     'dxgkvmb_command_reclaimallocations',
     {

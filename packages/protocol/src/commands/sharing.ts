@@ -15,6 +15,7 @@ export const openResource = vgpuCommand({
   name: 'OpenResource',
   id: 32,
   summary: 'Opens a shared resource in this process by its NT handle.',
+  notes: ['Takes the NT handle of CreateNtSharedObject. `allocations` have the order of their creation.'],
   request: vgpuRequest('dxgkvmb_command_openresource', {
     device: handle,
     ntSecuritySharing: bool,
@@ -54,6 +55,10 @@ export const openSyncObject = globalCommand({
   name: 'OpenSyncObject',
   id: 1002,
   summary: 'Opens a shared sync object in this process by its global handle.',
+  notes: [
+    'Takes the global handle of CreateSyncObject, not the NT handle.',
+    'The status must be exactly 0 for sync files.',
+  ],
   request: globalRequest('dxgkvmb_command_opensyncobject', {
     device: handle,
     globalSyncObject: handle,
@@ -74,6 +79,7 @@ export const createNtSharedObject = globalCommand({
   name: 'CreateNtSharedObject',
   id: 1004,
   summary: 'Makes an NT handle for a resource or sync object.',
+  notes: ['The reply is one bare handle.'],
   request: globalRequest('dxgkvmb_command_createntsharedobject', { object: handle }),
   reply: reply('(bare handle)', { sharedHandle: handle }),
   failure: 'zero-handle',
@@ -84,6 +90,7 @@ export const destroyNtSharedObject = globalCommand({
   name: 'DestroyNtSharedObject',
   id: 1005,
   summary: 'Destroys an NT handle, when the last file descriptor for it is closed.',
+  notes: ['May come after the process that made it is gone. Objects opened through it stay.'],
   headerProcess: 'zero',
   request: globalRequest('dxgkvmb_command_destroyntsharedobject', { sharedHandle: handle }),
   reply: statusReply,

@@ -9,6 +9,10 @@ export const submitCommand = vgpuCommand({
   name: 'SubmitCommand',
   id: 20,
   summary: 'Queues a command buffer to one or more contexts.',
+  notes: [
+    '`numPrimaries` may exceed the 16 slots of `writtenPrimaries`: the guest does not check it.',
+    "`privDrvData` and `historyBufferArray` are addresses of the guest's process; the data are in the tails.",
+  ],
   oneWay: 'when-async',
   request: vgpuRequest(
     'dxgkvmb_command_submitcommand',
@@ -67,6 +71,9 @@ export const submitCommandToHwQueue = vgpuCommand({
   name: 'SubmitCommandToHwQueue',
   id: 52,
   summary: 'Queues a command buffer to a hardware queue; its progress fence then reaches the value given.',
+  notes: [
+    "`privDrvData` and `writtenPrimaries` of `args` are addresses of the guest's process; the data are in the tails.",
+  ],
   oneWay: 'when-async',
   request: vgpuRequest(
     'dxgkvmb_command_submitcommandtohwqueue',

@@ -13,6 +13,11 @@ export const createSyncObject = vgpuCommand({
   id: 8,
   summary:
     'Makes a sync object of one of six kinds; fences of the monitored kinds get a page of the IO space.',
+  notes: [
+    '`event` of a CPU notification is a guest event id.',
+    'For monitored and periodic fences `fenceStorageAddress` names a page of the IO space whose first 8 bytes are the value, already set to the initial one.',
+    'A shared object needs a global handle that is not 0.',
+  ],
   request: vgpuRequest('dxgkvmb_command_createsyncobject', {
     args: createSyncObjectArgs,
     clientHint: u32,
@@ -32,6 +37,10 @@ export const waitForSyncObjectFromCpu = vgpuCommand({
   name: 'WaitForSyncObjectFromCpu',
   id: 22,
   summary: 'Registers a CPU wait; the answer says that it is queued, a guest event that it is over.',
+  notes: [
+    '`guestEventPointer` is an event id. Its event is sent always, even when the wait was over at once.',
+    'The reply must not wait for the fence.',
+  ],
   request: vgpuRequest(
     'dxgkvmb_command_waitforsyncobjectfromcpu',
     {
@@ -53,6 +62,11 @@ export const waitForSyncObjectFromGpu = vgpuCommand({
   name: 'WaitForSyncObjectFromGpu',
   id: 25,
   summary: 'Queues a wait to a context or hardware queue: later work waits for the fences.',
+  notes: [
+    'Values come before handles, unlike the other two commands.',
+    "With `legacyFenceObject` only the first value counts; the others are whatever lay in the guest's memory.",
+    '`context` may be a hardware queue.',
+  ],
   oneWay: 'when-async',
   request: vgpuRequest(
     'dxgkvmb_command_waitforsyncobjectfromgpu',
@@ -81,6 +95,11 @@ export const signalSyncObject = vgpuCommand({
   id: 26,
   summary:
     'Signals sync objects at once (from the CPU), or when earlier work of contexts or hardware queues is done.',
+  notes: [
+    'Without contexts it is a signal from the CPU on behalf of `device`.',
+    'With per-object values at least 8 bytes for each object follow the contexts; with fewer than 8 bytes there are none and `fenceValue` counts for all objects.',
+    '`contexts` may be hardware queues.',
+  ],
   oneWay: 'when-async',
   request: vgpuRequest(
     'dxgkvmb_command_signalsyncobject',
@@ -141,6 +160,7 @@ export const destroySyncObject = globalCommand({
   name: 'DestroySyncObject',
   id: 1003,
   summary: 'Destroys a sync object of this process; waits that are queued to the GPU go on.',
+  notes: ['Waits queued to the GPU through the handle go on; CPU waits through it are released.'],
   request: globalRequest('dxgkvmb_command_destroysyncobject', { syncObject: handle }),
   reply: statusReply,
   failure: 'status',

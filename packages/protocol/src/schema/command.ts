@@ -66,6 +66,8 @@ export interface CommandDef<Request = unknown, Reply = unknown, RequestInput = R
   readonly limits: Readonly<Record<string, string>>;
   /** One sentence of meaning. */
   readonly summary: string;
+  /** What an implementer is likely to get wrong, a sentence each. */
+  readonly notes: readonly string[];
 }
 
 export type RequestOf<D> = D extends CommandDef<infer Request, unknown, never, never> ? Request : never;
@@ -84,6 +86,7 @@ interface CommandDescription<Q, A, QI, AI> {
   readonly oneWay?: 'when-async';
   readonly calls?: readonly string[];
   readonly limits?: Readonly<Record<string, string>>;
+  readonly notes?: readonly string[];
   readonly replyLength?: ReplyLength;
   readonly replyVariants?: readonly VariantDescription[];
 }
@@ -135,6 +138,7 @@ function guestCommand<Q, A, QI, AI>(
     calls: description.calls ?? [],
     limits: description.limits ?? {},
     summary: description.summary,
+    notes: description.notes ?? [],
   };
 }
 
@@ -157,14 +161,12 @@ export function hostEvent<Q, QI>(description: {
   readonly name: string;
   readonly id: number;
   readonly summary: string;
+  readonly notes: readonly string[];
   readonly request: Message<Q, QI>;
 }): CommandDef<Q, never, QI, never> {
-  const { name, id, summary } = description;
-  return {
-    ...numbered('host', id, name, summary),
-    sent: true,
-    request: createCodec(name, description.request),
-  };
+  const { name, id, summary, notes } = description;
+  const request = createCodec(name, description.request);
+  return { ...numbered('host', id, name, summary), sent: true, request, notes };
 }
 
 /** A command that has a number, but that the Linux driver never sends (or understands): its layout is not known. */
@@ -192,5 +194,6 @@ export function numbered(
     calls: [],
     limits: {},
     summary,
+    notes: [],
   };
 }

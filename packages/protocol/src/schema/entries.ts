@@ -167,6 +167,9 @@ export function unionByEnum<const E extends Entries>(
 export function unionOfNumbers<const E extends Entries>(
   rule: ChoiceRule,
   alternatives: E,
-): UnionEntry<{ [K in keyof E]: OutOf<E[K]> }, { readonly [K in keyof E]?: InOf<E[K]> | undefined }> {
+): UnionEntry<
+  { -readonly [K in keyof E]: OutOf<E[K]> },
+  { readonly [K in keyof E]?: InOf<E[K]> | undefined }
+> {
   return { kind: 'union', hoisted: null, alternatives, rule, keepsRest: false, shown: null };
 }

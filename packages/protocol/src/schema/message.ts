@@ -101,7 +101,8 @@ const hostCommandType = {
 
 /** Which way a message goes: the channel-type byte of its header. */
 export const CommandChannelType = { vgpuToHost: 0, vmToHost: 1, hostToVm: 2 } as const;
-const commandChannelType = enumeration('dxgkvmb_commandchanneltype', CommandChannelType);
+/** Field type of {@link CommandChannelType}. */
+export const commandChannelType = enumeration('dxgkvmb_commandchanneltype', CommandChannelType);
 
 /** Header of a vGPU command, 24 bytes (20 used). */
 export const vgpuHeader = struct('dxgkvmb_command_vgpu_to_host', {
