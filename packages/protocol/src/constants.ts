@@ -66,12 +66,6 @@ export const PciConfig = {
   endOffset: 224,
 } as const;
 
-/** Bits of the guest's capabilities, written to {@link PciConfig}.guestCapsOffset. */
-export const GuestCaps = { wsl2: 1 } as const;
-
-/** Bits of the host's capabilities, read at {@link PciConfig}.hostCapsOffset. */
-export const HostCaps = { mapGuestMemory: 1 } as const;
-
 /** Type of the global channel's offer, in wire order (dde9cbc0-5060-4436-9448-ea1254a5d177). */
 export const GLOBAL_CHANNEL_GUID: Uint8Array = Uint8Array.of(
   ...[0xc0, 0xcb, 0xe9, 0xdd, 0x60, 0x50, 0x36, 0x44, 0x94, 0x48, 0xea, 0x12, 0x54, 0xa5, 0xd1, 0x77],

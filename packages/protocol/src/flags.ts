@@ -336,23 +336,23 @@ export const enumAdaptersFilterType = flagStruct64(
 /** Filter of EnumAdapters3 (64 bits). */
 export const EnumAdaptersFilter = enumAdaptersFilterType.masks;
 
-/** Field type of {@link GuestCapsBits}. */
-export const guestCapsBitsType = flagStruct(
+/** Field type of {@link GuestCaps}. */
+export const guestCapsType = flagStruct(
   'dxgk_vmbus_guestcaps',
   { wsl2: 1, reserved: 31 },
   { valueMember: 'guest_caps' },
 );
 /** What the guest can do, written to its PCI configuration space. */
-export const GuestCapsBits = guestCapsBitsType.masks;
+export const GuestCaps = guestCapsType.masks;
 
-/** Field type of {@link HostCapsBits}. */
-export const hostCapsBitsType = flagStruct(
+/** Field type of {@link HostCaps}. */
+export const hostCapsType = flagStruct(
   'dxgk_vmbus_hostcaps',
   { mapGuestMemory: 1, reserved: 31 },
   { valueMember: 'host_caps' },
 );
 /** What the host can do, read from PCI configuration space. */
-export const HostCapsBits = hostCapsBitsType.masks;
+export const HostCaps = hostCapsType.masks;
 
 /** Field type of {@link FeatureResult}. */
 export const featureResultType = flagWord('u16', {

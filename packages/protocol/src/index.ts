@@ -4,8 +4,6 @@ export {
   EXTENDED_HEADER_VERSION,
   FirstValues,
   GLOBAL_CHANNEL_GUID,
-  GuestCaps,
-  HostCaps,
   InterfaceVersion,
   IoSpace,
   Limits,
@@ -71,8 +69,8 @@ export {
   FeatureResult,
   GpuClockDataFlags,
   GpuVaProtection,
-  GuestCapsBits,
-  HostCapsBits,
+  GuestCaps,
+  HostCaps,
   Lock2Flags,
   MakeResidentFlags,
   OfferFlags,
@@ -114,6 +112,7 @@ export {
   minimumReplyBytes,
   requestSize,
 } from './message.ts';
+export { payloads } from './payloads.ts';
 export { type CommandName, commandById, commandFamilies, commands } from './registry.ts';
 export type {
   CommandChannel,

@@ -232,6 +232,25 @@ test('headers: bytes that are none end in a ProtocolError', () => {
   assert.throws(() => decodeHeader(view, view.byteLength - 8, 40, 40, header), errorWith('truncated'));
 });
 
+test('headers: random bytes give a header inside the packet or a ProtocolError', () => {
+  const header = createCommandHeader();
+  const bytes = fc.uint8Array({ maxLength: 96 });
+  fc.assert(
+    fc.property(bytes, fc.constantFrom(40, 27), fc.nat(12), (content, version, sixteenth) => {
+      packet.set(content, 0);
+      if (sixteenth > 2) view.setUint32(0, 8 * sixteenth, true);
+      try {
+        decodeHeader(view, 0, content.length, version, header);
+      } catch (error) {
+        assert.ok(isProtocolError(error));
+        return;
+      }
+      assert.ok(header.bodyOffset + header.bodyLength === content.length && header.bodyLength >= 0);
+    }),
+    { numRuns: 500 },
+  );
+});
+
 test('a message above 131,072 bytes is refused', () => {
   const header = { version: 40, process: 1, vgpuLuid: luid, async: false };
   const privateData = (count: number) => ({ privateData: new Uint8Array(count) });

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { isProtocolError } from '../errors.ts';
+import { payloads } from '../payloads.ts';
 import { commands } from '../registry.ts';
 import { exchangeArbitrary, messageArbitrary, type Values } from '../schema/arbitrary.test.ts';
 import type { CommandDef } from '../schema/command.ts';
@@ -182,6 +184,32 @@ for (const each of pairs) {
     }
   });
 }
+
+test('where code may not be generated, interpreting codecs and accessors serve', () => {
+  const index = new URL('../index.js', import.meta.url).href;
+  const script = `
+    import assert from 'node:assert';
+    import { accessor, commands, encodeRequest } from '${index}';
+    assert.throws(() => new Function(''), EvalError);
+    const view = new DataView(new ArrayBuffer(512));
+    const header = { version: 40, process: 1, vgpuLuid: { low: 2, high: 3 }, async: true };
+    const body = { args: { hwqueue: 7, commandBuffer: 8n }, privDrvData: new Uint8Array(5) };
+    const size = encodeRequest(commands.submitCommandToHwQueue, header, body, view, 0);
+    const submit = accessor(commands.submitCommandToHwQueue).bind(view, 40, size - 40);
+    process.stdout.write([size, submit.hwqueue, submit.commandBufferLow, submit.privDrvDataLength].join(' '));`;
+  const options = ['--disallow-code-generation-from-strings', '--input-type=module', '--eval', script];
+  assert.equal(execFileSync(process.execPath, options, { encoding: 'utf8' }), '101 7 8 5');
+});
+
+test('structs inside private data have codecs of their own', () => {
+  const { createStandardAllocation, buildTestCommandBuffer, translateAllocationHandle } = payloads;
+  const view = new DataView(new ArrayBuffer(256));
+  const value = { type: 1, reserved: 0, existingHeapData: { size: 65_536n }, flags: 0, reserved1: 0 };
+  assert.equal(createStandardAllocation.encode(value, view, 0), 24);
+  assert.deepEqual(createStandardAllocation.decode(view, 0, 24), value);
+  assert.throws(() => createStandardAllocation.decode(view, 0, 23), isProtocolError);
+  assert.deepEqual([buildTestCommandBuffer.sizeOf({}), translateAllocationHandle.sizeOf({})], [112, 8]);
+});
 
 test('values that have no form on the wire end in a ProtocolError', () => {
   const view = new DataView(new ArrayBuffer(SPACE));

@@ -117,6 +117,7 @@ function guestCommand<Q, A, QI, AI>(
     name,
     id: description.id,
     channel,
+    // The driver sends every command in every version that it speaks.
     since: InterfaceVersion.lastCompatible,
     sent: true,
     headerProcess: description.headerProcess ?? 'caller',

@@ -2,7 +2,15 @@ import { bits, type Entries, type StructIn, type StructOut } from './entries.ts'
 import { luid } from './luid.ts';
 import { enumeration, handle, u32, u64 } from './scalars.ts';
 import { roundUp, struct } from './struct.ts';
-import type { InOf, OutOf, ScalarType, Show, StructType, Typed } from './types.ts';
+import {
+  type InOf,
+  type OutOf,
+  type ScalarType,
+  type Show,
+  type StructType,
+  type Typed,
+  typed,
+} from './types.ts';
 
 /** How many elements a tail has. */
 export type CountRule =
@@ -67,8 +75,6 @@ export interface Message<Out = unknown, In = Out> extends Typed<Out, In> {
   readonly fixedBytes: number;
   readonly tails: readonly (readonly [key: string, tail: Tail])[];
   readonly trailing: Trailing;
-  /** Whether `struct` is a C structure of the driver. */
-  readonly inFacts: boolean;
 }
 
 export type TailsOut<T> = { -readonly [K in keyof T]: OutOf<T[K]> };
@@ -154,7 +160,6 @@ function message(
     fixedBytes: options.tailsAt ?? full.sizeBytes,
     tails: Object.entries(tails),
     trailing: options.trailing ?? { kind: 'none' },
-    inFacts: !name.startsWith('('),
   };
   return description as unknown as Message<never, never>;
 }
@@ -192,6 +197,18 @@ export function reply<const E extends Entries, const T extends Tails = Record<ne
   options: MessageOptions = {},
 ): MessageOf<E, T> {
   return message(name, null, entries, tails, options) as unknown as MessageOf<E, T>;
+}
+
+/** A struct by itself, such as one that travels inside private data. */
+export function structMessage<Out, In>(type: StructType<Out, In>): Message<Out, In> {
+  const description: Omit<Message, keyof Typed<unknown>> = {
+    struct: type,
+    headerBytes: 0,
+    fixedBytes: type.sizeBytes,
+    tails: [],
+    trailing: { kind: 'none' },
+  };
+  return typed(description);
 }
 
 function countFrom(count: string | CountRule): CountRule {
