@@ -83,7 +83,7 @@ function failChannelType(channelType: number): never {
 
 /**
  * Reads the headers of a guest's packet of `length` bytes at `offset`. The command header is found through the extended
- * header's offset field, not assumed. Throws a ProtocolError when there is not room for them or a field cannot be.
+ * header's offset field, not assumed. Returns `into`. Throws a ProtocolError when there is not room for them or a field cannot be.
  */
 export function decodeHeader(
   view: DataView,
@@ -91,7 +91,7 @@ export function decodeHeader(
   length: number,
   version: number,
   into: CommandHeader,
-): void {
+): CommandHeader {
   let commandOffset = 0;
   if (offset < 0 || offset + length > view.byteLength) failHeader(view.byteLength - offset, length);
   if (version >= EXTENDED_HEADER_VERSION) {
@@ -122,11 +122,17 @@ export function decodeHeader(
   into.commandType = view.getUint32(at + 16, true);
   into.bodyOffset = at + HEADER_BYTES;
   into.bodyLength = length - commandOffset - HEADER_BYTES;
+  return into;
 }
 
 /** Reads the header of a packet from the host: no version has an extended header there. */
-export function decodeHostHeader(view: DataView, offset: number, length: number, into: CommandHeader): void {
-  decodeHeader(view, offset, length, 0, into);
+export function decodeHostHeader(
+  view: DataView,
+  offset: number,
+  length: number,
+  into: CommandHeader,
+): CommandHeader {
+  return decodeHeader(view, offset, length, 0, into);
 }
 
 /** Writes a 24-byte command header. */
