@@ -1,0 +1,144 @@
+import type { HostBus } from '../transport.ts';
+import type { LinkClock } from './clock.ts';
+import { GuestLink, type GuestLinkOptions } from './guest-link.ts';
+import { HostLink, type HostLinkOptions } from './host-link.ts';
+import type { LinkMedium, LinkSession } from './session.ts';
+
+/**
+ * A clock that a test turns. Nothing happens by itself: {@link VirtualClock.settle} runs what was put off to the end of
+ * the turn, {@link VirtualClock.advance} moves time and calls the timers that come due, in order.
+ */
+export class VirtualClock implements LinkClock {
+  #nowMs = 0;
+  #deferred: (() => void)[] = [];
+  #timers: { readonly atMs: number; readonly callback: () => void }[] = [];
+
+  now(): number {
+    return this.#nowMs;
+  }
+
+  /** Timers that are set. */
+  get timerCount(): number {
+    return this.#timers.length;
+  }
+
+  setTimer(callback: () => void, delayMs: number): () => void {
+    const timer = { atMs: this.#nowMs + delayMs, callback };
+    this.#timers.push(timer);
+    return () => {
+      this.#timers = this.#timers.filter((entry) => entry !== timer);
+    };
+  }
+
+  defer(callback: () => void): void {
+    this.#deferred.push(callback);
+  }
+
+  /** Runs all that was deferred, and what that defers, with promises given their turns between. */
+  async settle(): Promise<void> {
+    for (let idle = 0; idle < 10; ) {
+      const deferred = this.#deferred;
+      this.#deferred = [];
+      for (const callback of deferred) callback();
+      idle = deferred.length === 0 ? idle + 1 : 0;
+      await Promise.resolve();
+    }
+  }
+
+  async advance(byMs: number): Promise<void> {
+    const endMs = this.#nowMs + byMs;
+    await this.settle();
+    for (;;) {
+      const due = this.#timers.filter(({ atMs }) => atMs <= endMs).sort((a, b) => a.atMs - b.atMs)[0];
+      if (due === undefined) break;
+      this.#timers = this.#timers.filter((entry) => entry !== due);
+      this.#nowMs = Math.max(this.#nowMs, due.atMs);
+      due.callback();
+      await this.settle();
+    }
+    this.#nowMs = endMs;
+  }
+
+  /** Moves time without running anything, as when a program computes for long. */
+  jump(byMs: number): void {
+    this.#nowMs += byMs;
+  }
+}
+
+/** One direction of a virtual link: carries what one session writes to the other, as the test lets it. */
+export class VirtualMedium implements LinkMedium {
+  /** What to do with written bytes. Default: deliver them whole. */
+  deliver: (bytes: Uint8Array) => void = (bytes) => this.peer?.receive(bytes);
+  /** While false nothing is pulled from the session: a peer that does not read. */
+  isReading = true;
+  session: LinkSession | null = null;
+  peer: LinkSession | null = null;
+  isEnded = false;
+  readonly #clock: LinkClock;
+
+  constructor(clock: LinkClock) {
+    this.#clock = clock;
+  }
+
+  wake(): void {
+    while (this.isReading) {
+      const chunk = this.session?.takeOutput() ?? null;
+      if (chunk === null) return;
+      const bytes = chunk.bytes.slice();
+      chunk.release();
+      this.#clock.defer(() => this.deliver(bytes));
+    }
+  }
+
+  end(_error: Error | null): void {
+    if (this.isEnded) return;
+    this.wake();
+    this.isEnded = true;
+    this.#clock.defer(() => this.#clock.defer(() => this.peer?.mediumEnded(null)));
+  }
+}
+
+export interface VirtualLinkOptions {
+  readonly guest?: Partial<GuestLinkOptions>;
+  readonly host?: Partial<HostLinkOptions>;
+  /** Serves the host's end; it must call `start`. */
+  readonly onReady: (bus: HostBus) => void;
+}
+
+/** A guest and a host joined without any I/O, on one virtual clock. */
+export function createVirtualLink(options: VirtualLinkOptions) {
+  const clock = new VirtualClock();
+  const toHost = new VirtualMedium(clock);
+  const toGuest = new VirtualMedium(clock);
+  const host = new HostLink({
+    transport: 'virtual',
+    medium: toGuest,
+    clock,
+    maxQueuedBytes: 16 * 1024 * 1024,
+    windowMegabytes: 4,
+    guestMemoryBytes: 64 * 1024 * 1024,
+    allocateRegion: (length) => ({ bytes: new Uint8Array(length), path: null, offset: 0, free: () => {} }),
+    heartbeatMs: 1000,
+    handshakeTimeoutMs: 5000,
+    sessionId: 'session',
+    hostName: 'host',
+    authenticate: () => true,
+    onReady: options.onReady,
+    ...options.host,
+  });
+  const guest = new GuestLink({
+    transport: 'virtual',
+    medium: toHost,
+    clock,
+    maxQueuedBytes: 16 * 1024 * 1024,
+    name: 'guest',
+    token: '',
+    connectTimeoutMs: 5000,
+    ...options.guest,
+  });
+  toHost.session = guest;
+  toHost.peer = host;
+  toGuest.session = host;
+  toGuest.peer = guest;
+  return { clock, guest, host, toHost, toGuest };
+}
