@@ -97,7 +97,8 @@ export interface ChannelOffer {
 
 /**
  * The PCI function of a virtual GPU: device-specific configuration space, aligned 32-bit accesses.
- * Writes are posted: the host sees them in order with packets.
+ * Writes are posted: the host sees them in order, before what the guest opens or creates afterwards, and on a
+ * mirrored bus in order with packets too. Where rings carry packets, nothing orders the two, as on Hyper-V.
  */
 export interface PciFunction {
   /** Index of the virtual GPU's channel. */
@@ -131,11 +132,14 @@ export interface GuestMemory {
 export interface GuestMemoryBlock extends PageRange {
   /** The guest's own bytes, `length` of them. What the host writes appears here. */
   readonly bytes: Uint8Array;
-  /** Tells the host about bytes changed through `bytes`. In order with packets. Mapped: nothing to do. */
+  /**
+   * Tells the host about bytes changed through `bytes`. In order with packets. Mapped: nothing to do. A mirrored
+   * range above 64 KiB may be read as late as it is sent: changes made meanwhile may show early.
+   */
   flush(offset: number, length: number): void;
   /**
    * Makes the host see `source` at `offset` with as few copies as the medium allows. On a mirrored bus the
-   * guest's own `bytes` keep their old content there.
+   * guest's own `bytes` may keep their old content there.
    */
   write(offset: number, source: Uint8Array): void;
 }
@@ -241,7 +245,10 @@ export interface HostOfferOptions {
     readonly deviceId: number;
     /** 256 bytes of configuration space as the guest reads it. */
     readonly config: Uint8Array;
-    /** A write by the guest. It does not change what is read unless the host changes `config`. */
+    /**
+     * A write by the guest. It does not change what is read unless this call changes `config`: the guest has a copy,
+     * which is renewed after each call.
+     */
     readonly onWrite: (offset: number, value: number) => void;
   };
 }

@@ -161,7 +161,8 @@ export class HostLink extends LinkSession implements HostBus {
     if (this.#stage !== 'hello') throw new TransportError('bad-frame', 'a second hello');
     this.#stage = 'checking';
     this.#cancelHandshake();
-    this.#peerName = body.name.slice(0, 100);
+    // It goes into logs: no control characters.
+    this.#peerName = body.name.slice(0, 100).replace(/\p{C}/gu, '?');
     if (body.minVersion > MAX_LINK_VERSION || body.maxVersion < MIN_LINK_VERSION) {
       const theirs = `${body.minVersion} to ${body.maxVersion}`;
       const ours = `${MIN_LINK_VERSION} to ${MAX_LINK_VERSION}`;

@@ -21,6 +21,11 @@ const MEBIBYTE = 1_048_576;
 export interface HostLinkSettings {
   /** A guest has been let in: set handlers, make offers, call `start`. */
   readonly onHostBus: (bus: HostBus) => void;
+  /**
+   * A link ended before its guest was let in: a wrong token, an old version, or something that is no guest.
+   * `peer` is the address at the other end. For logs; the guest was told as well.
+   */
+  readonly onRefused?: (error: Error, peer: string) => void;
   /** What guests must know; none by default. */
   readonly token?: string;
   /** Decides instead of `token`. The token is empty where the guest gave none. */
@@ -138,6 +143,7 @@ class Endpoint implements Attachment {
     const settings = this.#settings;
     const medium = new WsMedium(socket);
     const given = tokensOf(request, url);
+    let isLetIn = false;
     const link = new HostLink({
       transport: 'websocket',
       medium,
@@ -151,8 +157,17 @@ class Endpoint implements Attachment {
       sessionId: randomUUID(),
       hostName: settings.name ?? 'dxgwire host',
       authenticate: (token) => this.#authenticate([token, ...given], request),
-      onReady: settings.onHostBus,
+      onReady: (bus) => {
+        isLetIn = true;
+        bus.onClose = null;
+        settings.onHostBus(bus);
+      },
     });
+    const { remoteAddress, remotePort } = request.socket;
+    link.onClose = (error) => {
+      const reason = error ?? new TransportError('peer-closed', 'the guest went away before its hello');
+      if (!isLetIn) settings.onRefused?.(reason, `${remoteAddress}:${remotePort}`);
+    };
     this.#links.add(link);
     socket.once('close', () => this.#links.delete(link));
     medium.attach(link, socketError);

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { CONNECT_SCHEMES, connect } from './connect.ts';
+import { isTransportError } from './errors.ts';
+import { DEFAULT_LISTEN_URL, LISTEN_SCHEMES, listen } from './listen.ts';
+import type { HostBus } from './transport.ts';
+
+const onBus = (host: HostBus) => host.start();
+
+async function failure(promise: Promise<unknown>): Promise<{ code: string; message: string }> {
+  try {
+    await promise;
+    return { code: 'none', message: '' };
+  } catch (error) {
+    assert.ok(isTransportError(error), String(error));
+    assert.ok(!error.message.includes('\n'), 'one line');
+    return { code: error.code, message: error.message };
+  }
+}
+
+describe('URL factories', () => {
+  it('join a guest to a host', async () => {
+    const listener = await listen('ws://127.0.0.1:0', { onBus });
+    const guest = await connect(listener.url);
+    assert.equal(guest.transport, 'websocket');
+    await guest.close();
+    await listener.close();
+  });
+
+  it('take the token of a listener from its URL', async () => {
+    const listener = await listen('ws://127.0.0.1:0/?token=abc', { onBus });
+    assert.ok(!listener.url.includes('abc'));
+    assert.equal((await failure(connect(listener.url))).code, 'refused');
+    const guest = await connect(`${listener.url}?token=abc`);
+    await guest.close();
+    await listener.close();
+  });
+
+  it('name the schemes that they know', async () => {
+    for (const attempt of [
+      connect('shm:gpu'),
+      connect('127.0.0.1:8774'),
+      connect(''),
+      connect('constructor:x'),
+      listen('http://127.0.0.1:0', { onBus }),
+      listen('ws//typo', { onBus }),
+    ]) {
+      const { code, message } = await failure(attempt);
+      assert.equal(code, 'bad-url');
+      assert.match(message, /ws:, wss:/);
+      assert.match(message, /ws:\/\/127\.0\.0\.1:8774/);
+    }
+    assert.deepEqual(CONNECT_SCHEMES, ['ws', 'wss', 'http', 'https']);
+    assert.deepEqual(LISTEN_SCHEMES, ['ws', 'wss']);
+    assert.equal(DEFAULT_LISTEN_URL, 'ws://127.0.0.1:8774');
+  });
+
+  it('say that a port is in use, and the way out', async () => {
+    const listener = await listen('ws://127.0.0.1:0', { onBus });
+    const { code, message } = await failure(listen(listener.url, { onBus }));
+    assert.equal(code, 'listen-failed');
+    assert.match(message, new RegExp(`127.0.0.1:${listener.port}: the port is in use. .*another port`));
+    await listener.close();
+    const other = await failure(listen('ws://192.0.2.1:0', { onBus }));
+    assert.equal(other.code, 'listen-failed');
+    assert.match(other.message, /no such address/);
+  });
+
+  it('want a certificate for wss: and only there', async () => {
+    assert.equal((await failure(listen('wss://127.0.0.1:0', { onBus }))).code, 'bad-url');
+    const tls = { cert: '', key: '' };
+    assert.equal((await failure(listen('ws://127.0.0.1:0', { onBus, tls }))).code, 'bad-url');
+  });
+});
