@@ -1,7 +1,7 @@
 /** The WebGPU command stream: what a guest's WebGPU driver records, and what the backend sends back. */
 import { createStreamCodec, type Handlers, type Writers } from './codec.ts';
 import { returnOps } from './returns.ts';
-import { streamOps } from './table.ts';
+import { type streamOpGroups, streamOps } from './table.ts';
 
 export type { CodecMode, Handlers, StreamCodec, Writers } from './codec.ts';
 export { canCompile, createStreamCodec, walkRecords } from './codec.ts';
@@ -11,7 +11,7 @@ export { errorScopeStatus, mapStatus, pipelineStatus, returnOps } from './return
 export type { Op, OpArguments, OpTable, Shape } from './schema.ts';
 export { fieldWordOffset, MAX_OPCODE, MAX_RECORD_WORDS, UNDEFINED_WORD } from './schema.ts';
 export type { StreamOpName } from './table.ts';
-export { STREAM_VERSION, streamOps } from './table.ts';
+export { STREAM_VERSION, streamOpGroups, streamOps } from './table.ts';
 export { StreamWriter } from './writer.ts';
 
 const streamCodec = createStreamCodec(streamOps);
@@ -24,6 +24,8 @@ export const ops: Writers<typeof streamOps> = streamCodec.writers;
 export const returns: Writers<typeof returnOps> = returnCodec.writers;
 
 export type StreamHandlers = Handlers<typeof streamOps>;
+/** Handlers of one group of ops. */
+export type StreamGroupHandlers<G extends keyof typeof streamOpGroups> = Handlers<(typeof streamOpGroups)[G]>;
 export type ReturnHandlers = Handlers<typeof returnOps>;
 
 /**

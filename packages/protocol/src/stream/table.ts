@@ -18,4 +18,14 @@ export const streamOps = {
   ...passOps,
 } as const;
 
+/** The same ops by what they are about. */
+export const streamOpGroups = {
+  device: deviceOps,
+  resource: resourceOps,
+  pipeline: pipelineOps,
+  queue: queueOps,
+  encoder: encoderOps,
+  pass: passOps,
+} as const;
+
 export type StreamOpName = keyof typeof streamOps;

@@ -1,0 +1,213 @@
+import { isProtocolError } from '@dxgwire/protocol';
+import { AllocationKind, type ContextData, decodeContextBlob } from '@dxgwire/protocol/blobs';
+import { STREAM_VERSION } from '@dxgwire/protocol/stream';
+import { createSharedRegionAllocator } from '../../shared-region.ts';
+import { requestedLengthBytes } from '../allocation-size.ts';
+import type {
+  AdapterEnvironment,
+  AllocationRequest,
+  AllocationResult,
+  AllocationStorage,
+  BackendAdapter,
+  BackendAllocation,
+  BackendContext,
+  BackendDevice,
+  ContextRequest,
+  ExecutionResult,
+  SegmentDescription,
+  Submission,
+} from '../contract.ts';
+import { AllocationMemory, kindOf, WebgpuAllocation } from './allocation.ts';
+import { WebgpuContext } from './context.ts';
+import type { GpuProcess } from './gpu-process.ts';
+import { RegionTable } from './region-table.ts';
+import { SubmissionBuilder } from './submission-builder.ts';
+
+/** Where an adapter gets its GPU process. */
+export interface ProcessSource {
+  /** A process to use; the same as before unless that is gone. */
+  acquire(): GpuProcess;
+  /** Kills the process that `acquire` gave. */
+  kill(process: GpuProcess): Promise<void>;
+  /** The adapter needs it no more. */
+  release(process: GpuProcess): Promise<void>;
+}
+
+export interface AdapterOptions {
+  readonly environment: AdapterEnvironment;
+  readonly segments: readonly SegmentDescription[];
+  readonly processes: ProcessSource;
+}
+
+/** One virtual GPU of one partition on the webgpu backend. */
+export class WebgpuAdapter implements BackendAdapter {
+  private readonly environment: AdapterEnvironment;
+  private readonly segments: readonly SegmentDescription[];
+  private readonly processes: ProcessSource;
+  private readonly memory: AllocationMemory;
+  private readonly builder: SubmissionBuilder;
+  private readonly regions = new RegionTable();
+  private readonly contexts = new Set<WebgpuContext>();
+  private readonly allocations = new Set<WebgpuAllocation>();
+  private process: GpuProcess | null = null;
+  private resetting = false;
+  private closed = false;
+
+  constructor({ environment, segments, processes }: AdapterOptions) {
+    this.environment = environment;
+    this.segments = segments;
+    this.processes = processes;
+    this.memory = new AllocationMemory(
+      environment.memory,
+      environment.window,
+      createSharedRegionAllocator(),
+      (path) => this.regions.drop(path),
+    );
+    this.builder = new SubmissionBuilder(this.memory, this.regions);
+  }
+
+  /** Takes a GPU process and waits until its device is open. @throws Error when it cannot be. */
+  async open(): Promise<void> {
+    await this.takeProcess().ready;
+  }
+
+  private takeProcess(): GpuProcess {
+    if (this.process !== null && !this.process.isGone) return this.process;
+    const process = this.processes.acquire();
+    this.process = process;
+    process.onDeath.push((reason) => this.lost(process, reason));
+    return process;
+  }
+
+  /** The process ended by itself. */
+  private lost(process: GpuProcess, reason: string): void {
+    if (this.process !== process) return;
+    this.process = null;
+    this.environment.log.warn({ reason }, 'the GPU process is lost');
+    this.loseContexts(process, reason);
+    if (!this.closed && !this.resetting) this.environment.onLost(reason);
+  }
+
+  private loseContexts(process: GpuProcess, reason: string): void {
+    for (const context of [...this.contexts]) if (context.process === process) context.lose(reason);
+  }
+
+  createDevice(): BackendDevice {
+    return {};
+  }
+
+  destroyDevice(_device: BackendDevice): void {}
+
+  createAllocation(request: AllocationRequest): AllocationResult | { readonly refused: string } {
+    const lengthBytes = requestedLengthBytes(request);
+    if (typeof lengthBytes !== 'number') return lengthBytes;
+    const kind = request.standardLengthBytes > 0 ? AllocationKind.bytes : kindOf(request.privateData);
+    const allocation = new WebgpuAllocation(kind, lengthBytes, request.existingSystemMemory);
+    if (!allocation.hasBytes && request.existingSystemMemory) {
+      return { refused: 'a buffer or texture cannot have guest pages as its memory' };
+    }
+    this.allocations.add(allocation);
+    return {
+      allocation: allocation as BackendAllocation,
+      lengthBytes,
+      cached: true,
+      segments: request.existingSystemMemory ? [] : this.segmentsFor(allocation),
+    };
+  }
+
+  /** Plain bytes live in system memory, buffers and textures best in the device's own. */
+  private segmentsFor(allocation: WebgpuAllocation): number[] {
+    const ids = this.segments.map(({ id }) => id);
+    return allocation.hasBytes ? ids.reverse() : ids;
+  }
+
+  destroyAllocation(token: BackendAllocation): void {
+    const allocation = token as WebgpuAllocation;
+    this.allocations.delete(allocation);
+    this.memory.free(allocation);
+  }
+
+  setStorage(token: BackendAllocation, storage: AllocationStorage | null): boolean {
+    const allocation = token as WebgpuAllocation;
+    if (!allocation.hasBytes) return false;
+    this.memory.move(allocation, storage);
+    return true;
+  }
+
+  /** Dawn commits memory by itself when a resource is made; there is nothing to do before. */
+  makeResident(_token: BackendAllocation, _segmentId: number): void {}
+
+  /** Dawn gives no memory back while a resource lives: only plain bytes can be dropped. */
+  evict(token: BackendAllocation, discard: boolean): void {
+    const allocation = token as WebgpuAllocation;
+    if (discard && allocation.storage === null) this.memory.free(allocation);
+  }
+
+  createContext(request: ContextRequest): BackendContext | { readonly refused: string } {
+    let data: ContextData;
+    try {
+      data = decodeContextBlob(request.privateData);
+    } catch (error) {
+      if (!isProtocolError(error)) throw error;
+      return { refused: error.message };
+    }
+    if (data.streamVersion !== STREAM_VERSION) {
+      return {
+        refused: `command stream of version ${data.streamVersion}, this host reads ${STREAM_VERSION}`,
+      };
+    }
+    const context = new WebgpuContext({
+      process: this.takeProcess(),
+      services: request.services,
+      data,
+      memory: this.memory,
+      builder: this.builder,
+      log: this.environment.log,
+    });
+    this.contexts.add(context);
+    return context as BackendContext;
+  }
+
+  destroyContext(token: BackendContext): void {
+    const context = token as WebgpuContext;
+    this.contexts.delete(context);
+    context.destroy();
+  }
+
+  execute(_nodeIndex: number, submission: Submission, done: (result: ExecutionResult) => void): void {
+    (submission.context as WebgpuContext).execute(submission, done);
+  }
+
+  readClock(): bigint {
+    return process.hrtime.bigint();
+  }
+
+  async reset(): Promise<void> {
+    const { process: current } = this;
+    if (current === null) return;
+    this.resetting = true;
+    try {
+      this.process = null;
+      await this.processes.kill(current);
+      this.loseContexts(current, 'the GPU was reset because work took too long');
+    } finally {
+      this.resetting = false;
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    const { process: current } = this;
+    for (const context of [...this.contexts]) {
+      context.lose('the adapter was closed');
+      context.destroy();
+    }
+    this.contexts.clear();
+    for (const allocation of this.allocations) this.memory.free(allocation);
+    this.allocations.clear();
+    this.regions.clear();
+    this.process = null;
+    if (current !== null) await this.processes.release(current);
+  }
+}

@@ -1,0 +1,147 @@
+import { isProtocolError } from '@dxgwire/protocol';
+import type { ContextData } from '@dxgwire/protocol/blobs';
+import { returns, StreamWriter } from '@dxgwire/protocol/stream';
+import type { BackendLog, ContextServices, ExecutionResult, Submission } from '../contract.ts';
+import { type AllocationMemory, type WebgpuAllocation, writePieces } from './allocation.ts';
+import type { ContextPort, GpuProcess } from './gpu-process.ts';
+import { ReturnRingWriter, saysDeviceLost } from './return-ring.ts';
+import { type SubmissionBuilder, SubmissionFault } from './submission-builder.ts';
+
+/** Messages in return records, UTF-16 units: a quarter of the ring at three bytes a unit, within these. */
+const MIN_MESSAGE_UNITS = 256;
+const MAX_MESSAGE_UNITS = 16_384;
+
+export interface ContextOptions {
+  readonly process: GpuProcess;
+  readonly services: ContextServices;
+  readonly data: ContextData;
+  readonly memory: AllocationMemory;
+  readonly builder: SubmissionBuilder;
+  readonly log: BackendLog;
+}
+
+/** One context: a GPUDevice in the GPU process, its submissions under way, and its return ring. */
+export class WebgpuContext implements ContextPort {
+  readonly id: number;
+  readonly process: GpuProcess;
+  readonly services: ContextServices;
+  private readonly data: ContextData;
+  private readonly memory: AllocationMemory;
+  private readonly builder: SubmissionBuilder;
+  private readonly log: BackendLog;
+  private readonly ring: ReturnRingWriter;
+  private readonly running = new Map<number, (result: ExecutionResult) => void>();
+  private lastSequence = 0;
+  /** Why it takes no more work. */
+  private ended: ExecutionResult | null = null;
+  private saidLost = false;
+  private destroyed = false;
+
+  constructor({ process, services, data, memory, builder, log }: ContextOptions) {
+    this.process = process;
+    this.services = services;
+    this.data = data;
+    this.memory = memory;
+    this.builder = builder;
+    this.log = log;
+    this.ring = this.openRing();
+    const ringBytes = this.findRing()?.lengthBytes ?? 0;
+    const units = Math.floor(ringBytes / 4 / 3);
+    this.id = process.addContext(this, Math.min(MAX_MESSAGE_UNITS, Math.max(MIN_MESSAGE_UNITS, units)));
+  }
+
+  private openRing(): ReturnRingWriter {
+    const { findRing, memory, services, data } = this;
+    return new ReturnRingWriter({
+      get lengthBytes() {
+        return findRing()?.lengthBytes ?? 0;
+      },
+      write: (offset, bytes) => {
+        const ring = findRing();
+        if (ring !== null) writePieces(memory.pieces(ring, offset, bytes.length), bytes);
+      },
+      signal: (totalLow, totalHigh) => {
+        services.signalFence(data.returnFence, totalLow, totalHigh);
+      },
+    });
+  }
+
+  /** The ring's allocation; null when the guest has none (yet, or any more). */
+  private readonly findRing = (): WebgpuAllocation | null => {
+    const [low, high] = this.data.returnRing;
+    const allocation = this.services.findAllocation(low, high)?.allocation as WebgpuAllocation | undefined;
+    return allocation?.hasBytes === true ? allocation : null;
+  };
+
+  execute(submission: Submission, done: (result: ExecutionResult) => void): void {
+    if (this.ended !== null) {
+      done(this.ended);
+      return;
+    }
+    this.lastSequence = (this.lastSequence + 1) >>> 0;
+    const sequence = this.lastSequence;
+    try {
+      this.builder.send(this, submission, sequence);
+    } catch (error) {
+      done(resultOf(error));
+      return;
+    }
+    this.running.set(sequence, done);
+    this.process.countRunning(1);
+  }
+
+  onConsumed(total: number): void {
+    this.ring.consume(total);
+  }
+
+  onDone(sequence: number, fault: string | null): void {
+    const done = this.running.get(sequence);
+    if (this.running.delete(sequence)) this.process.countRunning(-1);
+    if (this.destroyed && this.running.size === 0) this.process.forgetContext(this.id);
+    done?.(fault === null ? { kind: 'completed' } : { kind: 'fault', message: fault });
+  }
+
+  onReturns(records: Uint8Array): void {
+    if (this.ended !== null || this.destroyed) return;
+    this.saidLost ||= saysDeviceLost(records);
+    if (this.ring.push(records)) return;
+    const message = 'the guest does not read what its device returns';
+    this.log.warn({ context: this.data.label }, message);
+    this.ended = { kind: 'fault', message };
+    this.process.destroyContext(this.id);
+  }
+
+  /** The GPU process is gone, and the device with it. */
+  lose(reason: string): void {
+    if (this.ended?.kind === 'lost') return;
+    this.ended = { kind: 'lost' };
+    if (!this.saidLost && !this.destroyed) {
+      this.saidLost = true;
+      const writer = new StreamWriter(64);
+      returns.deviceLost(writer, 'unknown', reason);
+      this.ring.push(writer.view());
+    }
+    const running = [...this.running.values()];
+    this.running.clear();
+    this.process.countRunning(-running.length);
+    for (const done of running) done({ kind: 'lost' });
+  }
+
+  destroy(): void {
+    if (this.destroyed) return;
+    this.destroyed = true;
+    if (this.process.isGone) return;
+    this.process.destroyContext(this.id);
+    if (this.running.size === 0) this.process.forgetContext(this.id);
+  }
+}
+
+function resultOf(error: unknown): ExecutionResult {
+  if (error instanceof SubmissionFault && error.address !== null) {
+    return { kind: 'page-fault', address: error.address };
+  }
+  if (error instanceof SubmissionFault || isProtocolError(error) || error instanceof RangeError) {
+    return { kind: 'fault', message: error.message };
+  }
+  throw error;
+}

@@ -1,0 +1,223 @@
+import { isProtocolError, ProtocolError } from '@dxgwire/protocol';
+import { decodeStream, type OpArguments, type StreamHandlers, streamOps } from '@dxgwire/protocol/stream';
+import { ContextState, messageOf, Ticket } from './context-state.ts';
+import { deviceHandlers } from './device-handlers.ts';
+import { encoderHandlers } from './encoder-handlers.ts';
+import { passHandlers } from './pass-handlers.ts';
+import { pipelineHandlers } from './pipeline-handlers.ts';
+import { queueHandlers } from './queue-handlers.ts';
+import { resourceHandlers } from './resource-handlers.ts';
+import { ReturnsWriter } from './returns-writer.ts';
+import type { SubmissionData } from './submission-data.ts';
+
+type CreateDeviceValues = OpArguments<typeof streamOps.createDevice>[0];
+
+/** How a submission ended: with nothing to say, or with what was wrong in its stream. */
+export type SubmissionEnd = (fault: string | null) => void;
+
+/** What is lent to the executor of one context. */
+export interface ExecutorEnvironment {
+  /** A fresh adapter: Dawn gives one device for each. */
+  requestAdapter(): Promise<GPUAdapter | null>;
+  /** Sends return records; the bytes are valid during the call only. */
+  sendReturns(records: Uint8Array): void;
+  /** Longest message in a return record, UTF-16 units. */
+  readonly maxMessageUnits: number;
+}
+
+interface Deferred {
+  readonly stream: Uint8Array;
+  readonly data: SubmissionData;
+  readonly end: SubmissionEnd;
+}
+
+const opNames: (string | undefined)[] = [];
+for (const [name, { opcode }] of Object.entries(streamOps)) opNames[opcode] = name;
+
+/**
+ * Executes the command stream of one context: one GPUDevice. Knows nothing of processes or guests; runs wherever
+ * there is a WebGPU implementation.
+ */
+export class ContextExecutor {
+  private readonly environment: ExecutorEnvironment;
+  private readonly returns: ReturnsWriter;
+  private state: ContextState | null = null;
+  private handlers: StreamHandlers | null = null;
+  private creating = false;
+  private destroyed = false;
+  /** Submissions that came while the device was being made. */
+  private deferred: Deferred[] = [];
+  /** The device's latest answer that all work so far is done; null when it has nothing to do. */
+  private latestWait: Promise<void> | null = null;
+
+  constructor(environment: ExecutorEnvironment) {
+    this.environment = environment;
+    this.returns = new ReturnsWriter((records) => {
+      if (!this.destroyed) environment.sendReturns(records);
+    }, environment.maxMessageUnits);
+  }
+
+  /** Objects that were dropped since {@link forgetDropped}: the garbage collector may be worth a call. */
+  get droppedObjects(): number {
+    return this.state?.droppedObjects ?? 0;
+  }
+
+  forgetDropped(): void {
+    if (this.state !== null) this.state.droppedObjects = 0;
+  }
+
+  /**
+   * Executes a stream. While the device is being made it is kept for later.
+   * @param stream valid during the call only.
+   * @param data valid until `end`; `copy` gives one that outlives the call when the stream has to wait.
+   * @param end called once, when all of it is done or something in it was malformed.
+   */
+  submit(stream: Uint8Array, data: SubmissionData, copy: () => SubmissionData, end: SubmissionEnd): void {
+    if (this.creating) {
+      this.deferred.push({ stream: stream.slice(), data: copy(), end });
+      return;
+    }
+    this.run(stream, data, end);
+  }
+
+  private run(stream: Uint8Array, data: SubmissionData, end: SubmissionEnd): void {
+    const { state } = this;
+    if (state === null) {
+      this.begin(stream, end);
+      return;
+    }
+    let fault: string | null = null;
+    const ticket = new Ticket(() => end(fault));
+    state.ticket = ticket;
+    state.data = data;
+    try {
+      decodeStream(stream, this.handlers!, this.onThrow);
+    } catch (error) {
+      if (!isProtocolError(error)) throw error;
+      fault = error.message;
+    }
+    this.settleWhenDone(state, ticket);
+  }
+
+  /** Settles a ticket when the device has done what was given to it so far. */
+  private settleWhenDone(state: ContextState, ticket: Ticket): void {
+    if (state.hasNewWork) {
+      state.hasNewWork = false;
+      const forget = (): void => {
+        if (this.latestWait === wait) this.latestWait = null;
+      };
+      // Of a device that is lost, too.
+      const wait = state.queue.onSubmittedWorkDone().then(forget, forget);
+      this.latestWait = wait;
+    }
+    if (this.latestWait === null) ticket.settle();
+    else void this.latestWait.then(() => ticket.settle());
+  }
+
+  /** What Dawn's binding throws for a record is an error of that record, like those that Dawn finds itself. */
+  private readonly onThrow = (error: unknown, opcode: number): void => {
+    this.state?.fail(`${opNames[opcode] ?? opcode}: ${messageOf(error)}`);
+  };
+
+  /** Reads the first stream of a context: it makes the device, and nothing else. */
+  private begin(stream: Uint8Array, end: SubmissionEnd): void {
+    let values: CreateDeviceValues;
+    try {
+      values = readCreateDevice(stream);
+    } catch (error) {
+      if (!isProtocolError(error)) throw error;
+      end(error.message);
+      return;
+    }
+    this.creating = true;
+    void this.createDevice(values).finally(() => {
+      this.creating = false;
+      end(null);
+      const { deferred } = this;
+      this.deferred = [];
+      for (const next of deferred) {
+        if (this.destroyed) next.end(null);
+        else this.submit(next.stream, next.data, () => next.data, next.end);
+      }
+    });
+  }
+
+  private async createDevice(values: CreateDeviceValues): Promise<void> {
+    const { requestId, label, queueLabel, requiredFeatures, requiredLimits } = values;
+    const nothing = { features: [], limits: [] };
+    try {
+      const adapter = await this.environment.requestAdapter();
+      if (adapter === null) throw new Error('there is no adapter any more');
+      const device = await adapter.requestDevice({
+        label,
+        defaultQueue: { label: queueLabel },
+        requiredFeatures: requiredFeatures as GPUFeatureName[],
+        requiredLimits: Object.fromEntries(requiredLimits.map(({ name, value }) => [name, value])),
+      });
+      if (this.destroyed) {
+        device.destroy();
+        return;
+      }
+      this.adopt(device);
+      const limits = limitsOf(device);
+      const features = [...device.features];
+      this.returns.deviceResult({ requestId, ok: true, errorName: '', message: '', features, limits });
+    } catch (error) {
+      const errorName = error instanceof Error && error.name !== 'Error' ? error.name : 'OperationError';
+      this.returns.deviceResult({ requestId, ok: false, errorName, message: messageOf(error), ...nothing });
+    }
+  }
+
+  private adopt(device: GPUDevice): void {
+    const state = new ContextState(device, this.returns, NO_DATA);
+    this.state = state;
+    this.handlers = {
+      createDevice: () => state.fail('createDevice: this context has its device'),
+      ...deviceHandlers(state),
+      ...resourceHandlers(state),
+      ...pipelineHandlers(state),
+      ...queueHandlers(state),
+      ...encoderHandlers(state),
+      ...passHandlers(state),
+    };
+  }
+
+  /** Drops the device and all that belongs to it. Nothing is sent any more. */
+  destroy(): void {
+    this.destroyed = true;
+    this.state?.objects.clear();
+    this.state?.mappings.clear();
+    this.state?.device.destroy();
+  }
+}
+
+/** @throws ProtocolError when there is anything else in the stream. */
+function readCreateDevice(stream: Uint8Array): CreateDeviceValues {
+  let values: CreateDeviceValues | undefined;
+  const refuse = (): never => {
+    throw new ProtocolError('bad-stream', 'a context begins with createDevice alone in its stream');
+  };
+  const take = (first: CreateDeviceValues): void => {
+    values = first;
+  };
+  const handlers = new Proxy({} as StreamHandlers, {
+    get: (_, name) => (name === 'createDevice' && values === undefined ? take : refuse),
+  });
+  decodeStream(stream, handlers);
+  return values ?? refuse();
+}
+
+const NO_DATA: SubmissionData = {
+  hasAllocation: () => false,
+  read: () => new Uint8Array(0),
+  target: () => null,
+};
+
+function limitsOf(device: GPUDevice): { name: string; value: number }[] {
+  const list: { name: string; value: number }[] = [];
+  for (const name in device.limits) {
+    const value: unknown = device.limits[name as keyof GPUSupportedLimits];
+    if (typeof value === 'number') list.push({ name, value });
+  }
+  return list;
+}

@@ -1,0 +1,96 @@
+import type { StreamGroupHandlers } from '@dxgwire/protocol/stream';
+import { type ContextState, messageOf } from './context-state.ts';
+import { captured } from './error-scopes.ts';
+import { mappingHandlers } from './mapping-handlers.ts';
+
+/** Buffers, textures, samplers, query sets. */
+export function resourceHandlers(state: ContextState): StreamGroupHandlers<'resource'> {
+  const { device, objects } = state;
+  return {
+    ...mappingHandlers(state),
+    createBuffer(id, _handleLow, _handleHigh, size, usage, mappedAtCreation, label) {
+      state.mappings.delete(id);
+      if (!state.data.hasAllocation()) {
+        refuseMemory(state, 'buffer', id, () => device.createBuffer({ size, usage, label }));
+        return;
+      }
+      state.define('buffer', id, () => makeBuffer(device, { size, usage, label, mappedAtCreation }));
+      if (mappedAtCreation) state.mappings.set(id, { offset: 0, length: size, bytes: null });
+    },
+    destroyBuffer(id) {
+      state.mappings.delete(id);
+      objects.get(id, 'buffer')?.destroy();
+    },
+    createTexture({ id, width, height, depthOrArrayLayers, viewFormats, ...rest }) {
+      const descriptor = {
+        ...rest,
+        size: { width, height, depthOrArrayLayers },
+        viewFormats: viewFormats as GPUTextureFormat[],
+      } as GPUTextureDescriptor;
+      if (state.data.hasAllocation()) state.define('texture', id, () => device.createTexture(descriptor));
+      else refuseMemory(state, 'texture', id, () => device.createTexture(descriptor));
+    },
+    destroyTexture(id) {
+      objects.get(id, 'texture')?.destroy();
+    },
+    createView({ id, texture, swizzle, ...rest }) {
+      // The usual order is left out: naming it at all asks for the device's feature.
+      const descriptor = swizzle === 'rgba' ? rest : { ...rest, swizzle };
+      const source = state.need('texture', texture);
+      state.define('textureView', id, () => source.createView(descriptor as GPUTextureViewDescriptor));
+    },
+    createSampler({ id, ...descriptor }) {
+      state.define('sampler', id, () => device.createSampler(descriptor as GPUSamplerDescriptor));
+    },
+    createQuerySet(id, type, count, label) {
+      state.define('querySet', id, () => device.createQuerySet({ type, count, label }));
+    },
+    destroyQuerySet(id) {
+      objects.get(id, 'querySet')?.destroy();
+    },
+  };
+}
+
+/** Memory to map at creation may be refused where the buffer itself is not, or is refused with a better reason. */
+function makeBuffer(device: GPUDevice, descriptor: GPUBufferDescriptor): GPUBuffer {
+  if (descriptor.mappedAtCreation !== true) return device.createBuffer(descriptor);
+  try {
+    return device.createBuffer(descriptor);
+  } catch {
+    return device.createBuffer({ ...descriptor, mappedAtCreation: false });
+  }
+}
+
+/**
+ * There is no allocation for a resource. A descriptor that is not valid must be told so, as without this; one that
+ * is valid finds no memory. Dawn is asked which it is, and what it makes is destroyed at once.
+ */
+function refuseMemory(
+  state: ContextState,
+  kind: 'buffer' | 'texture',
+  id: number,
+  make: () => GPUBuffer | GPUTexture,
+): void {
+  const { device } = state;
+  device.pushErrorScope('out-of-memory');
+  device.pushErrorScope('validation');
+  try {
+    make().destroy();
+  } catch (error) {
+    state.fail(messageOf(error));
+  }
+  const found = device.popErrorScope();
+  device.popErrorScope().catch(() => {});
+  const error = found.then(
+    (value) =>
+      value === null
+        ? {
+            type: 'out-of-memory' as const,
+            message: `There is no memory for this ${kind}: its allocation was refused.`,
+          }
+        : captured(value),
+    () => null,
+  );
+  state.scopes.injectLater(error, ['validation', 'out-of-memory']);
+  state.define(kind, id, () => state.invalid.get(kind));
+}

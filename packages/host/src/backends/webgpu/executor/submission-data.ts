@@ -1,0 +1,15 @@
+/** What a stream needs that is not in it: asked for in the order of its records. */
+export interface SubmissionData {
+  /** For createBuffer and createTexture: whether the allocation that the record names is there. */
+  hasAllocation(): boolean;
+  /** For the records that read from GPU virtual addresses: the bytes, valid until the next call. */
+  read(): Uint8Array;
+  /** For mapAsync: where the bytes go; null when the record asks for no copy. */
+  target(): WriteTarget | null;
+}
+
+/** Memory that is written when a map has succeeded. Exactly one of its methods is called, once. */
+export interface WriteTarget {
+  write(bytes: Uint8Array): void;
+  cancel(): void;
+}

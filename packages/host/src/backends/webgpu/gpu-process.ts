@@ -1,0 +1,237 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Socket } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import type { BackendLog } from '../contract.ts';
+import { driverEnvironment } from './dawn.ts';
+import type { DeviceProfile, DeviceRequest } from './device-profile.ts';
+import { FrameBatch, FrameReader, type FrameView, GpuFrame, HostFrame } from './frames.ts';
+import { WriteOutcome } from './process/access-words.ts';
+
+/** A process that has not said hello after this long has hung in its driver, milliseconds. */
+const START_TIMEOUT_MS = 60_000;
+
+/** How much of what the process wrote to its standard error is kept for messages, UTF-16 units. */
+const ERROR_TEXT_UNITS = 2000;
+
+/** What a context hears of its process. */
+export interface ContextPort {
+  onDone(sequence: number, fault: string | null): void;
+  onReturns(records: Uint8Array): void;
+}
+
+/** A write of mapped bytes ended; `inline` has the bytes that the host must place itself. */
+export type WriteEnd = (written: boolean, inline: readonly Uint8Array[]) => void;
+
+/** A GPU process, seen from the host. Frames may be sent before it is ready: they wait in the socket. */
+export class GpuProcess {
+  /** Resolves when the device is open and works; rejects with the reason why it does not. */
+  readonly ready: Promise<DeviceProfile>;
+  /** Called once when it is gone and nobody killed it: the reason, in words. */
+  onDeath: ((reason: string) => void)[] = [];
+  readonly batch = new FrameBatch();
+  private readonly child: ChildProcess;
+  private readonly socket: Socket;
+  private readonly exited: Promise<void>;
+  private readonly contexts = new Map<number, ContextPort>();
+  private readonly writes = new Map<number, WriteEnd>();
+  private lastContextId = 0;
+  private lastWriteId = 0;
+  private lastRegionId = 0;
+  private runningCount = 0;
+  private flushScheduled = false;
+  private errorText = '';
+  private gone = false;
+
+  constructor(request: DeviceRequest, log: BackendLog) {
+    const main = fileURLToPath(new URL('./process/gpu-process-main.js', import.meta.url));
+    this.child = spawn(process.execPath, ['--expose-gc', main, JSON.stringify(request)], {
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+      env: driverEnvironment(),
+    });
+    this.socket = this.child.stdio[3] as Socket;
+    this.socket.on('error', () => {
+      // The end of the process says more.
+    });
+    const reader = new FrameReader();
+    this.child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      this.errorText = (this.errorText + text).slice(-ERROR_TEXT_UNITS);
+      log.debug({ pid: this.child.pid, text }, 'the GPU process wrote to its standard error');
+    });
+    this.exited = new Promise((resolve) => {
+      const ended = (reason: string): void => {
+        resolve();
+        this.ended(reason);
+      };
+      this.child.once('exit', (code, signal) => ended(this.describeExit(code, signal)));
+      this.child.once('error', (error) => ended(`the GPU process did not start: ${error.message}`));
+    });
+    this.ready = this.waitForHello(reader);
+    this.ready.catch(() => {});
+  }
+
+  get pid(): number | undefined {
+    return this.child.pid;
+  }
+
+  /** True when it takes no more work. */
+  get isGone(): boolean {
+    return this.gone;
+  }
+
+  private waitForHello(reader: FrameReader): Promise<DeviceProfile> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        reject(new Error(`the GPU process did not open a device within ${START_TIMEOUT_MS} ms`));
+        this.child.kill('SIGKILL');
+      }, START_TIMEOUT_MS);
+      const settle = (): void => {
+        clearTimeout(timer);
+        this.setReferenced();
+      };
+      this.onDeath.push((reason) => {
+        settle();
+        reject(new Error(reason));
+      });
+      const onFrame = (frame: FrameView): void => {
+        if (frame.kind === GpuFrame.hello) {
+          settle();
+          resolve(JSON.parse(frame.text()) as DeviceProfile);
+        } else if (frame.kind === GpuFrame.failed) {
+          settle();
+          reject(new Error(frame.text()));
+        } else {
+          this.onFrame(frame);
+        }
+      };
+      this.socket.on('data', (chunk: Buffer) => reader.push(chunk, onFrame));
+    });
+  }
+
+  private onFrame(frame: FrameView): void {
+    if (frame.kind === GpuFrame.wrote) {
+      const writeId = frame.word();
+      const written = frame.word() === WriteOutcome.written;
+      const inline = Array.from({ length: frame.word() }, () => frame.data(frame.word()));
+      const end = this.writes.get(writeId);
+      this.writes.delete(writeId);
+      end?.(written, inline);
+      return;
+    }
+    const context = this.contexts.get(frame.word());
+    if (frame.kind === GpuFrame.done) {
+      const sequence = frame.word();
+      const isFault = frame.word() === 1;
+      context?.onDone(sequence, isFault ? frame.text() : null);
+    } else if (frame.kind === GpuFrame.returns) {
+      context?.onReturns(frame.data(frame.word()));
+    }
+  }
+
+  /** @returns the number under which the process knows the context. */
+  addContext(port: ContextPort, maxMessageUnits: number): number {
+    this.lastContextId += 1;
+    this.contexts.set(this.lastContextId, port);
+    this.batch.begin(HostFrame.createContext);
+    this.batch.word(this.lastContextId);
+    this.batch.word(maxMessageUnits);
+    this.batch.end();
+    this.flushSoon();
+    return this.lastContextId;
+  }
+
+  /** Destroys the context in the process; its port hears of it until {@link forgetContext}. */
+  destroyContext(id: number): void {
+    this.batch.begin(HostFrame.destroyContext);
+    this.batch.word(id);
+    this.batch.end();
+    this.flushSoon();
+  }
+
+  forgetContext(id: number): void {
+    this.contexts.delete(id);
+  }
+
+  /** A number for a write of mapped bytes; `end` is called once, unless the process dies first. */
+  addWrite(end: WriteEnd): number {
+    this.lastWriteId += 1;
+    this.writes.set(this.lastWriteId, end);
+    return this.lastWriteId;
+  }
+
+  /** Forgets a write that was not sent after all. */
+  cancelWrite(id: number): void {
+    this.writes.delete(id);
+  }
+
+  /** Tells the process to map a shared file. Not within an open frame. @returns its number there. */
+  mapRegion(path: string): number {
+    this.lastRegionId += 1;
+    this.batch.begin(HostFrame.mapRegion);
+    this.batch.word(this.lastRegionId);
+    this.batch.text(path);
+    this.batch.end();
+    this.flushSoon();
+    return this.lastRegionId;
+  }
+
+  /** The file is going away: work sent before still finds it. */
+  unmapRegion(id: number): void {
+    this.batch.begin(HostFrame.unmapRegion);
+    this.batch.word(id);
+    this.batch.end();
+    this.flushSoon();
+  }
+
+  /** Sends what is in the batch at the end of this turn, in one write. */
+  flushSoon(): void {
+    if (this.flushScheduled) return;
+    this.flushScheduled = true;
+    queueMicrotask(() => {
+      this.flushScheduled = false;
+      const taken = this.batch.take();
+      if (this.gone || taken.length === 0) return;
+      this.socket.write(taken, () => this.batch.recycle(taken));
+    });
+  }
+
+  /** Ends it at once, whatever it does. {@link onDeath} is not called. */
+  async kill(): Promise<void> {
+    this.gone = true;
+    this.onDeath = [];
+    this.child.ref();
+    this.child.kill('SIGKILL');
+    this.socket.destroy();
+    await this.exited;
+  }
+
+  private ended(reason: string): void {
+    if (this.gone) return;
+    this.gone = true;
+    this.socket.destroy();
+    const listeners = this.onDeath;
+    this.onDeath = [];
+    for (const listener of listeners) listener(reason);
+  }
+
+  /** A submission began or ended: only while some run does the process keep its host running. */
+  countRunning(change: number): void {
+    const wasIdle = this.runningCount === 0;
+    this.runningCount += change;
+    if (wasIdle !== (this.runningCount === 0)) this.setReferenced();
+  }
+
+  private setReferenced(): void {
+    const stderr = this.child.stderr as Socket;
+    for (const handle of [this.child, this.socket, stderr]) {
+      if (this.runningCount > 0) handle.ref();
+      else handle.unref();
+    }
+  }
+
+  private describeExit(code: number | null, signal: NodeJS.Signals | null): string {
+    const how = signal === null ? `ended with status ${code}` : `was ended by ${signal}`;
+    const lines = this.errorText.trim().split('\n');
+    const last = lines.at(-1) ?? '';
+    return `the GPU process ${how}${last === '' ? '' : `: ${last}`}`;
+  }
+}

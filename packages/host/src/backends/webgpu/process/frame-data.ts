@@ -1,0 +1,100 @@
+import type { SubmissionData, WriteTarget } from '../executor/submission-data.ts';
+import { INLINE_REGION, RUN_WORDS, ZERO_REGION } from './access-words.ts';
+import type { Regions } from './regions.ts';
+
+/** Sends the outcome of a write; `inline` holds the bytes that have no region, in order. */
+export type SendWrote = (writeId: number, written: boolean, inline: readonly Uint8Array[]) => void;
+
+interface Run {
+  readonly region: number;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** The data of one submission, as the host's frame describes them. */
+export class FrameData implements SubmissionData {
+  private readonly regions: Regions;
+  private readonly sendWrote: SendWrote;
+  private readonly words: Uint32Array;
+  private readonly inline: Uint8Array;
+  private position = 0;
+
+  constructor(regions: Regions, sendWrote: SendWrote, words: Uint32Array, inline: Uint8Array) {
+    this.regions = regions;
+    this.sendWrote = sendWrote;
+    this.words = words;
+    this.inline = inline;
+  }
+
+  /** The same on memory of its own. */
+  copy(): FrameData {
+    return new FrameData(this.regions, this.sendWrote, this.words.slice(), this.inline.slice());
+  }
+
+  hasAllocation(): boolean {
+    return this.next() === 1;
+  }
+
+  read(): Uint8Array {
+    const runs = this.runs();
+    const first = runs[0];
+    if (runs.length === 1 && first!.region !== ZERO_REGION) return this.view(first!);
+    const gathered = new Uint8Array(runs.reduce((sum, { length }) => sum + length, 0));
+    let position = 0;
+    for (const run of runs) {
+      if (run.region !== ZERO_REGION) gathered.set(this.view(run), position);
+      position += run.length;
+    }
+    return gathered;
+  }
+
+  target(): WriteTarget | null {
+    const writeId = this.next();
+    if (writeId === 0) return null;
+    const runs = this.runs();
+    return {
+      write: (bytes) => this.sendWrote(writeId, true, this.scatter(runs, bytes)),
+      cancel: () => this.sendWrote(writeId, false, []),
+    };
+  }
+
+  /** Copies bytes to where the runs say. @returns what has to be sent back. */
+  private scatter(runs: readonly Run[], bytes: Uint8Array): Uint8Array[] {
+    const inline: Uint8Array[] = [];
+    let position = 0;
+    for (const { region, offset, length } of runs) {
+      const piece = bytes.subarray(position, position + length);
+      position += length;
+      if (region === INLINE_REGION) inline.push(piece);
+      else if (region !== ZERO_REGION) this.regions.view(region, offset, piece.length).set(piece);
+    }
+    return inline;
+  }
+
+  private view({ region, offset, length }: Run): Uint8Array {
+    if (region !== INLINE_REGION) return this.regions.view(region, offset, length);
+    return this.inline.subarray(offset, offset + length);
+  }
+
+  private runs(): Run[] {
+    const count = this.next();
+    const runs: Run[] = [];
+    for (let index = 0; index < count; index++) {
+      const { words, position } = this;
+      runs.push({
+        region: words[position]!,
+        offset: words[position + 1]! + words[position + 2]! * 0x1_0000_0000,
+        length: words[position + 3]! + words[position + 4]! * 0x1_0000_0000,
+      });
+      this.position += RUN_WORDS;
+    }
+    return runs;
+  }
+
+  private next(): number {
+    const { words, position } = this;
+    if (position >= words.length) throw new Error('the host sent no data for a record that needs some');
+    this.position += 1;
+    return words[position]!;
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * The GPU process: Dawn and the executors of its contexts, at the far end of a socket from the host. It has nothing
+ * that must be saved: it ends with the host, by a signal or when the socket closes.
+ */
+import { Socket } from 'node:net';
+import { nativeMemory } from '../../../native-memory.ts';
+import { openDawn } from '../dawn.ts';
+import type { DeviceRequest } from '../device-profile.ts';
+import { FrameBatch, FrameReader, GpuFrame } from '../frames.ts';
+import { DawnPolling } from './polling.ts';
+import { ProcessServer } from './process-server.ts';
+
+/** The descriptor of the socket that the host gave. */
+const SOCKET_DESCRIPTOR = 3;
+
+/** Exit status when there is no usable device; the reason was sent. */
+const EXIT_NO_DEVICE = 3;
+
+async function main(): Promise<void> {
+  const request = JSON.parse(process.argv[2] ?? 'null') as DeviceRequest;
+  const hostPid = process.ppid;
+  nativeMemory()?.dieWithParent();
+  // The host may have died before the line above.
+  if (process.ppid !== hostPid) process.exit(0);
+  const polling = new DawnPolling();
+  polling.install();
+  const socket = new Socket({ fd: SOCKET_DESCRIPTOR, readable: true, writable: true });
+  // SIGKILL and not exit(): an exit would wait for a device that may never answer.
+  const dieWithHost = (): void => {
+    process.kill(process.pid, 'SIGKILL');
+  };
+  socket.on('close', dieWithHost);
+  socket.on('error', dieWithHost);
+  const batch = new FrameBatch();
+  let scheduled = false;
+  const send = (): void => {
+    if (scheduled) return;
+    scheduled = true;
+    queueMicrotask(() => {
+      scheduled = false;
+      polling.noteEvent();
+      const taken = batch.take();
+      socket.write(taken, () => batch.recycle(taken));
+    });
+  };
+  try {
+    const { gpu, globals, profile } = await openDawn(request);
+    Object.assign(globalThis, globals);
+    const server = new ProcessServer(gpu, batch, send);
+    const reader = new FrameReader();
+    socket.on('data', (chunk: Buffer) => {
+      polling.noteEvent();
+      reader.push(chunk, server.onFrame);
+      server.collectDropped();
+    });
+    batch.begin(GpuFrame.hello);
+    batch.text(JSON.stringify(profile));
+    batch.end();
+    send();
+  } catch (error) {
+    batch.begin(GpuFrame.failed);
+    batch.text(error instanceof Error ? error.message : String(error));
+    batch.end();
+    const taken = batch.take();
+    socket.removeAllListeners('close');
+    socket.end(taken, () => process.exit(EXIT_NO_DEVICE));
+  }
+}
+
+await main();

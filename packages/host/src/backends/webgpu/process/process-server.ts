@@ -1,0 +1,123 @@
+import { ContextExecutor } from '../executor/context-executor.ts';
+import { type FrameBatch, type FrameView, GpuFrame, HostFrame } from '../frames.ts';
+import { WriteOutcome } from './access-words.ts';
+import { FrameData, type SendWrote } from './frame-data.ts';
+import { Regions } from './regions.ts';
+
+/**
+ * Dropped objects after which the garbage collector is called: Dawn frees an object when its JavaScript half has
+ * been collected, and a small half gives the collector no reason to hurry.
+ */
+const DROPPED_OBJECTS = 20_000;
+
+/** Carries out the host's frames, and writes the answers. */
+export class ProcessServer {
+  private readonly gpu: GPU;
+  private readonly batch: FrameBatch;
+  private readonly send: () => void;
+  private readonly contexts = new Map<number, ContextExecutor>();
+  private readonly regions = new Regions();
+
+  /** @param send is called after frames were written to the batch. */
+  constructor(gpu: GPU, batch: FrameBatch, send: () => void) {
+    this.gpu = gpu;
+    this.batch = batch;
+    this.send = send;
+  }
+
+  readonly onFrame = (frame: FrameView): void => {
+    switch (frame.kind) {
+      case HostFrame.submit:
+        this.submit(frame);
+        break;
+      case HostFrame.mapRegion:
+        this.regions.map(frame.word(), frame.text());
+        break;
+      case HostFrame.unmapRegion:
+        this.regions.unmap(frame.word());
+        break;
+      case HostFrame.createContext:
+        this.createContext(frame.word(), frame.word());
+        break;
+      case HostFrame.destroyContext: {
+        const id = frame.word();
+        this.contexts.get(id)?.destroy();
+        this.contexts.delete(id);
+        break;
+      }
+      default:
+        throw new RangeError(`frame of unknown kind ${frame.kind} from the host`);
+    }
+  };
+
+  /** To be called now and then: has objects collected that the guests have dropped. */
+  collectDropped(): void {
+    for (const context of this.contexts.values()) {
+      if (context.droppedObjects >= DROPPED_OBJECTS) {
+        context.forgetDropped();
+        globalThis.gc?.();
+      }
+    }
+  }
+
+  private createContext(id: number, maxMessageUnits: number): void {
+    const { batch } = this;
+    const executor = new ContextExecutor({
+      requestAdapter: () => this.gpu.requestAdapter(),
+      maxMessageUnits,
+      sendReturns: (records) => {
+        batch.begin(GpuFrame.returns);
+        batch.word(id);
+        batch.word(records.length);
+        batch.append(records);
+        batch.end();
+        this.send();
+      },
+    });
+    this.contexts.set(id, executor);
+  }
+
+  private submit(frame: FrameView): void {
+    const contextId = frame.word();
+    const sequence = frame.word();
+    const streamBytes = frame.word();
+    const accessWords = frame.word();
+    const inlineBytes = frame.word();
+    const stream = frame.data(streamBytes);
+    const data = new FrameData(
+      this.regions,
+      this.sendWrote,
+      frame.words(accessWords),
+      frame.data(inlineBytes),
+    );
+    const end = (fault: string | null): void => this.sendDone(contextId, sequence, fault);
+    const context = this.contexts.get(contextId);
+    if (context === undefined) end('its context is gone');
+    else context.submit(stream, data, () => data.copy(), end);
+  }
+
+  private sendDone(contextId: number, sequence: number, fault: string | null): void {
+    const { batch } = this;
+    batch.begin(GpuFrame.done);
+    batch.word(contextId);
+    batch.word(sequence);
+    batch.word(fault === null ? 0 : 1);
+    batch.text(fault ?? '');
+    batch.end();
+    this.send();
+  }
+
+  private readonly sendWrote: SendWrote = (writeId, written, inline) => {
+    const { batch } = this;
+    batch.begin(GpuFrame.wrote);
+    batch.word(writeId);
+    batch.word(written ? WriteOutcome.written : WriteOutcome.none);
+    batch.word(inline.length);
+    for (const piece of inline) {
+      batch.word(piece.length);
+      batch.append(piece);
+    }
+    batch.end();
+    this.send();
+  };
+}

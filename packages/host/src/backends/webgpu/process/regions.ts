@@ -1,0 +1,29 @@
+import { mapSharedFile } from '../../../shared-region.ts';
+
+interface Region {
+  readonly bytes: Uint8Array;
+  release(): void;
+}
+
+/** Files of shared memory that the host told this process to map, by the host's number for each. */
+export class Regions {
+  private readonly regions = new Map<number, Region>();
+
+  map(id: number, path: string): void {
+    this.regions.set(id, mapSharedFile(path));
+  }
+
+  unmap(id: number): void {
+    this.regions.get(id)?.release();
+    this.regions.delete(id);
+  }
+
+  /** @throws Error when there is no such place: the host made a mistake. */
+  view(id: number, offset: number, length: number): Uint8Array {
+    const region = this.regions.get(id);
+    if (region === undefined || offset + length > region.bytes.length) {
+      throw new Error(`no bytes ${offset} to ${offset + length} in region ${id}`);
+    }
+    return region.bytes.subarray(offset, offset + length);
+  }
+}

@@ -1,0 +1,234 @@
+import type { ContextServices, PageWalk, Submission } from '../contract.ts';
+import { type AllocationMemory, type Piece, type WebgpuAllocation, writePieces } from './allocation.ts';
+import { HostFrame } from './frames.ts';
+import type { GpuProcess } from './gpu-process.ts';
+import { INLINE_REGION, ZERO_REGION } from './process/access-words.ts';
+import type { RegionTable } from './region-table.ts';
+import { type StreamNeeds, scanStream } from './stream-scan.ts';
+
+/** Where the stream of a submission lies: the first word of its private data. */
+const StreamPlace = { inline: 0, atAddress: 1 } as const;
+const PREFIX_BYTES = 8;
+
+/** Largest stream of one submission, bytes. */
+const MAX_STREAM_BYTES = 256 << 20;
+
+/** Why a submission cannot be carried out. */
+export class SubmissionFault extends Error {
+  /** The address that could not be reached; null for anything else. */
+  readonly address: bigint | null;
+
+  constructor(message: string, address: bigint | null = null) {
+    super(message);
+    this.address = address;
+  }
+}
+
+/** What the builder needs to know of the context. */
+export interface SubmissionContext {
+  readonly id: number;
+  readonly process: GpuProcess;
+  readonly services: ContextServices;
+  onConsumed(total: number): void;
+}
+
+/** Memory of the host's own for streams, used again and again. */
+let scratch = new Uint8Array(1 << 16);
+
+/**
+ * Makes the frame of one submission: its stream, copied once and looked over as a copy that the guest cannot change,
+ * and beside it where the memory is that its records speak of.
+ */
+export class SubmissionBuilder implements StreamNeeds {
+  private readonly memory: AllocationMemory;
+  private readonly regions: RegionTable;
+  private context!: SubmissionContext;
+  private submission!: Submission;
+  private readonly access: number[] = [];
+  private readonly inline: Uint8Array[] = [];
+  private inlineBytes = 0;
+  private readonly writes: number[] = [];
+
+  constructor(memory: AllocationMemory, regions: RegionTable) {
+    this.memory = memory;
+    this.regions = regions;
+  }
+
+  /**
+   * Sends a submission to the GPU process.
+   * @throws SubmissionFault, or a ProtocolError of the stream's headers: nothing was sent then.
+   */
+  send(context: SubmissionContext, submission: Submission, sequence: number): void {
+    this.context = context;
+    this.submission = submission;
+    this.access.length = 0;
+    this.inline.length = 0;
+    this.inlineBytes = 0;
+    this.writes.length = 0;
+    const lengthBytes = this.copyStream();
+    try {
+      scanStream(new Uint32Array(scratch.buffer, 0, lengthBytes >>> 2), this);
+    } catch (error) {
+      for (const write of this.writes) context.process.cancelWrite(write);
+      throw error;
+    }
+    this.writeFrame(sequence, lengthBytes);
+  }
+
+  private writeFrame(sequence: number, lengthBytes: number): void {
+    const { batch } = this.context.process;
+    batch.begin(HostFrame.submit);
+    batch.word(this.context.id);
+    batch.word(sequence);
+    batch.word(lengthBytes);
+    batch.word(this.access.length);
+    batch.word(this.inlineBytes);
+    batch.append(scratch.subarray(0, lengthBytes));
+    for (const word of this.access) batch.word(word);
+    for (const bytes of this.inline) batch.append(bytes);
+    batch.end();
+    this.context.process.flushSoon();
+  }
+
+  /** Copies the stream to the scratch memory. @returns its length, bytes. */
+  private copyStream(): number {
+    const { privateData, commandAddress, commandLengthBytes } = this.submission;
+    if (privateData.length < PREFIX_BYTES) {
+      throw new SubmissionFault(`private data of ${privateData.length} bytes, at least ${PREFIX_BYTES}`);
+    }
+    const view = new DataView(privateData.buffer, privateData.byteOffset, privateData.length);
+    const place = view.getUint32(0, true);
+    if (place === StreamPlace.inline) {
+      const lengthBytes = view.getUint32(4, true);
+      if (lengthBytes > privateData.length - PREFIX_BYTES) {
+        throw new SubmissionFault(`stream of ${lengthBytes} bytes in private data of ${privateData.length}`);
+      }
+      this.requireStreamLength(lengthBytes);
+      scratch.set(privateData.subarray(PREFIX_BYTES, PREFIX_BYTES + lengthBytes));
+      return lengthBytes;
+    }
+    if (place !== StreamPlace.atAddress) throw new SubmissionFault(`stream at the unknown place ${place}`);
+    this.requireStreamLength(commandLengthBytes);
+    let position = 0;
+    for (const piece of this.walk(commandAddress, commandLengthBytes, 'read')) {
+      if ('view' in piece) scratch.set(piece.view(), position);
+      else scratch.fill(0, position, position + piece.length);
+      position += piece.length;
+    }
+    return commandLengthBytes;
+  }
+
+  private requireStreamLength(lengthBytes: number): void {
+    if (lengthBytes % 4 !== 0 || lengthBytes > MAX_STREAM_BYTES) {
+      throw new SubmissionFault(
+        `stream of ${lengthBytes} bytes: a multiple of 4 up to ${MAX_STREAM_BYTES} is allowed`,
+      );
+    }
+    if (lengthBytes > scratch.length) scratch = new Uint8Array(Math.max(lengthBytes, scratch.length * 2));
+  }
+
+  /** The memory behind a range of addresses; parts of a null mapping have a length only. */
+  private walk(
+    address: bigint,
+    lengthBytes: number,
+    access: 'read' | 'write',
+  ): (Piece | { readonly length: number })[] {
+    if (lengthBytes === 0) return [];
+    const walk: PageWalk = this.submission.walk(address, lengthBytes, access);
+    if (!walk.ok) {
+      throw new SubmissionFault(`page fault (${walk.reason})`, walk.faultAddress);
+    }
+    const pieces: (Piece | { readonly length: number })[] = [];
+    for (const run of walk.runs) {
+      if ('zero' in run) {
+        pieces.push({ length: run.length });
+        continue;
+      }
+      const allocation = run.view.allocation as WebgpuAllocation;
+      if (!allocation.hasBytes) {
+        throw new SubmissionFault(
+          'the address belongs to a buffer or texture, which has no bytes here',
+          address,
+        );
+      }
+      pieces.push(...this.memory.pieces(allocation, run.offset, run.length));
+    }
+    return pieces;
+  }
+
+  allocation(runtimeHandleLow: number, runtimeHandleHigh: number, sizeBytes: number): void {
+    this.access.push(this.bind(runtimeHandleLow, runtimeHandleHigh, sizeBytes) ? 1 : 0);
+  }
+
+  private bind(low: number, high: number, sizeBytes: number): boolean {
+    const view = this.context.services.findAllocation(low, high);
+    if (view === null) return false;
+    const allocation = view.allocation as WebgpuAllocation;
+    if (allocation.hasBytes || allocation.isBound || sizeBytes > allocation.lengthBytes) return false;
+    allocation.isBound = true;
+    return true;
+  }
+
+  read(addressLow: number, addressHigh: number, lengthBytes: number): void {
+    const pieces = this.walk(joined(addressLow, addressHigh), lengthBytes, 'read');
+    this.access.push(pieces.length);
+    for (const piece of pieces) this.pushRun(piece, true);
+  }
+
+  write(addressLow: number, addressHigh: number, lengthBytes: number): void {
+    if (addressLow === 0 && addressHigh === 0) {
+      this.access.push(0);
+      return;
+    }
+    const pieces = this.walk(joined(addressLow, addressHigh), lengthBytes, 'write');
+    const write = this.context.process.addWrite((written, inline) => {
+      if (written) finishWrite(pieces, inline);
+    });
+    this.writes.push(write);
+    this.access.push(write, pieces.length);
+    for (const piece of pieces) this.pushRun(piece, false);
+  }
+
+  private pushRun(piece: Piece | { readonly length: number }, reads: boolean): void {
+    const { length } = piece;
+    const lengthHigh = Math.floor(length / 2 ** 32);
+    if (!('view' in piece)) {
+      this.access.push(ZERO_REGION, 0, 0, length >>> 0, lengthHigh);
+    } else if (piece.shared !== null) {
+      const { path, offset } = piece.shared;
+      const region = this.regions.numberOf(this.context.process, path);
+      this.access.push(region, offset >>> 0, Math.floor(offset / 2 ** 32), length >>> 0, lengthHigh);
+    } else {
+      this.access.push(INLINE_REGION, this.inlineBytes, 0, length >>> 0, lengthHigh);
+      if (reads) {
+        this.inline.push(piece.view());
+        this.inlineBytes += (length + 3) & ~3;
+      }
+    }
+  }
+
+  consumed(total: number): void {
+    this.context.onConsumed(total);
+  }
+}
+
+/** Mapped bytes have been written: what the GPU process could not reach is written now, and the guest is told. */
+function finishWrite(
+  pieces: readonly (Piece | { readonly length: number })[],
+  inline: readonly Uint8Array[],
+): void {
+  let next = 0;
+  for (const piece of pieces) {
+    if (!('view' in piece)) continue;
+    if (piece.shared === null) {
+      writePieces([piece], inline[next]!);
+      next += 1;
+    } else {
+      piece.publish?.();
+    }
+  }
+}
+
+function joined(low: number, high: number): bigint {
+  return (BigInt(high) << 32n) | BigInt(low);
+}
