@@ -1,3 +1,4 @@
+import { CreateContextFlags } from '@dxgwire/protocol';
 import { AllocationKind, encodeAllocationData, encodeContextBlob } from '@dxgwire/protocol/blobs';
 import { STREAM_VERSION } from '@dxgwire/protocol/stream';
 import { unwrap } from '../kmt/index.ts';
@@ -63,7 +64,7 @@ async function openContext(options: KernelOptions, device: number): Promise<Kern
   const [locked, made, paged] = await wait(
     Promise.all([
       process.lock2({ device, allocation: ringAllocation }),
-      process.createContextVirtual({ device, privDrvData: blob }),
+      process.createContextVirtual({ device, flags: CreateContextFlags.hwQueueSupported, privDrvData: blob }),
       resident,
     ]),
   );

@@ -2,7 +2,7 @@ import { streamEnums } from '@dxgwire/protocol/stream';
 import { bufferId } from './buffer.ts';
 import { color, origin3D } from './geometry.ts';
 import { querySetId } from './query-set.ts';
-import { textureAspect, textureId, textureOrViewId } from './texture.ts';
+import { textureAspect, textureOrViewId, textureReference } from './texture.ts';
 import {
   boolean,
   type Converter,
@@ -36,12 +36,15 @@ export const texelCopyBufferInfo = dictionary(
 
 const origin = { convert: origin3D, required: false, initial: () => ({ x: 0, y: 0, z: 0 }) } as const;
 
-export const texelCopyTextureInfo = dictionary('GPUTexelCopyTextureInfo', {
-  texture: required(textureId),
+/** GPUTexelCopyTextureInfo, in the order in which its members are read. */
+export const texelCopyTextureMembers = {
+  aspect: withDefault(textureAspect, 'all'),
   mipLevel: withDefault(u32, 0),
   origin,
-  aspect: withDefault(textureAspect, 'all'),
-});
+  texture: required(textureReference),
+} as const;
+
+export const texelCopyTextureInfo = dictionary('GPUTexelCopyTextureInfo', texelCopyTextureMembers);
 
 const loadOp = enumeration('GPULoadOp', streamEnums.loadOp);
 const storeOp = enumeration('GPUStoreOp', streamEnums.storeOp);

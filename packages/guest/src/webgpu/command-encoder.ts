@@ -85,7 +85,7 @@ export class GPUCommandEncoder {
       from.offset,
       from.bytesPerRow,
       from.rowsPerImage,
-      texture,
+      texture.id,
       mipLevel,
       origin.x,
       origin.y,
@@ -105,7 +105,7 @@ export class GPUCommandEncoder {
     if (writer === null) return;
     ops.copyTextureToBuffer(
       writer,
-      texture,
+      texture.id,
       mipLevel,
       origin.x,
       origin.y,
@@ -129,13 +129,13 @@ export class GPUCommandEncoder {
     if (writer === null) return;
     ops.copyTextureToTexture(
       writer,
-      from.texture,
+      from.texture.id,
       from.mipLevel,
       from.origin.x,
       from.origin.y,
       from.origin.z,
       from.aspect,
-      to.texture,
+      to.texture.id,
       to.mipLevel,
       to.origin.x,
       to.origin.y,

@@ -1,22 +1,16 @@
 import { ops } from '@dxgwire/protocol/stream';
 import { bufferState } from './buffer.ts';
 import { bytesOf, contentsOf } from './buffer-source.ts';
-import { type BufferState, INLINE_DATA_BYTES, quoted } from './buffer-state.ts';
+import { INLINE_DATA_BYTES, quoted } from './buffer-state.ts';
 import { type CommandBufferState, commandBufferState } from './command-buffer.ts';
 import { texelCopyBufferLayout, texelCopyTextureInfo } from './command-descriptors.ts';
-import { GPUBufferUsage } from './constants.ts';
 import type { DeviceCore } from './device-core.ts';
-import { type Extent3D, extent3D } from './geometry.ts';
+import { externalImageDestination, externalImageSource } from './external-image.ts';
+import { extent3D } from './geometry.ts';
 import { CONSTRUCT, defineInterface, guardConstructor } from './interfaces.ts';
 import { FOREIGN_ID, includeObjectBase, ObjectState } from './object-state.ts';
-import type { Upload } from './outbox.ts';
-import { textureState } from './texture.ts';
-import { cutTextureData, type TextureDataLayout, textureDataLayout, texturePiece } from './texture-data.ts';
-import { textureFormatInfo } from './texture-formats.ts';
+import { writeImage, writeLargeBuffer, writeTexture } from './queue-writes.ts';
 import { forEachItem, u64 } from './webidl.ts';
-
-/** Data of a write that cannot be valid are cut to this: enough for the backend to say why, bytes. */
-const INVALID_DATA_BYTES = 1024;
 
 class QueueState extends ObjectState {
   override labelChanged(): void {
@@ -79,7 +73,14 @@ export class GPUQueue {
     const bytes = bytesOf(data, 'data');
     const layout = texelCopyBufferLayout(dataLayout, 'dataLayout', core);
     const extent = extent3D(size, 'size');
-    writeTexture(core, (destination as { texture: object }).texture, to, bytes, layout, extent);
+    writeTexture(core, to, bytes, layout, extent);
+  }
+  copyExternalImageToTexture(source: unknown, destination: unknown, copySize: unknown): undefined {
+    const { core } = this.#state;
+    const { source: image, origin, flipY } = externalImageSource(source, 'source', core);
+    const to = externalImageDestination(destination, 'destination', core);
+    const size = extent3D(copySize, 'copySize');
+    writeImage(core, { image, origin, flipY, destination: to, size });
   }
   static {
     stateOf = (queue) => queue.#state;
@@ -126,142 +127,4 @@ function workDone(core: DeviceCore): Promise<undefined> {
     (requestId) => ops.onSubmittedWorkDone(core.writer, requestId),
     (resolve) => ({ done: () => resolve(undefined), lost: () => resolve(undefined) }),
   );
-}
-
-/** Sends data for a buffer through staging memory: unless the write cannot be valid, which needs no data to say. */
-function writeLargeBuffer(core: DeviceCore, buffer: BufferState, offset: number, data: Uint8Array): void {
-  const problem = bufferProblem(core, buffer, offset, data.length);
-  if (problem !== null) {
-    core.injectError('validation', `${problem}\n - While calling [Queue].WriteBuffer().`);
-    return;
-  }
-  const { id } = buffer;
-  const upload: Upload = {
-    data,
-    cut: (from, most) => Math.min(most, data.length - from),
-    emit: (writer, region, from, length) =>
-      ops.writeBufferFrom(writer, id, offset + from, region.gpuVaLow, region.gpuVaHigh, length),
-    emitInline: (writer, from, bytes) => ops.writeBuffer(writer, id, offset + from, bytes),
-  };
-  core.outbox.upload(upload, false);
-}
-
-function bufferProblem(core: DeviceCore, buffer: BufferState, offset: number, length: number): string | null {
-  const name = `[Buffer${quoted(buffer.label)}]`;
-  if (buffer.core !== core) return `${name} is associated with [Device], and cannot be used with [Device].`;
-  if ((buffer.usage & GPUBufferUsage.COPY_DST) === 0)
-    return `${name} usage doesn't include BufferUsage::CopyDst.`;
-  if (offset % 4 !== 0) return `Buffer offset (${offset}) is not a multiple of 4.`;
-  if (offset + length > buffer.size) {
-    return `Write range (bufferOffset: ${offset}, size: ${length}) does not fit in ${name} size (${buffer.size}).`;
-  }
-  if (buffer.destroyed) return `${name} used in submit while destroyed.`;
-  return buffer.mapState === 'unmapped' ? null : `${name} used in submit while mapped.`;
-}
-
-interface Destination {
-  readonly texture: number;
-  readonly mipLevel: number;
-  readonly origin: { readonly x: number; readonly y: number; readonly z: number };
-  readonly aspect: GPUTextureAspect;
-}
-
-interface DataLayout {
-  readonly offset: number;
-  readonly bytesPerRow?: number | undefined;
-  readonly rowsPerImage?: number | undefined;
-}
-
-function writeTexture(
-  core: DeviceCore,
-  texture: object,
-  to: Destination,
-  data: Uint8Array,
-  given: DataLayout,
-  extent: Extent3D,
-): void {
-  const { offset, bytesPerRow, rowsPerImage } = given;
-  const format = textureFormatInfo(textureState(texture as never).extent.format);
-  const layout = textureDataLayout(format, to.aspect, { ...extent, bytesPerRow, rowsPerImage });
-  const isValid = layout !== null && offset + layout.lengthBytes <= data.length && to.texture !== FOREIGN_ID;
-  if (isValid && layout.lengthBytes > INLINE_DATA_BYTES) {
-    const needed = data.subarray(offset, offset + layout.lengthBytes);
-    const wholeImages = format.hasDepth || format.hasStencil;
-    core.outbox.upload(textureUpload(to, needed, given, extent, layout, wholeImages), false);
-    return;
-  }
-  const start = isValid ? offset : 0;
-  const length = isValid ? layout.lengthBytes : Math.min(data.length, INVALID_DATA_BYTES);
-  ops.writeTexture(
-    core.writer,
-    to.texture,
-    to.mipLevel,
-    to.origin.x,
-    to.origin.y,
-    to.origin.z,
-    to.aspect,
-    extent.width,
-    extent.height,
-    extent.depthOrArrayLayers,
-    isValid ? 0 : offset,
-    bytesPerRow,
-    rowsPerImage,
-    data.subarray(start, start + length),
-  );
-  core.outbox.changed();
-}
-
-/** Texture data on their way in pieces: each a write of its own. */
-function textureUpload(
-  to: Destination,
-  data: Uint8Array,
-  { bytesPerRow, rowsPerImage }: DataLayout,
-  extent: Extent3D,
-  layout: TextureDataLayout,
-  wholeImages: boolean,
-): Upload {
-  return {
-    data,
-    cut: (offset, most) => cutTextureData(layout, wholeImages, offset, most),
-    emit: (writer, region, offset, length) => {
-      const { y, z, height, depthOrArrayLayers } = texturePiece(layout, extent.height, offset, length);
-      ops.writeTextureFrom(
-        writer,
-        to.texture,
-        to.mipLevel,
-        to.origin.x,
-        to.origin.y + y,
-        to.origin.z + z,
-        to.aspect,
-        extent.width,
-        height,
-        depthOrArrayLayers,
-        0,
-        bytesPerRow,
-        rowsPerImage,
-        region.gpuVaLow,
-        region.gpuVaHigh,
-        length,
-      );
-    },
-    emitInline: (writer, offset, bytes) => {
-      const { y, z, height, depthOrArrayLayers } = texturePiece(layout, extent.height, offset, bytes.length);
-      ops.writeTexture(
-        writer,
-        to.texture,
-        to.mipLevel,
-        to.origin.x,
-        to.origin.y + y,
-        to.origin.z + z,
-        to.aspect,
-        extent.width,
-        height,
-        depthOrArrayLayers,
-        0,
-        bytesPerRow,
-        rowsPerImage,
-        bytes,
-      );
-    },
-  };
 }

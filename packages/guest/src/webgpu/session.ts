@@ -18,6 +18,9 @@ const CAPS_BYTES = 16_384;
 /** Most that a caps query may return: what QueryAdapterInfo carries, bytes. */
 const MAX_CAPS_BYTES = 131_072;
 
+/** How long to wait for a host that has let us in, but has not offered anything yet. Milliseconds. */
+const OFFER_TIMEOUT_MS = 10_000;
+
 /** What a program can ask of an adapter. */
 export interface AdapterChoice {
   readonly powerPreference: GPUPowerPreference | undefined;
@@ -128,6 +131,7 @@ export class Session {
     try {
       bus = await this.wait(this.options.connect());
       const driver = await startDriver(bus);
+      if (bus.offers.length === 0) await this.wait(firstAdapter(driver));
       this.statistics.roundTrips += driver.statistics.completionsAwaited;
       const process = await this.wait(driver.openDevice({ comm: processName }));
       const { adapters } = unwrap(await this.wait(process.enumAdapters3({ filter: 1n, adapterCount: 64 })));
@@ -216,6 +220,21 @@ export class Session {
       },
     };
   }
+}
+
+/** Resolves when an adapter was started, or when it is clear that none will be. */
+function firstAdapter(driver: KmtDriver): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      driver.onAdapterChange = null;
+      driver.onLost = null;
+      resolve();
+    };
+    const timer = setTimeout(end, OFFER_TIMEOUT_MS);
+    driver.onAdapterChange = end;
+    driver.onLost = end;
+  });
 }
 
 function chooseAdapter(

@@ -136,8 +136,19 @@ defineInterface(GPUTexture, 'GPUTexture');
 includeObjectBase(GPUTexture, stateOf);
 
 export const isTexture = is;
-export const textureState = stateOf;
 export const textureId = objectId('GPUTexture', is, stateOf);
+
+/** A texture as a command names it, and what is known of it here. */
+export interface TextureReference {
+  readonly id: number;
+  readonly state: TextureState;
+}
+
+/** The conversion to GPUTexture, for those who need more of it than its id. */
+export function textureReference(value: unknown, what: string, scope: object | null): TextureReference {
+  const id = textureId(value, what, scope);
+  return { id, state: stateOf(value as GPUTexture) };
+}
 
 /** (GPUTexture or GPUTextureView): the id of either. */
 export function textureOrViewId(value: unknown, what: string, scope: object | null): number {
