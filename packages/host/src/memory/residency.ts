@@ -211,13 +211,15 @@ export class Residency {
         allocation.view.resident = allocation.systemComplete && !allocation.lost;
         continue;
       }
-      if (allocation.target === null) {
-        allocation.waitRank = rank;
-        this.#pager.bringIn(allocation, allocation.chargedSegment!);
+      const segment = allocation.target ?? allocation.chargedSegment!;
+      if (allocation.physical !== 'in' || allocation.segment !== segment) {
+        // Before the pager is asked: it may be done, or fail, at once.
+        operation.remaining += 1;
+        allocation.waiters.push(operation);
       }
-      if (allocation.physical === 'in' && allocation.target === allocation.segment) continue;
-      operation.remaining += 1;
-      allocation.waiters.push(operation);
+      if (allocation.target !== null) continue;
+      allocation.waitRank = rank;
+      this.#pager.bringIn(allocation, segment);
     }
     operation.allocationDone(false);
     started = true;
