@@ -1,14 +1,33 @@
 import { copyBytes } from './copy-bytes.ts';
-import type { PacketKind } from './transport.ts';
+import { MAX_PACKET_BYTES, type PacketKind } from './transport.ts';
 
 const RECORD_HEADER_BYTES = 24;
-const CHUNK_BYTES = 64 * 1024;
+/** Room for any packet. */
+const CHUNK_BYTES = MAX_PACKET_BYTES + 16 * 1024;
+/** Spare chunks kept for all queues of this thread together. */
+const SPARE_CHUNKS = 8;
 
 interface Chunk {
   readonly bytes: Uint8Array;
   readonly words: Uint32Array;
   start: number;
   end: number;
+}
+
+const spare: Chunk[] = [];
+
+function takeChunk(): Chunk {
+  const found = spare.pop();
+  if (found !== undefined) return found;
+  const buffer = new ArrayBuffer(CHUNK_BYTES);
+  return { bytes: new Uint8Array(buffer), words: new Uint32Array(buffer), start: 0, end: 0 };
+}
+
+function giveChunk(chunk: Chunk): void {
+  if (spare.length >= SPARE_CHUNKS) return;
+  chunk.start = 0;
+  chunk.end = 0;
+  spare.push(chunk);
 }
 
 /**
@@ -56,15 +75,8 @@ export class PacketQueue {
 
   #chunkWithRoom(total: number): Chunk {
     const last = this.#chunks[this.#chunks.length - 1];
-    if (last !== undefined && this.#first < this.#chunks.length) {
-      if (last.start === last.end) {
-        last.start = 0;
-        last.end = 0;
-      }
-      if (last.end + total <= last.bytes.length) return last;
-    }
-    const buffer = new ArrayBuffer(Math.max(CHUNK_BYTES, total));
-    const chunk = { bytes: new Uint8Array(buffer), words: new Uint32Array(buffer), start: 0, end: 0 };
+    if (last !== undefined && last.end + total <= CHUNK_BYTES) return last;
+    const chunk = takeChunk();
     this.#chunks.push(chunk);
     return chunk;
   }
@@ -117,6 +129,7 @@ export class PacketQueue {
     if (this.#count === 0) {
       this.clear();
     } else if (chunk.start === chunk.end) {
+      giveChunk(chunk);
       this.#first += 1;
       // Drop the spent part of the array now and then rather than shift it each time.
       if (this.#first >= 64) {
@@ -126,8 +139,9 @@ export class PacketQueue {
     }
   }
 
-  /** Drops everything and its memory. */
+  /** Drops everything. */
   clear(): void {
+    for (let at = this.#first; at < this.#chunks.length; at += 1) giveChunk(this.#chunks[at]!);
     this.#chunks.length = 0;
     this.#first = 0;
     this.#bytes = 0;

@@ -170,7 +170,8 @@ export class LinkChannel implements Channel {
       const { headKind, headIdLow, headIdHigh, headFlags, headOffset, headLength } = queue;
       const view = new DataView(bytes.buffer);
       this.#deliver(headKind, headIdLow, headIdHigh, headFlags, bytes, view, headOffset, headLength);
-      queue.shift();
+      // The handler may have ended the channel, and with it this queue.
+      if (queue.count > 0) queue.shift();
     }
     if (this.#peerEnded && queue.count === 0) this.#end(null);
   }

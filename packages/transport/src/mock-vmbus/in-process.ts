@@ -2,6 +2,7 @@ import { TransportError } from '../errors.ts';
 import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
 import { type AllocateRegion, allocatePlainRegion, fileOf } from '../region.ts';
 import { type GuestBus, type HostBus, PAGE_BYTES } from '../transport.ts';
+import { runNextTurn } from '../turn.ts';
 import type { BusLink, GuestMessage, HostMessage } from './control.ts';
 import { VmbusGuest } from './guest-bus.ts';
 import { VmbusHost } from './host-bus.ts';
@@ -92,8 +93,11 @@ export function createInProcessBus(options: InProcessBusOptions = {}): { guest: 
   const closeEnd = () => {
     openEnds -= 1;
     if (openEnds > 0) return;
-    ramRegion.free();
-    windowRegion.free();
+    // Whoever is told of the end by `onClose` may still clean up in that memory.
+    runNextTurn(() => {
+      ramRegion.free();
+      windowRegion.free();
+    });
   };
   const toGuest = new Mailbox<HostMessage>((message) => guest.receive(message));
   const toHost = new Mailbox<GuestMessage>((message) => host.receive(message));

@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { connect } from '../connect.ts';
+import { isTransportError } from '../errors.ts';
+import { listen } from '../listen.ts';
+
+/** A certificate for localhost and its key, made for this test; they protect nothing. */
+const key = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgA16biORghltK0qTq
+euj4I9KITGI63eJ9BoVrj+TgGbGhRANCAARA53NkORfFeBCb8Ftv/Dd5xNSD9xPA
+1OFx3auKr/g5vOlxWqFPJaSXh4MdcoI/t2/aGPMj4YS90WHjoiBjBat/
+-----END PRIVATE KEY-----`;
+const cert = `-----BEGIN CERTIFICATE-----
+MIIBaDCCAQ2gAwIBAgIBATAKBggqhkjOPQQDAjAUMRIwEAYDVQQDDAlsb2NhbGhv
+c3QwIBcNMjAwMTAxMDAwMDAwWhgPMjEyMDAxMDEwMDAwMDBaMBQxEjAQBgNVBAMM
+CWxvY2FsaG9zdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABEDnc2Q5F8V4EJvw
+W2/8N3nE1IP3E8DU4XHdq4qv+Dm86XFaoU8lpJeHgx1ygj+3b9oY8yPhhL3RYeOi
+IGMFq3+jTjBMMA8GA1UdEwEB/wQFMAMBAf8wGgYDVR0RBBMwEYIJbG9jYWxob3N0
+hwR/AAABMB0GA1UdDgQWBBSLdwXzilIwSHAwcm54Z22HuPrYGTAKBggqhkjOPQQD
+AgNJADBGAiEAxO1BTNdvL1AA/Sx3yMk4pG0OMiDqX6UMOXG075cGHcYCIQD8UcxU
+X6eFF2ADJ34kiJHbGz70G6CHPVB9QWLrNim5Fw==
+-----END CERTIFICATE-----`;
+
+describe('WebSocket over TLS', () => {
+  it('connects where the certificate is trusted, and says so where it is not', async () => {
+    const listener = await listen('wss://127.0.0.1:0', { tls: { cert, key }, onBus: (host) => host.start() });
+    assert.match(listener.url, /^wss:/);
+    const guest = await connect(listener.url, { ca: cert });
+    await guest.close();
+    await assert.rejects(
+      connect(listener.url),
+      (error) =>
+        isTransportError(error) && error.code === 'connect-failed' && /certificate/.test(error.message),
+    );
+    await listener.close();
+  });
+});
