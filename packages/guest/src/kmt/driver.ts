@@ -10,11 +10,19 @@ import {
   PciConfig,
   VGPU_CHANNEL_GUID,
 } from '@dxgwire/protocol';
-import type { ChannelOffer, GuestBus, Packet, PciFunction } from '@dxgwire/transport';
+import type { ChannelOffer, GuestBus, PciFunction } from '@dxgwire/transport';
 import { Adapter } from './adapter.ts';
 import { Descriptors } from './descriptors.ts';
+import type {
+  AdapterSummary,
+  DriverCounters,
+  DriverOptions,
+  DriverStatistics,
+  OpenDeviceOptions,
+} from './driver-types.ts';
 import { CommandError } from './errors.ts';
 import { HostEvents } from './host-events.ts';
+import { receiveHostMessage } from './host-messages.ts';
 import { IoSpace } from './io-space.ts';
 import { MessageChannel } from './message-channel.ts';
 import { KmtProcess } from './process.ts';
@@ -22,74 +30,12 @@ import { ProcessState } from './process-state.ts';
 import type { KmtLoss, Luid } from './types/common.ts';
 import { Wire } from './wire.ts';
 
-export interface DriverOptions {
-  /** Guest-physical address of the IO space (the device window), a multiple of 64 KiB. */
-  readonly ioSpaceBase?: bigint;
-  /** What CreateDevice sends and SetGuestData must bring back; never an address. Not 0. */
-  readonly deviceStateCookie?: bigint;
-  /**
-   * Whether to repeat defects of the stock driver that show on the wire (default true): a sync file waits for one more
-   * than its value after it was signalled, and after a failed ShareObjects the next one asks the host for nothing.
-   */
-  readonly stockDefects?: boolean;
-}
-
-/** A process's identity when it opens the device. */
-export interface OpenDeviceOptions {
-  /** Process id (thread group); a number of the driver's own when left out. Opening again shares the process. */
-  readonly pid?: number;
-  /** Name of the process; 15 bytes of it reach the host. */
-  readonly comm?: string;
-}
-
-/** An adapter as the driver knows it. */
-export interface AdapterSummary {
-  readonly luid: Luid;
-  readonly vgpuLuid: Luid;
-  readonly hostAdapterLuid: Luid;
-  readonly description: string;
-  readonly instanceId: string;
-  readonly isComputeOnly: boolean;
-  readonly state: 'waiting' | 'active' | 'stopped';
-}
-
-/** Counters since the start, but for those that say "now". */
-export interface DriverStatistics {
-  readonly messagesSent: number;
-  readonly bytesSent: number;
-  readonly completionsAwaited: number;
-  readonly completionsReceived: number;
-  readonly unknownCompletions: number;
-  /** Requests not answered yet, now. */
-  readonly completionsPending: number;
-  /** Events registered now. */
-  readonly eventsRegistered: number;
-  readonly eventsSignaled: number;
-  /** Signals for ids that nobody waited for. */
-  readonly eventsUnknown: number;
-  /** Packets of the host that the driver does not expect: ignored. */
-  readonly unexpectedPackets: number;
-  /** Pages of guest memory that back allocations, now. */
-  readonly pinnedPages: number;
-}
-
-interface MutableStatistics {
-  eventsSignaled: number;
-  eventsUnknown: number;
-  unexpectedPackets: number;
-  pinnedPages: number;
-}
-
 const DEFAULT_IO_SPACE_BASE = 0x1000000000n;
 /** Any constant does: it is echoed, compared and never followed. */
 const DEFAULT_DEVICE_STATE_COOKIE = 0x6478_6777_6972_6531n;
 const FIRST_OWN_PID = 1000;
 const COMM_BYTES = 15;
 const MEBIBYTE = 1_048_576n;
-const HOST_HEADER_BYTES = 24;
-const SIGNAL_EVENT_BYTES = 48;
-/** Offsets in messages from the host. */
-const HostOffset = { commandType: 16, event: 24, guestPointer: 24, data32: 32, dataType: 40 } as const;
 
 function sameBytes(a: Uint8Array, b: Uint8Array, length: number): boolean {
   for (let index = 0; index < length; index += 1) if (a[index] !== b[index]) return false;
@@ -129,7 +75,7 @@ export class KmtDriver {
   /** Called when the medium takes packets readily again after {@link isBackedUp}. */
   onDrain: (() => void) | null = null;
   /** @internal */
-  readonly counters: MutableStatistics = {
+  readonly counters: DriverCounters = {
     eventsSignaled: 0,
     eventsUnknown: 0,
     unexpectedPackets: 0,
@@ -217,16 +163,18 @@ export class KmtDriver {
   async openDevice(options: OpenDeviceOptions = {}): Promise<KmtProcess> {
     this.newDescriptor();
     const pid = options.pid ?? this.nextPid++;
-    const known = this.processByPid(pid) ?? (await this.opening.get(pid));
-    if (known !== undefined && known !== null) {
+    const known = this.processByPid(pid);
+    if (known !== null) {
       known.openFiles += 1;
       return new KmtProcess(known);
     }
-    const created = this.createProcess(pid, options.comm ?? 'dxgwire');
-    this.opening.set(pid, created);
+    const underWay = this.opening.get(pid);
+    const created = underWay ?? this.createProcess(pid, options.comm ?? 'dxgwire');
+    if (underWay === undefined) this.opening.set(pid, created);
     const process = await created;
-    this.opening.delete(pid);
+    if (underWay === undefined) this.opening.delete(pid);
     if (process === null) throw new CommandError('OpenDevice', -Errno.EBADF, this.loss);
+    if (underWay !== undefined) process.openFiles += 1;
     return new KmtProcess(process);
   }
 
@@ -364,7 +312,7 @@ export class KmtDriver {
     const { wire } = this;
     try {
       const channel = new MessageChannel(await this.bus.open(offer.index), wire.statistics);
-      channel.onInBand = (packet) => this.receive(packet);
+      channel.onInBand = (packet) => receiveHostMessage(this, packet);
       channel.onLost = (loss) => this.lose(loss);
       channel.onDrain = () => this.onDrain?.();
       wire.global = channel;
@@ -377,53 +325,6 @@ export class KmtDriver {
     if (result.ret !== 0) return false;
     this.ioSpace = new IoSpace(this.ioSpaceBase, length, this.bus.window);
     return true;
-  }
-
-  /** A packet that is no completion, on the global channel; the guest looks at the command type only. */
-  private receive(packet: Packet): void {
-    if (packet.length < HOST_HEADER_BYTES) {
-      this.counters.unexpectedPackets += 1;
-      return;
-    }
-    const { offset, view } = packet;
-    switch (view.getUint32(offset + HostOffset.commandType, true)) {
-      case commands.signalGuestEvent.id:
-      case commands.signalGuestEventPassive.id:
-        this.receiveSignal(packet);
-        break;
-      case commands.setGuestData.id:
-        this.receiveGuestData(packet);
-        break;
-      case commands.sendWnfNotification.id:
-        break;
-      default:
-        this.counters.unexpectedPackets += 1;
-    }
-  }
-
-  private receiveSignal(packet: Packet): void {
-    const { length, offset, view } = packet;
-    if (length < SIGNAL_EVENT_BYTES) {
-      this.counters.unexpectedPackets += 1;
-      return;
-    }
-    const low = view.getUint32(offset + HostOffset.event, true);
-    const high = view.getUint32(offset + HostOffset.event + 4, true);
-    if (this.events.signal(low, high)) this.counters.eventsSignaled += 1;
-    else this.counters.eventsUnknown += 1;
-  }
-
-  /** The data are not stored: what is said is that devices should ask. */
-  private receiveGuestData(packet: Packet): void {
-    const { length, offset, view } = packet;
-    if (length < HostOffset.dataType + 4) {
-      this.counters.unexpectedPackets += 1;
-      return;
-    }
-    const isDword = ((view.getUint32(offset + HostOffset.dataType, true) >>> 1) & 0xf) === 0;
-    const isOurs = view.getBigUint64(offset + HostOffset.guestPointer, true) === this.deviceStateCookie;
-    if (isDword && isOurs && view.getUint32(offset + HostOffset.data32, true) !== 0)
-      this.deviceStateCounter += 1;
   }
 
   private rescinded(channelIndex: number): void {

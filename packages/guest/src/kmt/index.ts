@@ -1,11 +1,5 @@
-export {
-  type AdapterSummary,
-  type DriverOptions,
-  type DriverStatistics,
-  KmtDriver,
-  type OpenDeviceOptions,
-  startDriver,
-} from './driver.ts';
+export { KmtDriver, startDriver } from './driver.ts';
+export type { AdapterSummary, DriverOptions, DriverStatistics, OpenDeviceOptions } from './driver-types.ts';
 export { CommandError, errnoName, isCommandError, unwrap } from './errors.ts';
 export { EventLostError, KmtEvent } from './event.ts';
 export { KmtProcess } from './process.ts';
