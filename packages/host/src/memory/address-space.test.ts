@@ -133,7 +133,8 @@ describe('mappings', () => {
     assert.equal(map(space, inner).status, Status.success);
     assert.deepEqual(look(space, BASE, 6, instance), ['+0', '+1', '+10', '+11', '+4', '+5']);
     const beyond = { baseAddress: BASE + 7n * PAGE, instance, sizeInPages: 2n };
-    assert.equal(map(space, beyond).status, Status.invalidParameter);
+    assert.equal(map(space, beyond).status, Status.success);
+    assert.deepEqual(look(space, BASE + 6n * PAGE, 4, instance), ['+6', '+0', '+1', 'not-mapped']);
   });
 
   it('are unmapped by no-access, or read as zero, and refuse what does not go together', () => {
@@ -252,7 +253,7 @@ describe('updates', () => {
     assert.equal(space.walk(BASE + 9n * PAGE, 8, 'write').ok, false);
   });
 
-  it('are refused outside reservations, and left out when these are freed meanwhile', () => {
+  it('are refused when they cannot be, and left out when their range is freed meanwhile', () => {
     const { space, instance } = setUp();
     const operation = {
       kind: 0,
@@ -262,10 +263,12 @@ describe('updates', () => {
       allocationOffset: 0n,
       allocationSize: 0n,
     } as const;
-    assert.equal(space.prepareUpdate([operation]).status, Status.invalidParameter);
     reserve(space, { baseAddress: BASE });
+    const fencePage = space.mapFencePage(0);
     for (const bad of [
       { ...operation, size: 17n * PAGE },
+      { ...operation, baseAddress: fencePage },
+      { ...operation, baseAddress: 2n ** 47n },
       { ...operation, size: 0n },
       { ...operation, size: 100n },
       { ...operation, baseAddress: BASE + 1n },
@@ -278,7 +281,20 @@ describe('updates', () => {
     const prepared = space.prepareUpdate([operation]);
     space.free(BASE, UNIT);
     prepared.operation!.execute();
+    space.unmapFencePage(fencePage);
     assert.deepEqual(space.census(), { reservations: 0, mappings: 0 });
+  });
+
+  it('map free addresses, and unmap them without effect', () => {
+    const { space, instance } = setUp();
+    const range = { baseAddress: BASE, size: 2n * PAGE };
+    const { operation } = space.prepareUpdate([
+      { kind: 0, ...range, instance, allocationOffset: 0n, allocationSize: 0n },
+      { kind: 1, baseAddress: BASE + UNIT, size: PAGE, protection: ZERO },
+    ]);
+    operation!.execute();
+    assert.deepEqual(look(space, BASE, 3, instance), ['+0', '+1', 'not-mapped']);
+    assert.deepEqual(space.census(), { reservations: 1, mappings: 1 });
   });
 });
 

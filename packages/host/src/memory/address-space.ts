@@ -97,12 +97,11 @@ export class AddressSpace implements PageWalker {
         return failed(Status.invalidParameter);
       start = pageOf(baseAddress);
       if (start < FIRST_PAGE || start + length > END_PAGE) return failed(Status.invalidParameter);
-      if (!this.#regions.meets(start, start + length)) this.#addMappedRegion(start, length);
-      else if (!this.#isGuests(start, start + length)) return failed(Status.invalidParameter);
+      if (!this.#takeFree(start, start + length)) return failed(Status.invalidParameter);
     } else {
       start = this.#findFree(length, request.minimumAddress, request.maximumAddress);
       if (start < 0) return failed(start === -1 ? Status.noMemory : Status.invalidParameter);
-      this.#addMappedRegion(start, length);
+      this.#takeFree(start, start + length);
     }
     const writable = (protection & BigInt(PROTECTION_WRITE)) !== 0n;
     this.#setRange(start, start + length, kind, instance, offset, writable);
@@ -110,25 +109,31 @@ export class AddressSpace implements PageWalker {
   }
 
   /**
-   * Checks a list of updates and makes it an operation for a queue. When the queue reaches it, an update whose range
-   * was freed, or whose allocation was destroyed, in the meantime is left out.
+   * Checks a list of updates and makes it an operation for a queue. As with `map`, free addresses may be mapped. When
+   * the queue reaches it, an update whose range was freed, or whose allocation was destroyed, in the meantime is left
+   * out.
    */
   prepareUpdate(operations: readonly UpdateOperation[]): {
     status: number;
     operation: QueuedOperation | null;
   } {
     let mappings = this.#mappings.size;
+    const wereTaken: boolean[] = [];
     for (const operation of operations) {
       const pieces = this.#checkUpdate(operation);
       if (pieces < 0) return { status: Status.invalidParameter, operation: null };
       mappings += pieces;
+      const [start, end] = targetOf(operation);
+      wereTaken.push(this.#isGuests(start, end));
     }
-    if (mappings > this.#maxRanges) return { status: Status.noMemory, operation: null };
+    if (mappings > this.#maxRanges || this.#regions.size + operations.length > this.#maxRanges) {
+      return { status: Status.noMemory, operation: null };
+    }
     return {
       status: Status.success,
       operation: {
         execute: () => {
-          for (const operation of operations) this.#applyUpdate(operation);
+          operations.forEach((operation, index) => this.#applyUpdate(operation, wereTaken[index]!));
         },
       },
     };
@@ -261,8 +266,25 @@ export class AddressSpace implements PageWalker {
     return start;
   }
 
-  #addMappedRegion(start: number, length: number): void {
-    this.#regions.insert({ start, end: start + length, kind: 'mapped', reservationType: 0 });
+  /** Makes the free parts of a range mapped regions. @returns false, with no effect, if some of it is the host's. */
+  #takeFree(start: number, end: number): boolean {
+    const regions = this.#regions.collect(start, end, []);
+    if (regions.some((region) => region.kind === 'host')) return false;
+    let position = start;
+    for (const region of regions) {
+      this.#insertMapped(position, region.start);
+      position = region.end;
+    }
+    this.#insertMapped(position, end);
+    return true;
+  }
+
+  #insertMapped(start: number, end: number): void {
+    if (start < end) this.#regions.insert({ start, end, kind: 'mapped', reservationType: 0 });
+  }
+
+  #meetsHost(start: number, end: number): boolean {
+    return this.#regions.collect(start, end, []).some((region) => region.kind === 'host');
   }
 
   /** Whether all of a range is reserved or mapped by the guest. */
@@ -333,44 +355,45 @@ export class AddressSpace implements PageWalker {
 
   /** @returns how many mappings the operation makes at most; -1 when it is not valid. */
   #checkUpdate(operation: UpdateOperation): number {
-    const base = operation.kind === 2 ? operation.destAddress : operation.baseAddress;
-    const start = guestPage(base);
-    const length = pagesOf(operation.size, PAGE_BYTES);
-    if (start < 0 || length < 1 || !this.#isGuests(start, start + length)) return -1;
-    if (operation.kind === 1)
-      return mappingKind(null, operation.protection) === null && operation.protection !== 0n ? -1 : 1;
+    const [start, end] = targetOf(operation);
+    const length = end - start;
+    if (start < FIRST_PAGE || length < 1 || end > END_PAGE || this.#meetsHost(start, end)) return -1;
+    if (operation.kind === 1) {
+      return operation.protection === 0n || mappingKind(null, operation.protection) !== null ? 1 : -1;
+    }
     if (operation.kind === 2) {
       const source = guestPage(operation.sourceAddress);
-      if (source < 0 || !this.#isGuests(source, source + length)) return -1;
+      if (source < 0 || source + length > END_PAGE || this.#meetsHost(source, source + length)) return -1;
       return this.#mappings.collect(source, source + length, []).length;
     }
-    if (mappingKind(operation.instance, protectionOf(operation)) === null) return -1;
-    if (operation.instance === null) return 1;
     const { instance, allocationOffset, allocationSize } = operation;
-    if ((allocationOffset & PAGE_MASK) !== 0n || (allocationSize & PAGE_MASK) !== 0n || !instance.alive)
-      return -1;
+    if (mappingKind(instance, protectionOf(operation)) === null) return -1;
+    if (instance === null) return 1;
+    if (!instance.alive || ((allocationOffset | allocationSize) & PAGE_MASK) !== 0n) return -1;
     const part = partPages(length, allocationSize);
     if (!fits(instance, Number(allocationOffset >> PAGE_SHIFT), part)) return -1;
     return Math.ceil(length / part);
   }
 
-  #applyUpdate(operation: UpdateOperation): void {
-    const start = guestPage(operation.kind === 2 ? operation.destAddress : operation.baseAddress);
-    const length = pagesOf(operation.size, PAGE_BYTES);
-    const end = start + length;
-    if (!this.#isGuests(start, end)) return;
+  #applyUpdate(operation: UpdateOperation, wasTaken: boolean): void {
+    const [start, end] = targetOf(operation);
+    const length = end - start;
+    if (wasTaken ? !this.#isGuests(start, end) : this.#meetsHost(start, end)) return;
     if (operation.kind === 1) {
       const kind = operation.protection === 0n ? null : mappingKind(null, operation.protection);
       if (kind === null) this.#clearMappings(start, end);
-      else this.#setRange(start, end, kind, null, 0, false);
+      else if (wasTaken) this.#setRange(start, end, kind, null, 0, false);
     } else if (operation.kind === 2) {
       const source = guestPage(operation.sourceAddress);
-      if (this.#isGuests(source, source + length)) this.#copy(source, start, length);
+      if (this.#meetsHost(source, source + length)) return;
+      this.#takeFree(start, end);
+      this.#copy(source, start, length);
     } else {
       const { instance, allocationOffset, allocationSize } = operation;
       const protection = protectionOf(operation);
       const kind = mappingKind(instance, protection)!;
       if (instance !== null && !instance.alive) return;
+      this.#takeFree(start, end);
       const offset = Number(allocationOffset >> PAGE_SHIFT);
       const part = instance === null ? length : partPages(length, allocationSize);
       const writable = (protection & BigInt(PROTECTION_WRITE)) !== 0n;
@@ -416,6 +439,12 @@ function pagesOf(size: bigint, unitBytes: number): number {
 /** Page of an address in an update; -1 when it cannot be one. */
 function guestPage(address: bigint): number {
   return (address & PAGE_MASK) !== 0n || address >= END_ADDRESS || address < 0n ? -1 : pageOf(address);
+}
+
+/** First page and end of what an update changes; the same twice when its size cannot be. */
+function targetOf(operation: UpdateOperation): [number, number] {
+  const start = guestPage(operation.kind === 2 ? operation.destAddress : operation.baseAddress);
+  return [start, start + pagesOf(operation.size, PAGE_BYTES)];
 }
 
 function protectionOf(operation: UpdateOperation & { kind: 0 | 3 }): bigint {

@@ -1,4 +1,4 @@
-import { requestedLengthBytes } from '../allocation-size.ts';
+import { anyLengthBytes } from '../allocation-size.ts';
 import type {
   AdapterDescription,
   AllocationRequest,
@@ -87,9 +87,8 @@ class NullAdapter implements BackendAdapter {
 
   destroyDevice(_device: BackendDevice): void {}
 
-  createAllocation(request: AllocationRequest): AllocationResult | { readonly refused: string } {
-    const lengthBytes = requestedLengthBytes(request);
-    if (typeof lengthBytes !== 'number') return lengthBytes;
+  createAllocation(request: AllocationRequest): AllocationResult {
+    const lengthBytes = anyLengthBytes(request);
     const segments = request.existingSystemMemory ? [] : this.#segmentIds;
     return { allocation: {}, lengthBytes, cached: true, segments };
   }
