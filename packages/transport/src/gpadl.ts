@@ -38,3 +38,41 @@ export function checkGpadl(
     throw new TransportError('limit', `a GPADL has 1 to ${MAX_GPADL_PAGES} pages; got ${pages}`);
   }
 }
+
+/** The host's list of one guest's GPADLs. */
+export class GpadlTable {
+  readonly #ranges = new Map<number, readonly PageRange[]>();
+  #rangeCount = 0;
+
+  get(id: number): readonly PageRange[] | null {
+    return this.#ranges.get(id) ?? null;
+  }
+
+  /** @throws TransportError `out-of-range` or `limit`. */
+  add(
+    id: number,
+    ranges: readonly PageRange[],
+    contains: (address: number, length: number) => boolean,
+  ): void {
+    if (this.#ranges.has(id)) throw new TransportError('out-of-range', `GPADL ${id} exists already`);
+    if (this.#ranges.size >= MAX_GPADLS) {
+      throw new TransportError('limit', `a guest has at most ${MAX_GPADLS} GPADLs`);
+    }
+    if (this.#rangeCount + ranges.length > MAX_GPADL_RANGES) {
+      throw new TransportError('limit', `the GPADLs of a guest have at most ${MAX_GPADL_RANGES} ranges`);
+    }
+    checkGpadl(ranges, contains);
+    this.#ranges.set(id, ranges);
+    this.#rangeCount += ranges.length;
+  }
+
+  delete(id: number): void {
+    this.#rangeCount -= this.#ranges.get(id)?.length ?? 0;
+    this.#ranges.delete(id);
+  }
+
+  clear(): void {
+    this.#ranges.clear();
+    this.#rangeCount = 0;
+  }
+}

@@ -1,5 +1,5 @@
 import { TransportError } from './errors.ts';
-import type { PciFunction } from './transport.ts';
+import type { HostOfferOptions, PciFunction } from './transport.ts';
 
 /** Length of the configuration space of a PCI function, bytes. */
 export const PCI_CONFIG_BYTES = 256;
@@ -48,6 +48,35 @@ export class GuestPciFunction implements PciFunction {
   writeConfig32(offset: number, value: number): void {
     checkPciOffset(offset);
     this.#post(offset, value >>> 0);
+  }
+}
+
+/** The host's side of a PCI function: passes writes on and notices when what is read has changed. */
+export class HostPciFunction {
+  readonly vendorId: number;
+  readonly deviceId: number;
+  readonly #function: NonNullable<HostOfferOptions['pci']>;
+  /** Configuration space as the guest last got it. */
+  #seen: Uint8Array;
+
+  constructor(pci: NonNullable<HostOfferOptions['pci']>) {
+    this.#function = pci;
+    this.vendorId = pci.vendorId;
+    this.deviceId = pci.deviceId;
+    this.#seen = pci.config.slice();
+  }
+
+  /** A copy of the configuration space for the guest. */
+  take(): Uint8Array {
+    this.#seen = this.#function.config.slice();
+    return this.#seen;
+  }
+
+  /** The guest has written a word, its offset checked. @returns the configuration space if that changed it, else null. */
+  write(offset: number, value: number): Uint8Array | null {
+    this.#function.onWrite(offset, value);
+    const seen = this.#seen;
+    return this.#function.config.every((byte, at) => byte === seen[at]) ? null : this.take();
   }
 }
 

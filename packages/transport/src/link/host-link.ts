@@ -1,7 +1,7 @@
 import { reasonOf, TransportError } from '../errors.ts';
-import { checkGpadl, MAX_GPADL_PAGES, MAX_GPADL_RANGES, MAX_GPADLS } from '../gpadl.ts';
+import { GpadlTable, MAX_GPADL_PAGES, MAX_GPADLS } from '../gpadl.ts';
 import { checkOffer } from '../offer.ts';
-import { checkPciOffset } from '../pci.ts';
+import { checkPciOffset, HostPciFunction } from '../pci.ts';
 import type { AllocateRegion } from '../region.ts';
 import {
   type Channel,
@@ -50,9 +50,7 @@ export interface HostLinkOptions extends LinkSessionOptions {
 
 interface Offered {
   readonly offer: ChannelOffer;
-  readonly pci: HostOfferOptions['pci'];
-  /** Configuration space as the guest last got it. */
-  config: Uint8Array | null;
+  readonly pci: HostPciFunction | null;
 }
 
 /** The host's end of a link. */
@@ -67,8 +65,7 @@ export class HostLink extends LinkSession implements HostBus {
   readonly #cancelHandshake: () => void;
   readonly #offered = new Map<number, Offered>();
   #nextIndex = 1;
-  readonly #gpadls = new Map<number, readonly PageRange[]>();
-  #gpadlRanges = 0;
+  readonly #gpadls = new GpadlTable();
   /** Memory reads in the order in which they were asked. */
   readonly #reads: { resolve: () => void; reject: (error: TransportError) => void }[] = [];
 
@@ -226,7 +223,8 @@ export class HostLink extends LinkSession implements HostBus {
       instanceGuid: options.instanceGuid.slice(),
       mmioMegabytes: options.mmioMegabytes,
     };
-    const offered: Offered = { offer, pci: options.pci, config: null };
+    const pci = options.pci === undefined ? null : new HostPciFunction(options.pci);
+    const offered: Offered = { offer, pci };
     this.#offered.set(index, offered);
     if (this.#stage === 'started') this.sendControl('offer', { offer: wireOffer(offered) });
     return offer;
@@ -272,14 +270,8 @@ export class HostLink extends LinkSession implements HostBus {
 
   #writePci({ channel, offset, value }: LinkMessageBody<'pciWrite'>): void {
     checkPciOffset(offset);
-    const offered = this.#offered.get(channel);
-    if (offered?.pci === undefined || offered.config === null) return;
-    offered.pci.onWrite(offset, value);
-    const { config } = offered.pci;
-    const seen = offered.config;
-    if (config.every((byte, at) => byte === seen[at])) return;
-    offered.config = config.slice();
-    this.sendControl('pciConfig', { channel, config: offered.config });
+    const config = this.#offered.get(channel)?.pci?.write(offset, value) ?? null;
+    if (config !== null) this.sendControl('pciConfig', { channel, config });
   }
 
   #createGpadl({ gpadl, ranges: threes }: LinkMessageBody<'gpadlCreate'>): void {
@@ -299,26 +291,16 @@ export class HostLink extends LinkSession implements HostBus {
         `a GPADL with ${threes.length} numbers, which must come in threes`,
       );
     }
-    if (this.#gpadls.has(gpadl)) throw new TransportError('out-of-range', `GPADL ${gpadl} exists already`);
     const ranges: PageRange[] = [];
     for (let i = 0; i < threes.length; i += 3) {
       const address = pageAddress(threes[i]!, threes[i + 1]!);
       ranges.push({ address, length: threes[i + 2]! * PAGE_BYTES });
     }
-    if (this.#gpadls.size >= MAX_GPADLS) {
-      throw new TransportError('limit', `a guest has at most ${MAX_GPADLS} GPADLs`);
-    }
-    if (this.#gpadlRanges + ranges.length > MAX_GPADL_RANGES) {
-      throw new TransportError('limit', `the GPADLs of a guest have at most ${MAX_GPADL_RANGES} ranges`);
-    }
-    checkGpadl(ranges, (address, length) => this.#memory.contains(address, length));
-    this.#gpadls.set(gpadl, ranges);
-    this.#gpadlRanges += ranges.length;
+    this.#gpadls.add(gpadl, ranges, (address, length) => this.#memory.contains(address, length));
   }
 
   #teardownGpadl(gpadl: number): void {
     const gone = () => {
-      this.#gpadlRanges -= this.#gpadls.get(gpadl)?.length ?? 0;
       this.#gpadls.delete(gpadl);
       this.sendControl('gpadlTornDown', { gpadl });
     };
@@ -397,17 +379,9 @@ export class HostLink extends LinkSession implements HostBus {
   }
 }
 
-function wireOffer(offered: Offered) {
-  const { offer, pci } = offered;
+function wireOffer({ offer, pci }: Offered) {
   const { index: channel, classGuid, instanceGuid, mmioMegabytes } = offer;
-  if (pci === undefined) return { channel, classGuid, instanceGuid, mmioMegabytes, pci: null };
-  offered.config = pci.config.slice();
+  if (pci === null) return { channel, classGuid, instanceGuid, mmioMegabytes, pci };
   const { vendorId, deviceId } = pci;
-  return {
-    channel,
-    classGuid,
-    instanceGuid,
-    mmioMegabytes,
-    pci: { vendorId, deviceId, config: offered.config },
-  };
+  return { channel, classGuid, instanceGuid, mmioMegabytes, pci: { vendorId, deviceId, config: pci.take() } };
 }

@@ -1,4 +1,5 @@
 import { TransportError } from '../errors.ts';
+import type { GpadlTable } from '../gpadl.ts';
 import { PageAllocator } from '../page-allocator.ts';
 import { type AllocateRegion, fileOf, type Region } from '../region.ts';
 import { checkSpan } from '../span.ts';
@@ -206,15 +207,10 @@ export class MirroredHostMemory implements HostGuestMemory {
   readonly #quotaBytes: number;
   readonly #allocate: AllocateRegion;
   readonly #link: HostMirrorLink;
-  readonly #gpadls: ReadonlyMap<number, readonly PageRange[]>;
+  readonly #gpadls: GpadlTable;
   #usedBytes = 0;
 
-  constructor(
-    quotaBytes: number,
-    allocate: AllocateRegion,
-    link: HostMirrorLink,
-    gpadls: ReadonlyMap<number, readonly PageRange[]>,
-  ) {
+  constructor(quotaBytes: number, allocate: AllocateRegion, link: HostMirrorLink, gpadls: GpadlTable) {
     this.#quotaBytes = quotaBytes;
     this.#allocate = allocate;
     this.#link = link;
@@ -271,7 +267,7 @@ export class MirroredHostMemory implements HostGuestMemory {
   }
 
   gpadl(id: number): readonly PageRange[] | null {
-    return this.#gpadls.get(id) ?? null;
+    return this.#gpadls.get(id);
   }
 
   contains(address: number, length: number): boolean {

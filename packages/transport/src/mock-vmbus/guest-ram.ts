@@ -1,4 +1,5 @@
 import { TransportError } from '../errors.ts';
+import type { GpadlTable } from '../gpadl.ts';
 import { PageAllocator } from '../page-allocator.ts';
 import { checkSpan } from '../span.ts';
 import type { GuestMemory, GuestMemoryBlock, HostGuestMemory, PageRange } from '../transport.ts';
@@ -97,15 +98,15 @@ export class MappedGuestMemory implements GuestMemory {
 export class MappedHostMemory implements HostGuestMemory {
   readonly kind = 'mapped';
   readonly #ram: GuestRam;
-  readonly #gpadls: ReadonlyMap<number, readonly PageRange[]>;
+  readonly #gpadls: GpadlTable;
 
-  constructor(ram: GuestRam, gpadls: ReadonlyMap<number, readonly PageRange[]>) {
+  constructor(ram: GuestRam, gpadls: GpadlTable) {
     this.#ram = ram;
     this.#gpadls = gpadls;
   }
 
   gpadl(id: number): readonly PageRange[] | null {
-    return this.#gpadls.get(id) ?? null;
+    return this.#gpadls.get(id);
   }
 
   contains(address: number, length: number): boolean {

@@ -1,6 +1,7 @@
 import { type PeerReason, reasonOf, TransportError } from '../errors.ts';
-import { checkGpadl, MAX_GPADLS } from '../gpadl.ts';
+import { GpadlTable } from '../gpadl.ts';
 import { checkOffer } from '../offer.ts';
+import { checkPciOffset, HostPciFunction } from '../pci.ts';
 import {
   type Channel,
   type ChannelOffer,
@@ -27,9 +28,7 @@ export interface VmbusHostOptions extends EndOptions {
 
 interface Offered {
   readonly offer: ChannelOffer;
-  readonly pci: HostOfferOptions['pci'];
-  /** Configuration space as the guest last got it. */
-  config: Uint8Array | null;
+  readonly pci: HostPciFunction | null;
   /** GPADL of the rings while the channel is open, else 0. */
   ringGpadl: number;
 }
@@ -47,7 +46,7 @@ export class VmbusHost extends BusEnd implements HostBus {
   readonly #ram: GuestRam;
   readonly #link: BusLink<HostMessage>;
   readonly #offered = new Map<number, Offered>();
-  readonly #gpadls = new Map<number, readonly PageRange[]>();
+  readonly #gpadls = new GpadlTable();
   #nextIndex = 1;
   #started = false;
 
@@ -71,7 +70,8 @@ export class VmbusHost extends BusEnd implements HostBus {
       instanceGuid: options.instanceGuid.slice(),
       mmioMegabytes: options.mmioMegabytes,
     };
-    const offered: Offered = { offer, pci: options.pci, config: null, ringGpadl: 0 };
+    const pci = options.pci === undefined ? null : new HostPciFunction(options.pci);
+    const offered: Offered = { offer, pci, ringGpadl: 0 };
     this.#offered.set(index, offered);
     if (this.#started) this.#postOffer(offered);
     return offer;
@@ -84,15 +84,13 @@ export class VmbusHost extends BusEnd implements HostBus {
     for (const offered of this.#offered.values()) this.#postOffer(offered);
   }
 
-  #postOffer(offered: Offered): void {
-    const { offer, pci } = offered;
-    if (pci === undefined) {
-      this.#link.post({ type: 'offer', offer, pci: null });
+  #postOffer({ offer, pci }: Offered): void {
+    if (pci === null) {
+      this.#link.post({ type: 'offer', offer, pci });
       return;
     }
-    offered.config = pci.config.slice();
     const { vendorId, deviceId } = pci;
-    this.#link.post({ type: 'offer', offer, pci: { vendorId, deviceId, config: offered.config } });
+    this.#link.post({ type: 'offer', offer, pci: { vendorId, deviceId, config: pci.take() } });
   }
 
   rescind(channelIndex: number): void {
@@ -187,7 +185,7 @@ export class VmbusHost extends BusEnd implements HostBus {
   #ringBytes(gpadl: number): Uint8Array {
     const ranges = this.#gpadls.get(gpadl);
     const first = ranges?.[0];
-    if (ranges === undefined || first === undefined) {
+    if (ranges === null || first === undefined) {
       throw new TransportError('bad-ring', `the rings' GPADL ${gpadl} does not exist`);
     }
     let end = first.address;
@@ -202,12 +200,7 @@ export class VmbusHost extends BusEnd implements HostBus {
   #createGpadl(id: number, ranges: readonly PageRange[]): void {
     let reason: PeerReason | null = null;
     try {
-      if (this.#gpadls.has(id)) throw new TransportError('out-of-range', `GPADL ${id} exists already`);
-      if (this.#gpadls.size >= MAX_GPADLS) {
-        throw new TransportError('limit', `a guest has at most ${MAX_GPADLS} GPADLs`);
-      }
-      checkGpadl(ranges, (address, length) => ramContains(this.#ram, address, length));
-      this.#gpadls.set(id, ranges);
+      this.#gpadls.add(id, ranges, (address, length) => ramContains(this.#ram, address, length));
     } catch (error) {
       reason = reasonOf(error as Error);
     }
@@ -229,15 +222,10 @@ export class VmbusHost extends BusEnd implements HostBus {
     else released.then(gone, gone);
   }
 
-  #writePci(index: number, offset: number, value: number): void {
-    const offered = this.#offered.get(index);
-    if (offered?.pci === undefined || offered.config === null) return;
-    offered.pci.onWrite(offset, value);
-    const { config } = offered.pci;
-    const seen = offered.config;
-    if (config.every((byte, at) => byte === seen[at])) return;
-    offered.config = config.slice();
-    this.#link.post({ type: 'pci-config', channel: index, config: offered.config });
+  #writePci(channel: number, offset: number, value: number): void {
+    checkPciOffset(offset);
+    const config = this.#offered.get(channel)?.pci?.write(offset, value) ?? null;
+    if (config !== null) this.#link.post({ type: 'pci-config', channel, config });
   }
 
   protected override postClose(channel: number, reason: PeerReason | null): void {
