@@ -1,5 +1,5 @@
+import type { Clock } from '../clock.ts';
 import { TransportError } from '../errors.ts';
-import type { LinkClock } from './clock.ts';
 
 /**
  * Finds out that the other side is gone. Each side says something at least once in an interval, if only a ping;
@@ -7,7 +7,7 @@ import type { LinkClock } from './clock.ts';
  * one more turn of the event loop: what lay unread while this side was busy counts as heard.
  */
 export class Heartbeat {
-  readonly #clock: LinkClock;
+  readonly #clock: Clock;
   readonly #ping: (id: number) => void;
   readonly #lost: (error: TransportError) => void;
   #intervalMs = 0;
@@ -17,7 +17,7 @@ export class Heartbeat {
   #cancelPing: (() => void) | null = null;
   #cancelWatch: (() => void) | null = null;
 
-  constructor(clock: LinkClock, ping: (id: number) => void, lost: (error: TransportError) => void) {
+  constructor(clock: Clock, ping: (id: number) => void, lost: (error: TransportError) => void) {
     this.#clock = clock;
     this.#ping = ping;
     this.#lost = lost;

@@ -32,7 +32,7 @@ function cutUp(medium: VirtualMedium, random: Random, later: (callback: () => vo
 }
 
 describe('order on a mirrored bus', () => {
-  for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
+  for (const seed of [1, 2, 3, 4]) {
     it(`holds for data, fences and packets over a slow link that cuts everything up (seed ${seed})`, async () => {
       const random = new Random(seed);
       let host: HostBus | null = null;

@@ -1,7 +1,7 @@
 import { createBusStatistics } from '../bus-statistics.ts';
+import type { Clock } from '../clock.ts';
 import { errorOfPeer, reasonOf, TransportError } from '../errors.ts';
 import { type BusStatistics, PacketKind } from '../transport.ts';
-import type { LinkClock } from './clock.ts';
 import { FrameKind, frameSize, LINK_CHANNEL } from './frame.ts';
 import { FrameDecoder, type OnFrame } from './frame-decoder.ts';
 import { Heartbeat } from './heartbeat.ts';
@@ -32,7 +32,7 @@ export interface LinkMedium {
 export interface LinkSessionOptions {
   readonly transport: string;
   readonly medium: LinkMedium;
-  readonly clock: LinkClock;
+  readonly clock: Clock;
   /** Most bytes that may wait for the medium before packets are refused and pushed memory ends the link. */
   readonly maxQueuedBytes: number;
   /** How long an orderly close waits for the other side, milliseconds. */
@@ -50,7 +50,7 @@ export abstract class LinkSession implements ChannelLink {
   readonly transport: string;
   readonly statistics: BusStatistics = createBusStatistics();
   onClose: ((error: Error | null) => void) | null = null;
-  protected readonly clock: LinkClock;
+  protected readonly clock: Clock;
   protected readonly output: LinkOutput;
   protected readonly channels = new Map<number, LinkChannel>();
   readonly #options: LinkSessionOptions;

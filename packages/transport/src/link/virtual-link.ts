@@ -1,5 +1,5 @@
+import type { Clock } from '../clock.ts';
 import type { HostBus } from '../transport.ts';
-import type { LinkClock } from './clock.ts';
 import { GuestLink, type GuestLinkOptions } from './guest-link.ts';
 import { HostLink, type HostLinkOptions } from './host-link.ts';
 import type { LinkMedium, LinkSession } from './session.ts';
@@ -8,7 +8,7 @@ import type { LinkMedium, LinkSession } from './session.ts';
  * A clock that a test turns. Nothing happens by itself: {@link VirtualClock.settle} runs what was put off to the end of
  * the turn, {@link VirtualClock.advance} moves time and calls the timers that come due, in order.
  */
-export class VirtualClock implements LinkClock {
+export class VirtualClock implements Clock {
   #nowMs = 0;
   #deferred: (() => void)[] = [];
   #timers: { readonly atMs: number; readonly callback: () => void }[] = [];
@@ -74,9 +74,9 @@ export class VirtualMedium implements LinkMedium {
   session: LinkSession | null = null;
   peer: LinkSession | null = null;
   isEnded = false;
-  readonly #clock: LinkClock;
+  readonly #clock: Clock;
 
-  constructor(clock: LinkClock) {
+  constructor(clock: Clock) {
     this.#clock = clock;
   }
 

@@ -1,4 +1,5 @@
 import { createBusStatistics } from '../bus-statistics.ts';
+import { systemClock } from '../clock.ts';
 import { errorOfPeer, type PeerReason, reasonOf, TransportError } from '../errors.ts';
 import type { BusStatistics } from '../transport.ts';
 import { RingChannel, type RingChannelOptions } from './ring-channel.ts';
@@ -21,6 +22,8 @@ export interface EndOptions {
   readonly retry?: RingChannelOptions['retry'];
   /** See {@link RingChannelOptions.spinMicroseconds}. Default 0. */
   readonly spinMicroseconds?: number;
+  /** How long an orderly close waits for the other end, milliseconds. Absent: as long as it takes. */
+  readonly closeTimeoutMs?: number;
 }
 
 type NewChannel = Pick<RingChannelOptions, 'index' | 'outbound' | 'inbound' | 'maxSendBytes'>;
@@ -38,6 +41,7 @@ export abstract class BusEnd {
   #state: 'open' | 'closing' | 'closed' = 'open';
   #endSent = false;
   #peerEnd = false;
+  #cancelClose: (() => void) | null = null;
   readonly #closed: Promise<void>;
   #resolveClosed: () => void = () => {};
 
@@ -160,6 +164,7 @@ export abstract class BusEnd {
   async close(): Promise<void> {
     if (this.#state === 'open') {
       this.#state = 'closing';
+      this.#watchClose();
       await Promise.all([...this.#slots.values()].map((slot) => slot.channel.close()));
       if (!this.isClosed) {
         this.#sendEnd(null);
@@ -167,6 +172,15 @@ export abstract class BusEnd {
       }
     }
     await this.#closed;
+  }
+
+  #watchClose(): void {
+    const { closeTimeoutMs } = this.options;
+    if (closeTimeoutMs === undefined) return;
+    this.#cancelClose = systemClock.setTimer(() => {
+      const error = new TransportError('time-out', `the other end did not close within ${closeTimeoutMs} ms`);
+      this.abort(error);
+    }, closeTimeoutMs);
   }
 
   abort(error: Error): void {
@@ -205,6 +219,7 @@ export abstract class BusEnd {
 
   #settle(error: Error | null, pending: TransportError): void {
     this.#state = 'closed';
+    this.#cancelClose?.();
     this.settlePending(pending);
     this.release();
     queueMicrotask(() => {

@@ -39,6 +39,19 @@ if (isMainThread) {
       });
     }
 
+    it('does not wait for ever for a thread that hangs', async () => {
+      const ends = createSharedBus({ guestMemoryBytes: 1 << 21, windowMegabytes: 1, closeTimeoutMs: 20 });
+      // Nobody attaches the host's end.
+      const guest = attachGuestBus(ends.guest);
+      const closed = new Promise<Error | null>((resolve) => {
+        guest.onClose = resolve;
+      });
+      await guest.close();
+      const error = await closed;
+      assert.ok(isTransportError(error) && error.code === 'time-out');
+      ends.host.port.close();
+    });
+
     it('keeps no thread alive once it is closed, from either side', async () => {
       const ends = createSharedBus({ guestMemoryBytes: 1 << 21, windowMegabytes: 1 });
       const worker = startWorker(ends.host);

@@ -24,6 +24,8 @@ export interface SharedBusOptions {
   readonly doorbell?: 'wait-async' | 'message-port';
   /** How long an end that awaits something looks on by itself before it sleeps, microseconds. Default 20. */
   readonly spinMicroseconds?: number;
+  /** How long an orderly close waits for the other thread, milliseconds. Default 5000. */
+  readonly closeTimeoutMs?: number;
 }
 
 /**
@@ -41,11 +43,13 @@ export interface SharedBusDescriptor<Side extends 'guest' | 'host'> {
   readonly maxQueuedBytes: number;
   readonly doorbell: 'wait-async' | 'message-port';
   readonly spinMicroseconds: number;
+  readonly closeTimeoutMs: number;
 }
 
 const GUEST_BELL = 0;
 const HOST_BELL = 1;
 const DEFAULT_SPIN_MICROSECONDS = 20;
+const DEFAULT_CLOSE_TIMEOUT_MS = 5000;
 
 type WaitAsync = (
   words: Int32Array,
@@ -77,6 +81,7 @@ export function createSharedBus(options: SharedBusOptions = {}): {
     maxQueuedBytes: options.maxQueuedBytes ?? DEFAULT_MAX_QUEUED_BYTES,
     doorbell: options.doorbell ?? (findWaitAsync() === null ? 'message-port' : 'wait-async'),
     spinMicroseconds: options.spinMicroseconds ?? DEFAULT_SPIN_MICROSECONDS,
+    closeTimeoutMs: options.closeTimeoutMs ?? DEFAULT_CLOSE_TIMEOUT_MS,
   } as const;
   return { guest: { side: 'guest', port: port1, ...shared }, host: { side: 'host', port: port2, ...shared } };
 }
@@ -167,6 +172,7 @@ function sharedParts(descriptor: SharedBusDescriptor<'guest' | 'host'>) {
     threads: 'many',
     maxQueuedBytes: descriptor.maxQueuedBytes,
     spinMicroseconds: descriptor.spinMicroseconds,
+    closeTimeoutMs: descriptor.closeTimeoutMs,
     ram: { bytes: new Uint8Array(descriptor.ram), baseAddress: GUEST_RAM_ADDRESS, file: null },
     window: new MappedWindow(new Uint8Array(descriptor.window), null),
   } as const;

@@ -1,7 +1,7 @@
 import type { ClientOptions } from 'ws';
 import { WebSocket } from 'ws';
+import { systemClock } from '../clock.ts';
 import { TransportError } from '../errors.ts';
-import { systemClock } from '../link/clock.ts';
 import { GuestLink } from '../link/guest-link.ts';
 import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
 import type { GuestBus } from '../transport.ts';

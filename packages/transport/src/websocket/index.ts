@@ -1,5 +1,5 @@
+import { systemClock } from '../clock.ts';
 import { TransportError } from '../errors.ts';
-import { systemClock } from '../link/clock.ts';
 import { GuestLink } from '../link/guest-link.ts';
 import type { LinkMedium, LinkSession } from '../link/session.ts';
 import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';

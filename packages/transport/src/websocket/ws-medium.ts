@@ -1,5 +1,5 @@
 import type { RawData, WebSocket } from 'ws';
-import { TransportError } from '../errors.ts';
+import { isTransportError, TransportError } from '../errors.ts';
 import type { LinkMedium, LinkSession, OutputChunk } from '../link/session.ts';
 import { CLOSE_WITH_ERROR, errorOfCloseCode, MAX_SOCKET_BYTES } from './address.ts';
 
@@ -64,6 +64,11 @@ export class WsMedium implements LinkMedium {
       return;
     }
     for (let chunk = session.takeOutput(); chunk !== null; chunk = session.takeOutput()) this.#write(chunk);
+    if (isTransportError(error) && error.code === 'time-out') {
+      // The other side is as good as gone: it would not answer a closing handshake either.
+      socket.terminate();
+      return;
+    }
     socket.close(error === null ? 1000 : CLOSE_WITH_ERROR);
     const timer = setTimeout(() => socket.terminate(), FAREWELL_TIMEOUT_MS);
     timer.unref();

@@ -1,5 +1,5 @@
-/** Time and turns as the link sees them, so that tests and simulations can bring their own. */
-export interface LinkClock {
+/** Time and turns as a bus sees them, so that tests and simulations can bring their own. */
+export interface Clock {
   /** Milliseconds from any fixed moment; never goes back. */
   now(): number;
   /** Calls back once after `delayMs`, unless cancelled by calling the result. Does not keep a process alive. */
@@ -8,7 +8,7 @@ export interface LinkClock {
   defer(callback: () => void): void;
 }
 
-export const systemClock: LinkClock = {
+export const systemClock: Clock = {
   now: () => performance.now(),
   setTimer(callback, delayMs) {
     const timer: unknown = setTimeout(callback, delayMs);
