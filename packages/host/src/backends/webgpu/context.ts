@@ -35,6 +35,7 @@ export class WebgpuContext implements ContextPort {
   /** Why it takes no more work. */
   private ended: ExecutionResult | null = null;
   private saidLost = false;
+  private awaiting = false;
   private destroyed = false;
 
   constructor({ process, services, data, memory, builder, log }: ContextOptions) {
@@ -94,11 +95,23 @@ export class WebgpuContext implements ContextPort {
     this.ring.consume(total);
   }
 
-  onDone(sequence: number, fault: string | null): void {
+  onDone(sequence: number, fault: string | null, owesAnswers: boolean): void {
     const done = this.running.get(sequence);
+    if (owesAnswers) this.setAwaiting(true);
     if (this.running.delete(sequence)) this.process.countRunning(-1);
     if (this.destroyed && this.running.size === 0) this.process.forgetContext(this.id);
     done?.(fault === null ? { kind: 'completed' } : { kind: 'fault', message: fault });
+  }
+
+  onIdle(): void {
+    this.setAwaiting(false);
+  }
+
+  /** Answers that are still to come keep the host running, as submissions do. */
+  private setAwaiting(awaiting: boolean): void {
+    if (awaiting === this.awaiting) return;
+    this.awaiting = awaiting;
+    this.process.countRunning(awaiting ? 1 : -1);
   }
 
   onReturns(records: Uint8Array): void {
@@ -124,12 +137,14 @@ export class WebgpuContext implements ContextPort {
     const running = [...this.running.values()];
     this.running.clear();
     this.process.countRunning(-running.length);
+    this.setAwaiting(false);
     for (const done of running) done({ kind: 'lost' });
   }
 
   destroy(): void {
     if (this.destroyed) return;
     this.destroyed = true;
+    this.setAwaiting(false);
     if (this.process.isGone) return;
     this.process.destroyContext(this.id);
     if (this.running.size === 0) this.process.forgetContext(this.id);

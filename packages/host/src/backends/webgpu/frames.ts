@@ -19,6 +19,7 @@ export const GpuFrame = {
   done: 18,
   returns: 19,
   wrote: 20,
+  idle: 21,
 } as const;
 
 export const FRAME_HEADER_BYTES = 8;

@@ -15,7 +15,9 @@ const ERROR_TEXT_UNITS = 2000;
 
 /** What a context hears of its process. */
 export interface ContextPort {
-  onDone(sequence: number, fault: string | null): void;
+  /** A submission has ended; `owesAnswers`: {@link onIdle} will say when its answers have come. */
+  onDone(sequence: number, fault: string | null, owesAnswers: boolean): void;
+  onIdle(): void;
   onReturns(records: Uint8Array): void;
 }
 
@@ -120,8 +122,11 @@ export class GpuProcess {
     const context = this.contexts.get(frame.word());
     if (frame.kind === GpuFrame.done) {
       const sequence = frame.word();
+      const owesAnswers = frame.word() === 1;
       const isFault = frame.word() === 1;
-      context?.onDone(sequence, isFault ? frame.text() : null);
+      context?.onDone(sequence, isFault ? frame.text() : null, owesAnswers);
+    } else if (frame.kind === GpuFrame.idle) {
+      context?.onIdle();
     } else if (frame.kind === GpuFrame.returns) {
       context?.onReturns(frame.data(frame.word()));
     }
@@ -213,7 +218,7 @@ export class GpuProcess {
     for (const listener of listeners) listener(reason);
   }
 
-  /** A submission began or ended: only while some run does the process keep its host running. */
+  /** Something began or ended: only while something is under way does the process keep its host running. */
   countRunning(change: number): void {
     const wasIdle = this.runningCount === 0;
     this.runningCount += change;

@@ -21,6 +21,8 @@ export interface ExecutorEnvironment {
   requestAdapter(): Promise<GPUAdapter | null>;
   /** Sends return records; the bytes are valid during the call only. */
   sendReturns(records: Uint8Array): void;
+  /** All answers that were still to come when a submission ended have been sent. */
+  answersSent(): void;
   /** Longest message in a return record, UTF-16 units. */
   readonly maxMessageUnits: number;
 }
@@ -43,6 +45,8 @@ export class ContextExecutor {
   private readonly returns: ReturnsWriter;
   private state: ContextState | null = null;
   private handlers: StreamHandlers | null = null;
+  /** True since an end was reported while answers were still to come. */
+  private owesAnswers = false;
   private creating = false;
   private destroyed = false;
   /** Submissions that came while the device was being made. */
@@ -55,6 +59,17 @@ export class ContextExecutor {
     this.returns = new ReturnsWriter((records) => {
       if (!this.destroyed) environment.sendReturns(records);
     }, environment.maxMessageUnits);
+    this.returns.onIdle = () => {
+      if (!this.owesAnswers) return;
+      this.owesAnswers = false;
+      environment.answersSent();
+    };
+  }
+
+  /** Whether answers to requests are still to come; {@link ExecutorEnvironment.answersSent} then says when not. */
+  noteAnswers(): boolean {
+    this.owesAnswers = this.returns.pendingRequests > 0;
+    return this.owesAnswers;
   }
 
   /** Objects that were dropped since {@link forgetDropped}: the garbage collector may be worth a call. */

@@ -44,6 +44,7 @@ export class ErrorScopes {
   }
 
   pop(requestId: number): void {
+    this.returns.expect();
     const scope = this.stack.pop();
     if (scope === undefined) {
       this.returns.errorScopeResult(requestId, 'empty-stack', 'validation', 'there is no error scope to pop');

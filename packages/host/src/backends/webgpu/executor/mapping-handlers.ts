@@ -12,6 +12,7 @@ export function mappingHandlers(
       const buffer = state.need('buffer', id);
       const { ticket } = state;
       ticket.pending += 1;
+      state.returns.expect();
       mapBuffer(buffer, mode, offset, size)
         .then(
           () => {

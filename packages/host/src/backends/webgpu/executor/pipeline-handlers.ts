@@ -44,6 +44,7 @@ export function pipelineHandlers(state: ContextState): StreamGroupHandlers<'pipe
       );
     },
     getCompilationInfo(requestId, id) {
+      state.returns.expect();
       void state
         .need('shaderModule', id)
         .getCompilationInfo()
@@ -147,6 +148,7 @@ function definePipeline<K extends 'computePipeline' | 'renderPipeline'>(
   id: number,
   make: () => Promise<K extends 'computePipeline' ? GPUComputePipeline : GPURenderPipeline>,
 ): void {
+  state.returns.expect();
   const attempt = async (): Promise<void> => {
     const pipeline = await make();
     state.define(kind, id, () => pipeline as never);

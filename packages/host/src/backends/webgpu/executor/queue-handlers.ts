@@ -21,6 +21,7 @@ export function queueHandlers(state: ContextState): StreamGroupHandlers<'queue'>
       state.droppedObjects += ids.length;
     },
     onSubmittedWorkDone(requestId) {
+      state.returns.expect();
       const done = (): void => state.returns.workDone(requestId);
       queue.onSubmittedWorkDone().then(done, done);
     },

@@ -9,11 +9,20 @@ export class ReturnsWriter {
   private readonly send: (records: Uint8Array) => void;
   private readonly maxMessageUnits: number;
   private scheduled = false;
+  /** Requests that have no answer yet. */
+  pendingRequests = 0;
+  /** Called when the last request was answered, its answer sent. */
+  onIdle: () => void = () => {};
 
   /** @param maxMessageUnits longest text in a record, UTF-16 units; the rest is cut off. */
   constructor(send: (records: Uint8Array) => void, maxMessageUnits: number) {
     this.send = send;
     this.maxMessageUnits = maxMessageUnits;
+  }
+
+  /** A request begins: one of the methods that take its id answers it. */
+  expect(): void {
+    this.pendingRequests += 1;
   }
 
   deviceResult(...[value]: Parameters<ReturnHandlers['deviceResult']>): void {
@@ -23,7 +32,7 @@ export class ReturnsWriter {
 
   mapResult(requestId: number, status: Parameters<ReturnHandlers['mapResult']>[1], message: string): void {
     returns.mapResult(this.writer, requestId, status, this.cut(message));
-    this.written();
+    this.answered();
   }
 
   errorScopeResult(
@@ -33,12 +42,12 @@ export class ReturnsWriter {
     message: string,
   ): void {
     returns.errorScopeResult(this.writer, requestId, status, type, this.cut(message));
-    this.written();
+    this.answered();
   }
 
   pipelineResult(requestId: number, status: 'success' | GPUPipelineErrorReason, message: string): void {
     returns.pipelineResult(this.writer, requestId, status, this.cut(message));
-    this.written();
+    this.answered();
   }
 
   compilationInfo(requestId: number, messages: readonly GPUCompilationMessage[]): void {
@@ -50,12 +59,12 @@ export class ReturnsWriter {
         return { message: message.slice(0, share), type, lineNum, linePos, offset, length };
       }),
     });
-    this.written();
+    this.answered();
   }
 
   workDone(requestId: number): void {
     returns.workDone(this.writer, requestId);
-    this.written();
+    this.answered();
   }
 
   uncapturedError(type: GPUErrorFilter, message: string): void {
@@ -75,12 +84,18 @@ export class ReturnsWriter {
     this.writer.reset();
   }
 
+  private answered(): void {
+    this.pendingRequests -= 1;
+    this.written();
+  }
+
   private written(): void {
     if (this.scheduled) return;
     this.scheduled = true;
     queueMicrotask(() => {
       this.scheduled = false;
       this.flush();
+      if (this.pendingRequests === 0) this.onIdle();
     });
   }
 

@@ -65,6 +65,12 @@ export class ProcessServer {
     const executor = new ContextExecutor({
       requestAdapter: () => this.gpu.requestAdapter(),
       maxMessageUnits,
+      answersSent: () => {
+        batch.begin(GpuFrame.idle);
+        batch.word(id);
+        batch.end();
+        this.send();
+      },
       sendReturns: (records) => {
         batch.begin(GpuFrame.returns);
         batch.word(id);
@@ -101,6 +107,7 @@ export class ProcessServer {
     batch.begin(GpuFrame.done);
     batch.word(contextId);
     batch.word(sequence);
+    batch.word(this.contexts.get(contextId)?.noteAnswers() === true ? 1 : 0);
     batch.word(fault === null ? 0 : 1);
     batch.text(fault ?? '');
     batch.end();
