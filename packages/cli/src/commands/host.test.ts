@@ -56,6 +56,8 @@ describe('dxgwire host', () => {
     ['an unknown backend', ['--backend', 'direct3d']],
     ['an unknown log level', ['--log', 'loud']],
     ['an adapter that is not there', ['--backend', 'null', '--adapter', '17']],
+    ['a token that cannot be sent', ['--backend', 'null', '--token', 'open sesame']],
+    ['a port that cannot be', ['--listen', 'ws://127.0.0.1:99999']],
     ['a stray argument', ['--backend', 'null', 'here']],
   ] as const) {
     it(`refuses ${name} in one line`, async () => {

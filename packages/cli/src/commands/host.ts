@@ -1,7 +1,7 @@
 import { createHost, createLog, createSharedRegionAllocator, type Host } from '@dxgwire/host';
 import type { AdapterDescription, Backend } from '@dxgwire/host/backends';
 import { type HostBus, isTransportError } from '@dxgwire/transport';
-import { DEFAULT_LISTEN_URL, type Listener, listen } from '@dxgwire/transport/listen';
+import { DEFAULT_LISTEN_URL, LISTEN_SCHEMES, type Listener, listen } from '@dxgwire/transport/listen';
 import { destination } from 'pino';
 import { BACKENDS, openBackend } from '../backend.ts';
 import { type Command, oneOf, parseOptions } from '../command.ts';
@@ -52,8 +52,10 @@ export const host: Command = {
     const backendName = oneOf('backend', values.backend, BACKENDS);
     const level = oneOf('log', values.log, LOG_LEVELS);
     const token = tokenFrom(values.token);
-    requireTokenBeyondLoopback(values.listen, token);
+    checkListenUrl(values.listen, token);
     const log = createLog({ level, destination: destination({ dest: 2, sync: true }) });
+    // From the start, so that Ctrl-C while the backend starts leaves nothing behind either.
+    const stop = interrupted();
     const { backend, adapters } = await openBackend(backendName, values.adapter, log);
     const dxgHost = createHost({ backend, log });
     let listener: Listener;
@@ -65,19 +67,26 @@ export const host: Command = {
     }
     const descriptions = backend.adapters.filter((_, index) => adapters.includes(index));
     announce(values.json === true, listener.url, backend.name, descriptions, token !== undefined);
-    await interrupted();
+    await stop;
     await closeAll(listener, dxgHost, backend);
     return ExitCode.success;
   },
 };
 
-/** Anyone who reaches a host without a token may use its GPU, so beyond this machine it wants one. */
-function requireTokenBeyondLoopback(text: string, token: string | undefined): void {
+/**
+ * Checks where to listen before a backend starts. Anyone who reaches a host without a token may use its GPU, so
+ * beyond this machine it wants one.
+ */
+function checkListenUrl(text: string, token: string | undefined): void {
   let url: URL;
   try {
     url = new URL(text);
   } catch {
     throw new UsageError(`--listen takes a URL like ${DEFAULT_LISTEN_URL}, not "${text}"`);
+  }
+  if (!LISTEN_SCHEMES.includes(url.protocol.slice(0, -1))) {
+    const known = LISTEN_SCHEMES.map((scheme) => `${scheme}:`).join(', ');
+    throw new UsageError(`--listen takes ${known}, as in ${DEFAULT_LISTEN_URL}; not "${text}"`);
   }
   const isLoopback = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname);
   if (!isLoopback && token === undefined) {
@@ -134,9 +143,10 @@ run a program on it with: dxgwire run --connect ${url}${token} PROGRAM
 }
 
 function describeAdapter(adapter: AdapterDescription): string {
-  const kind = adapter.softwareDevice ? ' (software device)' : '';
+  const { description } = adapter;
+  const kind = adapter.softwareDevice && !/software/i.test(description) ? ' (software device)' : '';
   const memory = adapter.segments.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
-  return `${adapter.description}${kind}, ${formatBytes(memory)}`;
+  return `${description}${kind}, ${formatBytes(memory)}`;
 }
 
 /** Resolves at the first Ctrl-C or SIGTERM; a second one ends the process the hard way. */

@@ -69,7 +69,7 @@ describe('dxgwire info', () => {
   for (const [name, args] of [
     ['no URL', []],
     ['what is no URL', ['--connect', 'over there']],
-    ['a scheme that it does not know', ['--connect', 'http://127.0.0.1:1']],
+    ['a scheme that it does not know', ['--connect', 'gopher://127.0.0.1:1']],
   ] as const) {
     it(`refuses ${name} in one line`, async () => {
       const { code, stderr } = await dxgwire(['info', ...args]);
