@@ -8,6 +8,8 @@ import type { KmtResult } from '../types/common.ts';
 /** Who makes a call: an open file of the device. Look-ups give the object, or minus the errno to refuse with. */
 export class Caller {
   readonly process: ProcessState;
+  /** The adapter that the last look-up found gone. */
+  stopped: Adapter | null = null;
   /** Not 0 when every call is refused: -EBADF after the close, -ENOTTY for a file inherited by another process. */
   refusal = 0;
 
@@ -24,25 +26,30 @@ export class Caller {
     if (this.refusal !== 0) return this.refusal;
     const adapter = this.process.adapterHandles.get(handle);
     if (adapter === null) return -Errno.EINVAL;
-    return adapter.isActive ? adapter : -Errno.ENODEV;
+    return adapter.isActive ? adapter : this.gone(adapter);
   }
 
   /** A device that can be called, by its handle. */
   device(handle: number): Device | number {
     if (this.refusal !== 0) return this.refusal;
-    return usable(this.process.handles.get(handle, 'device'));
+    return this.usable(this.process.handles.get(handle, 'device'));
   }
 
   /** The device of a context, queue or paging queue. */
   deviceOf(handle: number, kind: 'context' | 'pagingQueue' | 'hwQueue'): Device | number {
     if (this.refusal !== 0) return this.refusal;
-    return usable(this.process.deviceOf(handle, kind));
+    return this.usable(this.process.deviceOf(handle, kind));
   }
-}
 
-function usable(device: Device | null): Device | number {
-  if (device === null) return -Errno.EINVAL;
-  return device.adapter.isActive ? device : -Errno.ENODEV;
+  private usable(device: Device | null): Device | number {
+    if (device === null) return -Errno.EINVAL;
+    return device.adapter.isActive ? device : this.gone(device.adapter);
+  }
+
+  private gone(adapter: Adapter): number {
+    this.stopped = adapter;
+    return -Errno.ENODEV;
+  }
 }
 
 /** `ret` and `lost` of a result, without what else is in it. */
@@ -50,9 +57,9 @@ export function outcome(result: KmtResult): KmtResult {
   return result.lost === undefined ? { ret: result.ret } : { ret: result.ret, lost: result.lost };
 }
 
-/** A refusal by the look-ups of {@link Caller}, with the reason when the adapter is gone. */
+/** A refusal by the look-ups of {@link Caller}, with the reason when the adapter is gone: call it at once. */
 export function refusal(caller: Caller, ret: number): KmtResult {
-  const lost = ret === -Errno.ENODEV ? caller.driver.loss : null;
+  const lost = ret === -Errno.ENODEV ? (caller.stopped?.loss ?? caller.driver.loss) : null;
   return lost === null ? { ret } : { ret, lost };
 }
 
