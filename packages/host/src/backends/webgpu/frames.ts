@@ -128,7 +128,9 @@ export class FrameBatch {
         `frames of ${needed} bytes to or from the GPU process, at most ${MAX_FRAME_BYTES}`,
       );
     }
-    const grown = new ArrayBuffer(Math.min(MAX_FRAME_BYTES, Math.max(needed, this.bytes.length * 2)) & ~7);
+    const grown = new ArrayBuffer(
+      (Math.min(MAX_FRAME_BYTES, Math.max(needed, this.bytes.length * 2)) + 7) & ~7,
+    );
     new Uint8Array(grown).set(this.bytes.subarray(0, this.length));
     this.bytes = new Uint8Array(grown);
     this.u32 = new Uint32Array(grown);
