@@ -133,7 +133,9 @@ export class AddressSpace implements PageWalker {
       status: Status.success,
       operation: {
         execute: () => {
-          operations.forEach((operation, index) => this.#applyUpdate(operation, wereTaken[index]!));
+          operations.forEach((operation, index) => {
+            this.#applyUpdate(operation, wereTaken[index]!);
+          });
         },
       },
     };

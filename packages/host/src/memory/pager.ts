@@ -66,13 +66,13 @@ export class Pager {
     this.#serve();
   }
 
-  /** The allocation is not wanted any more; it may still be used until {@link idle}. */
+  /** The allocation is not wanted any more; it may still be used until {@link idle}. Nobody waits for it any more. */
   letGo(allocation: Allocation): void {
     allocation.target = null;
-    if (allocation.physical !== 'waiting') return;
-    this.#stopWaiting(allocation);
+    const wasWaiting = allocation.physical === 'waiting';
+    if (wasWaiting) this.#stopWaiting(allocation);
     this.#tellWaiters(allocation, false);
-    this.#serve();
+    if (wasWaiting) this.#serve();
   }
 
   /** Nothing uses the allocation: it goes out now, or stays as a victim for when there is pressure. */
@@ -194,6 +194,7 @@ export class Pager {
   #entered(allocation: Allocation): void {
     this.#moving -= 1;
     allocation.physical = 'in';
+    allocation.view.resident = !allocation.lost;
     if (allocation.dying) {
       this.#destroyNow(allocation);
     } else if (allocation.target === null) {
@@ -201,7 +202,6 @@ export class Pager {
     } else if (allocation.target !== allocation.segment) {
       this.#leave(allocation, false);
     } else {
-      allocation.view.resident = !allocation.lost;
       this.#tellWaiters(allocation, false);
     }
     this.#serve();

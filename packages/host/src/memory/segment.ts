@@ -35,6 +35,7 @@ export class VictimLists {
   readonly #last: (Allocation | null)[] = new Array<Allocation | null>(VICTIM_RANKS).fill(null);
 
   add(allocation: Allocation, rank: number): void {
+    if (allocation.victimRank === rank) return;
     this.remove(allocation);
     const last = this.#last[rank]!;
     allocation.victimRank = rank;
