@@ -65,14 +65,17 @@ function allocate(native: NativeMemory, lengthBytes: number): SharedRegion {
 
 /**
  * Maps a whole file that another process shares.
- * @throws Error when it cannot be opened or mapped.
+ * @param inode the file that is meant: by now the path may lead to another one.
+ * @throws Error when it cannot be opened or mapped, or is another file.
  */
-export function mapSharedFile(path: string): { readonly bytes: Uint8Array; release(): void } {
+export function mapSharedFile(path: string, inode?: number): { readonly bytes: Uint8Array; release(): void } {
   const native = nativeMemory();
   if (native === null) throw new Error(`cannot map ${path}: no shared memory on this system`);
   const fileDescriptor = openSync(path, 'r+');
   try {
-    return native.map(fileDescriptor, fstatSync(fileDescriptor).size);
+    const { size, ino } = fstatSync(fileDescriptor);
+    if (inode !== undefined && inode !== ino) throw new Error(`${path} is file ${ino} now, no more ${inode}`);
+    return native.map(fileDescriptor, size);
   } finally {
     closeSync(fileDescriptor);
   }

@@ -169,11 +169,12 @@ export class GpuProcess {
   }
 
   /** Tells the process to map a shared file. Not within an open frame. @returns its number there. */
-  mapRegion(path: string): number {
+  mapRegion(path: string, inode: number): number {
     this.lastRegionId += 1;
     this.batch.begin(HostFrame.mapRegion);
     this.batch.word(this.lastRegionId);
     this.batch.text(path);
+    this.batch.text(String(inode));
     this.batch.end();
     this.flushSoon();
     return this.lastRegionId;

@@ -196,7 +196,7 @@ export class SubmissionBuilder implements StreamNeeds {
       this.access.push(ZERO_REGION, 0, 0, length >>> 0, lengthHigh);
     } else if (piece.shared !== null) {
       const { path, offset } = piece.shared;
-      const region = this.regions.numberOf(this.context.process, path);
+      const region = this.regions.numberOf(this.context.process, path, piece.view().buffer);
       this.access.push(region, offset >>> 0, Math.floor(offset / 2 ** 32), length >>> 0, lengthHigh);
     } else {
       this.access.push(INLINE_REGION, this.inlineBytes, 0, length >>> 0, lengthHigh);

@@ -31,7 +31,7 @@ export class ProcessServer {
         this.submit(frame);
         break;
       case HostFrame.mapRegion:
-        this.regions.map(frame.word(), frame.text());
+        this.regions.map(frame.word(), frame.text(), Number(frame.text()));
         break;
       case HostFrame.unmapRegion:
         this.regions.unmap(frame.word());

@@ -9,8 +9,13 @@ interface Region {
 export class Regions {
   private readonly regions = new Map<number, Region>();
 
-  map(id: number, path: string): void {
-    this.regions.set(id, mapSharedFile(path));
+  /** A file that went away meanwhile leaves its number without memory: records that need it then fail. */
+  map(id: number, path: string, inode: number): void {
+    try {
+      this.regions.set(id, mapSharedFile(path, inode));
+    } catch (error) {
+      process.stderr.write(`region ${id} is not there: ${error}\n`);
+    }
   }
 
   unmap(id: number): void {
