@@ -22,7 +22,10 @@ export class PagingOperation {
   }
 }
 
-/** A queue of residency operations with a fence that tells how far it has come. */
+/**
+ * A queue of residency operations with a fence that tells how far it has come. Each operation has a fence value of its
+ * own, also one that is done at once: clients may wait for it without looking at the status.
+ */
 export class PagingQueue {
   readonly device: DeviceMemory;
   /** -1, 0, 1. */
@@ -31,7 +34,7 @@ export class PagingQueue {
   /** For the caller. */
   owner: object | null = null;
   alive = true;
-  /** Fence value of the last operation that was deferred. */
+  /** Fence value of the last operation. */
   #issued = 0;
   #completed = 0;
   /** Values above `#completed` whose operation is done, while an earlier one is not. */
@@ -47,9 +50,14 @@ export class PagingQueue {
     return this.#issued - this.#completed;
   }
 
-  /** Value of the fence now: all operations up to it are done. */
-  get completedValue(): bigint {
-    return BigInt(this.#completed);
+  /** Value of the last operation: the fence has it, or will. */
+  get lastValue(): bigint {
+    return BigInt(this.#issued);
+  }
+
+  /** Whether the fence has a value already. */
+  hasReached(value: number): boolean {
+    return this.#completed >= value;
   }
 
   /** @returns the fence value that the operation will bring. */
@@ -60,8 +68,9 @@ export class PagingQueue {
 
   complete(value: number): void {
     this.#doneEarly.add(value);
+    const before = this.#completed;
     while (this.#doneEarly.delete(this.#completed + 1)) this.#completed += 1;
-    if (!this.alive) return;
+    if (!this.alive || this.#completed === before) return;
     this.fence.object.signal(this.#completed >>> 0, Math.floor(this.#completed / 0x100000000), false);
   }
 }

@@ -102,7 +102,15 @@ describe('residency', () => {
     await f.adapter.finishMoves();
     assert.equal(a.allocation.view.resident, true);
     assert.equal(device.queue.fence.object.value, 2n);
-    assert.equal(f.memory.makeResident(device.queue, [a], 0).pagingFenceValue, 0n);
+    const third = f.memory.makeResident(device.queue, [a], 0);
+    assert.deepEqual([third.status, third.pagingFenceValue], [Status.success, 3n]);
+    assert.equal(device.queue.fence.object.value, 3n);
+    assert.equal(f.memory.makeResident(device.queue, [f.allocate(device, 4096)], 0).pagingFenceValue, 4n);
+    const behind = f.memory.finishOnQueue(device.queue);
+    assert.deepEqual([behind.status, behind.pagingFenceValue], [Status.pending, 5n]);
+    assert.equal(device.queue.fence.object.value, 3n);
+    await f.adapter.finishMoves();
+    assert.equal(device.queue.fence.object.value, 5n);
   });
 
   it('puts the device into error when memory that was promised cannot be had', async () => {

@@ -374,7 +374,7 @@ export class VideoMemory {
   /**
    * Counts instances of the queue's device up and makes them resident, all or none.
    *
-   * @returns 0 when they are, PENDING with the fence value at which they are, NO_MEMORY with what is missing,
+   * @returns 0 when they are, PENDING when they are once the fence has the value, NO_MEMORY with what is missing,
    *   INVALID_PARAMETER for flags or instances that cannot be.
    */
   makeResident(
@@ -400,9 +400,9 @@ export class VideoMemory {
       const numBytesToTrim = BigInt(result.missingBytes);
       return { status: Status.noMemory, pagingFenceValue: 0n, numBytesToTrim };
     }
-    if (result.operation !== null) value = queue.issue();
-    const status = value === 0 ? Status.success : Status.pending;
-    return { status, pagingFenceValue: BigInt(value), numBytesToTrim: BigInt(device.process.excessBytes) };
+    value = queue.issue();
+    if (result.operation === null) queue.complete(value);
+    return { ...resultOf(queue, value), numBytesToTrim: BigInt(device.process.excessBytes) };
   }
 
   /**
@@ -448,8 +448,8 @@ export class VideoMemory {
    *
    * @param groups one for each handle: an allocation, or all of a resource.
    * @param results one for each group, the worst of its allocations; null when not wanted.
-   * @returns 0, PENDING, or NO_MEMORY when pinned memory cannot come back now (nothing changed). The fence value is
-   *   always one that is, or will be, reached.
+   * @returns 0, PENDING, or NO_MEMORY when pinned memory cannot come back now (nothing changed). The fence always has
+   *   the value, or will have it.
    */
   reclaim(
     queue: PagingQueue,
@@ -462,22 +462,23 @@ export class VideoMemory {
       return { status: Status.invalidParameter, pagingFenceValue: 0n };
     }
     if (queue.pending >= this.#limits.pagingOperations) {
-      return { status: Status.noMemory, pagingFenceValue: queue.completedValue };
+      return { status: Status.noMemory, pagingFenceValue: queue.lastValue };
     }
     const wasOffered = new Set(instances.filter((each) => each.allocation.offeredRank >= 0));
     let value = 0;
     const result = this.#residency.reclaim(device, instances, queue.priority + 1, (operation) =>
       this.#pagingDone(queue, value, operation),
     );
-    if (!result.granted) return { status: Status.noMemory, pagingFenceValue: queue.completedValue };
-    if (result.operation !== null) value = queue.issue();
+    if (!result.granted) return { status: Status.noMemory, pagingFenceValue: queue.lastValue };
+    value = queue.issue();
+    if (result.operation === null) queue.complete(value);
     groups.forEach((group, index) => {
       let worst: number = ReclaimResult.ok;
       for (const instance of group) worst = Math.max(worst, reclaimResult(instance, wasOffered));
       if (results !== null) results[index] = worst;
     });
     for (const instance of wasOffered) instance.allocation.discarded = false;
-    if (value === 0) return { status: Status.success, pagingFenceValue: queue.completedValue };
+    if (value === 0) return { status: Status.success, pagingFenceValue: queue.lastValue };
     return { status: Status.pending, pagingFenceValue: BigInt(value) };
   }
 
@@ -496,7 +497,7 @@ export class VideoMemory {
   }
 
   /**
-   * Where an allocation may live. Takes effect when it comes in the next time, so nothing is pending.
+   * Where an allocation may live. Takes effect when it comes in the next time, so there is nothing to wait for.
    *
    * @returns INVALID_PARAMETER when no segment is left, NOT_SUPPORTED for access by physical address.
    */
@@ -513,7 +514,14 @@ export class VideoMemory {
     },
   ): PagingResult {
     const status = this.#updateProperty(queue, instance, request);
-    return { status, pagingFenceValue: 0n };
+    return status === Status.success ? this.finishOnQueue(queue) : { status, pagingFenceValue: 0n };
+  }
+
+  /** An operation of the queue, such as a mapping, was done at once: gives it its fence value. */
+  finishOnQueue(queue: PagingQueue): PagingResult {
+    const value = queue.issue();
+    queue.complete(value);
+    return resultOf(queue, value);
   }
 
   // Budgets
@@ -664,6 +672,11 @@ export class VideoMemory {
     }
     return segments;
   }
+}
+
+function resultOf(queue: PagingQueue, value: number): PagingResult {
+  const status = queue.hasReached(value) ? Status.success : Status.pending;
+  return { status, pagingFenceValue: BigInt(value) };
 }
 
 function isUsable(instance: AllocationInstance, device: DeviceMemory): boolean {

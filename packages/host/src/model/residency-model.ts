@@ -156,7 +156,7 @@ export class ResidencyModel {
 
   // Calls
 
-  /** @returns the paging fence value, 0 when all is resident, null when it is refused. */
+  /** @returns the paging fence value, null when it is refused. */
   makeResident(device: ModelDevice, instances: readonly ModelInstance[]): number | null {
     const before = this.allocations.map(
       (each) => [each, each.charge, each.payer, each.chargedSegment] as const,
@@ -320,8 +320,8 @@ export class ResidencyModel {
   }
 
   #bringIn(device: ModelDevice, instances: readonly ModelInstance[]): number {
-    const value = device.issued + 1;
-    const operation = new ModelOperation(device, value, 1);
+    device.issued += 1;
+    const operation = new ModelOperation(device, device.issued, 1);
     for (const { allocation } of instances) {
       if (allocation.offered !== null) continue;
       const segment = allocation.chargedSegment;
@@ -343,10 +343,8 @@ export class ResidencyModel {
       allocation.waitingSince = this.#now();
       this.#serve(segment);
     }
-    operation.remaining -= 1;
-    if (operation.remaining === 0) return 0;
-    device.issued = value;
-    return value;
+    this.#step(operation);
+    return operation.value;
   }
 
   #serve(segment: number): void {
@@ -405,13 +403,15 @@ export class ResidencyModel {
   }
 
   #tell(allocation: ModelAllocation): void {
-    for (const operation of allocation.operations.splice(0)) {
-      operation.remaining -= 1;
-      if (operation.remaining > 0) continue;
-      const { device } = operation;
-      device.doneEarly.push(operation.value);
-      while (device.doneEarly.includes(device.completed + 1)) device.completed += 1;
-    }
+    for (const operation of allocation.operations.splice(0)) this.#step(operation);
+  }
+
+  #step(operation: ModelOperation): void {
+    operation.remaining -= 1;
+    if (operation.remaining > 0) return;
+    const { device } = operation;
+    device.doneEarly.push(operation.value);
+    while (device.doneEarly.includes(device.completed + 1)) device.completed += 1;
   }
 
   #mark(allocation: ModelAllocation, device: ModelDevice, work: ModelWork | null): void {

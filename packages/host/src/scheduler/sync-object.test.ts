@@ -158,6 +158,15 @@ describe('other kinds', () => {
     assert.equal(clock.pendingTimers, 0);
   });
 
+  it('a periodic fence keeps its pace with a period that is no round number', () => {
+    const clock = new FakeClock();
+    const request = { type: SyncKind.periodicMonitoredFence, flags: 0, clock, periodMs: 1000 / 60 };
+    const instance = createSyncObject(request, window, -1)!;
+    clock.advance(10_001);
+    assert.equal(instance.object.value, 600n);
+    instance.close();
+  });
+
   it('are refused when they make no sense', () => {
     assert.equal(createSyncObject({ type: SyncKind.semaphore, flags: 0 }, window, -1), null);
     assert.equal(createSyncObject({ type: SyncKind.periodicMonitoredFence, flags: 0 }, window, -1), null);

@@ -146,6 +146,7 @@ export class PeriodicFence extends Fence {
   readonly #periodMs: number;
   /** When the value was 0: later ticks are counted from here, so that timers that come late add up to nothing. */
   readonly #startMs: number;
+  #ticks = 0;
   #cancelTimer: (() => void) | null = null;
 
   constructor(clock: HostClock, periodMs: number) {
@@ -163,8 +164,10 @@ export class PeriodicFence extends Fence {
 
   #arm(): void {
     const elapsedMs = this.#clock.nowMs() - this.#startMs;
-    const nextTick = Math.floor(elapsedMs / this.#periodMs) + 1;
+    // Never a tick twice, even if its timer was early or the division rounds down.
+    const nextTick = Math.max(this.#ticks, Math.floor(elapsedMs / this.#periodMs)) + 1;
     this.#cancelTimer = this.#clock.setTimer(nextTick * this.#periodMs - elapsedMs, () => {
+      this.#ticks = nextTick;
       this.signal(nextTick >>> 0, Math.floor(nextTick / 0x100000000), false);
       // A signal may have ended the last wait and with it the object.
       if (this.openCount > 0) this.#arm();
