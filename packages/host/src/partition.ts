@@ -213,6 +213,7 @@ export class Partition {
   /** Its handle is dead at once. @param done called when nothing of it runs or uses guest memory any more. */
   destroyProcess(process: GuestProcess, done: () => void): void {
     this.processes.remove(process.handle, NamedKind.process);
+    this.hostShares.endProcess(process);
     process.destroy(done);
   }
 
@@ -264,7 +265,7 @@ export class Partition {
       left -= 1;
       if (left === 0) done();
     };
-    this.hostShares.clear();
+    this.hostShares.closeAll();
     this.processes.forEach(NamedKind.process, (process) => this.destroyProcess(process, finish));
     this.sharedObjects.clear();
     for (const gpu of this.gpus) gpu.isOpen = false;

@@ -17,6 +17,11 @@ const DESCRIPTION_UNITS = 4096;
 const NODE_NAME_UNITS = 32;
 /** The user-mode driver that goes with this host. */
 const USER_MODE_DRIVER = 'dxgwire';
+/** D3DDDI_QUERYREGISTRY_INFO: offsets of its results, and D3DDDI_QUERYREGISTRY_STATUS_FAIL. */
+const REGISTRY_OUTPUT_SIZE_OFFSET = 536;
+const REGISTRY_STATUS_OFFSET = 540;
+const REGISTRY_INFO_BYTES = 552;
+const REGISTRY_STATUS_FAIL = 2;
 /** DXGK_ENGINE_TYPE. */
 const ENGINE_TYPES: Readonly<Record<NodeDescription['kind'], number>> = {
   '3d': 1,
@@ -161,6 +166,15 @@ const answers: Readonly<Record<number, InfoType>> = {
       view.setBigUint64(32, groupBytes(segments, 'local'), true);
       view.setBigUint64(40, groupBytes(segments, 'non-local'), true);
       view.setBigUint64(48, 0n, true);
+      return true;
+    },
+  },
+  [Type.queryRegistry]: {
+    // There is no registry behind this adapter: no value is found, whatever its name.
+    bytes: REGISTRY_INFO_BYTES,
+    answer(_gpu, view) {
+      view.setUint32(REGISTRY_OUTPUT_SIZE_OFFSET, 0, true);
+      view.setUint32(REGISTRY_STATUS_OFFSET, REGISTRY_STATUS_FAIL, true);
       return true;
     },
   },

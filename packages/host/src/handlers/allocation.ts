@@ -90,7 +90,7 @@ export const allocationHandlers: AllocationHandlers = {
     const { allocations, privateData, resource } = created;
     const reply: CreateReply = {
       flags: request.flags,
-      resource: created.isNewResource ? resource!.handle : 0,
+      resource: resource?.handle ?? 0,
       allocationInfo: allocations.map(({ handle, instance, existingSystemMemory }, index) => ({
         allocation: handle,
         allocationFlags:

@@ -146,15 +146,19 @@ export class RawGuest {
   }
 
   async openChannels(): Promise<void> {
+    await this.openChannelsOnly();
+    const megabytes = this.bus.offers[0]!.mmioMegabytes;
+    const length = BigInt(megabytes) << 20n;
+    const { status } = await this.call(commands.setIoSpaceRegion, { start: IO_SPACE_START, length });
+    if (status !== 0) throw new Error(`SetIoSpaceRegion answered ${status}`);
+  }
+
+  async openChannelsOnly(): Promise<void> {
     for (const { index } of this.bus.offers) {
       const channel = await this.bus.open(index);
       this.#channels.set(index, channel);
       channel.onPacket = (packet) => this.#receive(index, packet);
     }
-    const megabytes = this.bus.offers[0]!.mmioMegabytes;
-    const length = BigInt(megabytes) << 20n;
-    const { status } = await this.call(commands.setIoSpaceRegion, { start: IO_SPACE_START, length });
-    if (status !== 0) throw new Error(`SetIoSpaceRegion answered ${status}`);
   }
 
   async openAdapters(): Promise<void> {
@@ -164,10 +168,21 @@ export class RawGuest {
       if (opened.status !== 0) throw new Error(`OpenAdapter answered ${opened.status}`);
       seen.adapterHandle = opened.hostAdapterHandle;
       const info = await this.call(commands.getInternalAdapterInfo, {}, { gpu });
-      seen.hostAdapterLuid = info.hostAdapterLuid;
-      if (this.version >= InterfaceVersion.current) seen.luid = info.hostVgpuLuid;
-      for (const each of this.gpus) each.isAsync = info.asyncMsgEnabled;
+      this.learnAdapter(gpu, info);
     }
+  }
+
+  /** Takes what GetInternalAdapterInfo says. */
+  learnAdapter(gpu: number, info: ReplyOf<typeof commands.getInternalAdapterInfo>): void {
+    const seen = this.gpus[gpu]!;
+    seen.hostAdapterLuid = info.hostAdapterLuid;
+    if (this.version >= InterfaceVersion.current) seen.luid = info.hostVgpuLuid;
+    for (const each of this.gpus) each.isAsync = info.asyncMsgEnabled;
+  }
+
+  /** Whether a command goes over the global channel now. */
+  isRoutedGlobally(def: AnyCommand, gpu = 0): boolean {
+    return def.channel === 'global' || this.gpus[gpu]?.isAsync === true;
   }
 
   channel(index: number): Channel {
@@ -201,7 +216,6 @@ export class RawGuest {
 
   #transmit(def: AnyCommand, body: object, options: SendOptions, flags: number, async: boolean): string {
     const seen = this.gpus[options.gpu ?? 0];
-    const isGlobal = def.channel === 'global';
     const target = def.headerProcess === 'zero' ? 0 : this.process;
     const header = {
       version: this.version,
@@ -211,7 +225,7 @@ export class RawGuest {
     };
     let length = encodeRequest(def as never, header, body as never, this.#view, 0);
     if (options.mangle !== undefined) length = options.mangle(this.#view, length);
-    const usual = isGlobal || seen?.isAsync === true ? GLOBAL_CHANNEL_INDEX : (seen?.channelIndex ?? 2);
+    const usual = this.isRoutedGlobally(def, options.gpu) ? GLOBAL_CHANNEL_INDEX : (seen?.channelIndex ?? 2);
     const index = options.channel ?? usual;
     return this.transmitBytes(index, options.flags ?? flags, length);
   }
@@ -229,6 +243,12 @@ export class RawGuest {
     this.#bytes.set(bytes);
     const id = this.transmitBytes(channelIndex, PACKET_FLAG_COMPLETION_REQUESTED, bytes.length);
     return new Promise((resolve) => this.#pending.set(id, resolve));
+  }
+
+  /** Sends raw bytes that want no answer. */
+  sendBytesOneWay(channelIndex: number, bytes: Uint8Array): void {
+    this.#bytes.set(bytes);
+    this.transmitBytes(channelIndex, 0, bytes.length);
   }
 
   #receive(channelIndex: number, packet: Packet): void {

@@ -1,0 +1,469 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  AllocationReturnFlags,
+  CreateAllocationFlags,
+  commands,
+  DestroyAllocationFlags,
+  NtStatus,
+} from '@dxgwire/protocol';
+import { PAGE_BYTES } from '@dxgwire/transport';
+import { REFUSED_LENGTH } from '../testing/fake-backend.ts';
+import { createAllocation, createDevice, createPagingQueue, finish, sizeData } from '../testing/objects.ts';
+import { IO_SPACE_START, RawGuest } from '../testing/raw-guest.ts';
+
+const { createResource, createShared, existingSysmem, ntSecuritySharing, standardAllocation } =
+  CreateAllocationFlags;
+
+function standard(type: number, size: bigint): Uint8Array {
+  const data = new Uint8Array(24);
+  const view = new DataView(data.buffer);
+  view.setUint32(0, type, true);
+  view.setBigUint64(8, size, true);
+  return data;
+}
+
+test('several allocations of one message: sizes, flags, private data changed in place, in order', async () => {
+  const guest = await RawGuest.start();
+  const device = await createDevice(guest);
+  const allocInfo = [5, 0, 3].map((extra) => ({ privDrvData: sizeData(4096 * (extra + 1) - 1, extra) }));
+  const made = await guest.call(commands.createAllocation, { device, allocInfo, flags: createResource });
+  assert.notEqual(made.resource, 0);
+  assert.equal(made.allocationInfo.length, 3);
+  made.allocationInfo.forEach(({ allocation, allocationSize, allocationFlags, privDrvData }, index) => {
+    const extra = [5, 0, 3][index]!;
+    assert.notEqual(allocation, 0);
+    assert.equal(allocationSize, BigInt(4096 * (extra + 1)));
+    assert.equal(allocationFlags, AllocationReturnFlags.cached);
+    assert.equal(privDrvData.length, 8 + extra);
+    assert.ok(privDrvData.subarray(8).every((byte) => byte === 0xff));
+  });
+  const extended = await guest.call(commands.createAllocation, {
+    device,
+    resource: made.resource,
+    allocInfo: [{ privDrvData: sizeData(1) }],
+  });
+  assert.equal(extended.resource, made.resource);
+  const { status } = await guest.call(commands.destroyAllocation, { device, resource: made.resource });
+  assert.equal(status, NtStatus.success);
+  assert.equal(guest.backend.opened[0]!.allocations.size, 0);
+  await finish(guest);
+});
+
+test('a CreateAllocation that fails leaves nothing, whichever of its allocations failed', async () => {
+  const guest = await RawGuest.start();
+  const device = await createDevice(guest);
+  const before = guest.partition.census();
+  const good = { privDrvData: sizeData(4096) };
+  const bad = { privDrvData: sizeData(REFUSED_LENGTH) };
+  for (const allocInfo of [[bad], [good, bad], [good, good, bad], [bad, good]]) {
+    const payload = await guest.send(commands.createAllocation, { device, allocInfo, flags: createResource });
+    assert.equal(payload.length, 0);
+    assert.deepEqual(guest.partition.census(), before);
+    assert.equal(guest.backend.opened[0]!.allocations.size, 0);
+  }
+  await finish(guest);
+});
+
+test('CreateAllocation refuses bad counts, flags, resources and standard descriptions', async () => {
+  const guest = await RawGuest.start();
+  const device = await createDevice(guest);
+  const other = await createDevice(guest);
+  const one = [{ privDrvData: sizeData(4096) }];
+  const foreign = await guest.call(commands.createAllocation, {
+    device: other,
+    allocInfo: one,
+    flags: createResource,
+  });
+  const before = guest.partition.census();
+  const std = (data: Uint8Array, flags: number) => ({
+    flags: standardAllocation | flags,
+    privDrvData: data,
+    allocInfo: [{}],
+  });
+  const bad: object[] = [
+    { allocInfo: [] },
+    { allocInfo: Array.from({ length: 1025 }, () => ({})) },
+    { device: 0 },
+    { device: foreign.resource },
+    { flags: 1 << 18 },
+    { flags: CreateAllocationFlags.createProtected },
+    { flags: CreateAllocationFlags.existingSection },
+    { flags: createShared },
+    { flags: createShared | createResource },
+    { flags: createShared | ntSecuritySharing },
+    { resource: device },
+    { resource: foreign.resource },
+    { resource: 0xffff_ffff },
+    std(standard(2, 0n), 0),
+    std(standard(2, 4095n), 0),
+    std(standard(0, 4096n), 0),
+    std(standard(3, 4096n), 0),
+    std(standard(1, 4096n), 0),
+    std(standard(2, 4096n), existingSysmem),
+    std(standard(2, 4096n).subarray(0, 23), 0),
+    std(standard(2, 1n << 63n), 0),
+    { ...std(standard(2, 4096n), 0), allocInfo: [{}, {}] },
+  ];
+  for (const body of bad) {
+    const payload = await guest.send(commands.createAllocation, { device, allocInfo: one, ...body });
+    assert.equal(
+      payload.length,
+      0,
+      JSON.stringify(body, (_key, value) => (typeof value === 'bigint' ? String(value) : value)).slice(
+        0,
+        200,
+      ),
+    );
+  }
+  assert.deepEqual(guest.partition.census(), before);
+  await finish(guest);
+});
+
+test('1024 allocations in one message, and standard allocations of both kinds', async () => {
+  const guest = await RawGuest.start();
+  const device = await createDevice(guest);
+  const allocInfo = Array.from({ length: 1024 }, () => ({}));
+  const many = await guest.call(commands.createAllocation, { device, allocInfo });
+  assert.equal(new Set(many.allocationInfo.map(({ allocation }) => allocation)).size, 1024);
+  const crossAdapter = { flags: standardAllocation, privDrvData: standard(2, 8192n), allocInfo: [{}] };
+  const cross = await guest.call(commands.createAllocation, { device, ...crossAdapter });
+  assert.equal(cross.allocationInfo[0]!.allocationSize, 8192n);
+  const heap = await guest.call(commands.createAllocation, {
+    device,
+    flags: standardAllocation | existingSysmem,
+    privDrvData: standard(1, 12288n),
+    allocInfo: [{}],
+  });
+  assert.equal(heap.allocationInfo[0]!.allocationSize, 12288n);
+  assert.ok((heap.allocationInfo[0]!.allocationFlags & AllocationReturnFlags.existingSysmem) !== 0);
+  await finish(guest);
+});
+
+test('DestroyAllocation: all or nothing; not twice, not of another device, not both ways, not neither', async () => {
+  const guest = await RawGuest.start();
+  const device = await createDevice(guest);
+  const other = await createDevice(guest);
+  const a = await createAllocation(guest, device);
+  const b = await createAllocation(guest, device);
+  const foreign = await createAllocation(guest, other);
+  const made = await guest.call(commands.createAllocation, {
+    device,
+    allocInfo: [{}, {}],
+    flags: createResource,
+  });
+  const destroy = async (body: object) =>
+    (await guest.call(commands.destroyAllocation, { device, ...body })).status;
+  const bad: object[] = [
+    {},
+    { allocations: [a, 0] },
+    { allocations: [a, a] },
+    { allocations: [a, foreign] },
+    { allocations: [a, device] },
+    { allocations: [a], resource: made.resource },
+    { resource: a },
+    { resource: 0xffff_ffff },
+    { device: 0, allocations: [a] },
+    { allocations: Array.from({ length: 1025 }, () => a) },
+  ];
+  for (const body of bad)
+    assert.equal(await destroy(body), NtStatus.invalidParameter, JSON.stringify(body).slice(0, 99));
+  assert.equal(guest.partition.census()['allocations'], 5);
+  assert.equal(await destroy({ allocations: [a, b], flags: DestroyAllocationFlags.synchronousDestroy }), 0);
+  assert.equal(await destroy({ allocations: [a] }), NtStatus.invalidParameter);
+  // The failure path of the driver: members of a new resource go by themselves, then the empty resource.
+  const members = made.allocationInfo.map(({ allocation }) => allocation);
+  assert.equal(await destroy({ allocations: members, flags: DestroyAllocationFlags.assumeNotInUse }), 0);
+  assert.equal(await destroy({ resource: made.resource }), 0);
+  assert.equal(await destroy({ resource: made.resource }), NtStatus.invalidParameter);
+  await finish(guest);
+});
+
+test('Lock2 shows the bytes in the IO space, again while locked; Unlock2 also without a lock', async () => {
+  const guest = await RawGuest.start();
+  const device = await createDevice(guest);
+  const allocation = await createAllocation(guest, device, 3 * PAGE_BYTES);
+  const lock = () => guest.call(commands.lock2, { args: { device, allocation } });
+  const unlock = () => guest.call(commands.unlock2, { args: { device, allocation } });
+  assert.equal((await unlock()).status, NtStatus.success);
+  const first = await lock();
+  assert.equal(first.status, NtStatus.success);
+  const address = first.cpuVisibleBufferOffset;
+  assert.equal(address % 4096n, 0n);
+  assert.ok(address >= IO_SPACE_START);
+  assert.ok(address < IO_SPACE_START + BigInt(guest.bus.window.lengthBytes - 3 * PAGE_BYTES));
+  assert.equal((await lock()).cpuVisibleBufferOffset, address);
+  guest.windowAt(address, 3 * PAGE_BYTES).fill(0x5a);
+  assert.equal((await unlock()).status, NtStatus.success);
+  assert.equal((await unlock()).status, NtStatus.success);
+  const again = await lock();
+  assert.ok(guest.windowAt(again.cpuVisibleBufferOffset, 3 * PAGE_BYTES).every((byte) => byte === 0x5a));
+  for (const bad of [0, device, allocation ^ 1, 0xffff_ffff]) {
+    const refused = await guest.call(commands.lock2, { args: { device, allocation: bad } });
+    assert.equal(refused.status, NtStatus.invalidParameter);
+    const { status } = await guest.call(commands.unlock2, { args: { device, allocation: bad } });
+    assert.equal(status, NtStatus.invalidParameter);
+  }
+  assert.equal(
+    (await guest.call(commands.destroyAllocation, { device, allocations: [allocation] })).status,
+    0,
+  );
+  await finish(guest);
+});
+
+test('Lock2 of what does not fit: NO_MEMORY when the window is full, INVALID_PARAMETER from 4 GiB on', async () => {
+  const guest = await RawGuest.start({ windowMegabytes: 1 });
+  const device = await createDevice(guest);
+  const large = await createAllocation(guest, device, 2 << 20);
+  assert.equal(
+    (await guest.call(commands.lock2, { args: { device, allocation: large } })).status,
+    NtStatus.noMemory,
+  );
+  const huge = await createAllocation(guest, device, 2 ** 32);
+  const refused = await guest.call(commands.lock2, { args: { device, allocation: huge } });
+  assert.equal(refused.status, NtStatus.invalidParameter);
+  await finish(guest);
+});
+
+/** An allocation over guest pages that have not been given yet. */
+async function createOverPages(guest: RawGuest, device: number, pages: number): Promise<number> {
+  return await createAllocation(guest, device, pages * PAGE_BYTES, { flags: existingSysmem });
+}
+
+test('guest pages by GPADL: exactly as many as the allocation has, once, and let go before a teardown is answered', async () => {
+  const guest = await RawGuest.start({ mapGuestMemory: false });
+  const device = await createDevice(guest);
+  const allocation = await createOverPages(guest, device, 3);
+  const block = guest.bus.memory.allocate(3 * PAGE_BYTES);
+  const small = guest.bus.memory.allocate(PAGE_BYTES);
+  const gpadl = await guest.bus.createGpadl([{ address: block.address, length: block.length }]);
+  const tooSmall = await guest.bus.createGpadl([{ address: small.address, length: small.length }]);
+  const set = async (body: object) =>
+    (await guest.call(commands.setExistingSysMemStore, { device, allocation, gpadl, ...body })).status;
+  assert.equal(await set({ gpadl: 0xdead }), NtStatus.invalidParameter);
+  assert.equal(await set({ gpadl: tooSmall }), NtStatus.invalidParameter);
+  assert.equal(await set({ allocation: await createAllocation(guest, device) }), NtStatus.invalidParameter);
+  assert.equal(await set({}), NtStatus.success);
+  assert.equal(await set({}), NtStatus.invalidParameter);
+  assert.equal(guest.partition.census()['gpadls'], 1);
+  assert.equal(
+    (await guest.call(commands.destroyAllocation, { device, allocations: [allocation] })).status,
+    0,
+  );
+  assert.equal(guest.partition.census()['gpadls'], 0);
+  await guest.bus.teardownGpadl(gpadl);
+  await guest.bus.teardownGpadl(tooSmall);
+  const pages = await guest.call(commands.setExistingSysMemPages, { device, allocation, pfns: [1n] });
+  assert.equal(pages.status, NtStatus.notSupported);
+  await finish(guest);
+});
+
+test('a GPADL torn down while in use is let go, and the allocation can only be destroyed', async () => {
+  const guest = await RawGuest.start();
+  const device = await createDevice(guest);
+  const allocation = await createOverPages(guest, device, 1);
+  const block = guest.bus.memory.allocate(PAGE_BYTES);
+  const gpadl = await guest.bus.createGpadl([block]);
+  assert.equal((await guest.call(commands.setExistingSysMemStore, { device, allocation, gpadl })).status, 0);
+  await guest.bus.teardownGpadl(gpadl);
+  assert.equal(guest.partition.census()['gpadls'], 0);
+  assert.equal(
+    (await guest.call(commands.destroyAllocation, { device, allocations: [allocation] })).status,
+    0,
+  );
+  await finish(guest);
+});
+
+test('guest pages by frame numbers: in chunks, in order, inside guest memory', async () => {
+  const guest = await RawGuest.start();
+  const device = await createDevice(guest);
+  const block = guest.bus.memory.allocate(4 * PAGE_BYTES);
+  const first = BigInt(block.address / PAGE_BYTES);
+  const allocation = await createOverPages(guest, device, 4);
+  const set = async (allocOffsetInPages: number, pfns: bigint[], more: object = {}) =>
+    (
+      await guest.call(commands.setExistingSysMemPages, {
+        device,
+        allocation,
+        allocOffsetInPages,
+        pfns,
+        ...more,
+      })
+    ).status;
+  const bad: [number, bigint[], object?][] = [
+    [0, []],
+    [0, [0n]],
+    [0, [0xffff_ffff_ffff_ffffn]],
+    [0, [1n << 52n]],
+    [0, [IO_SPACE_START >> 12n]],
+    [4, [first]],
+    [0xffff_ffff, [first]],
+    [1, [first, first + 1n, first + 2n, first + 3n]],
+    [0, [first], { allocation: device }],
+    [0, [first], { device: 0 }],
+  ];
+  for (const [offset, pfns, more] of bad) {
+    assert.equal(await set(offset, pfns, more), NtStatus.invalidParameter, `${offset} ${pfns}`);
+  }
+  assert.equal(await set(0, [first + 3n, first]), NtStatus.success);
+  assert.equal(await set(0, [first + 1n]), NtStatus.invalidParameter);
+  assert.equal(await set(2, [first + 1n, first + 2n]), NtStatus.success);
+  assert.equal(await set(2, [first + 1n]), NtStatus.invalidParameter);
+  assert.equal(
+    (await guest.call(commands.unlock2, { args: { device, allocation } })).status,
+    NtStatus.success,
+  );
+  assert.equal(
+    (await guest.call(commands.destroyAllocation, { device, allocations: [allocation] })).status,
+    0,
+  );
+  await finish(guest);
+});
+
+test('priorities: of a list and of a resource; counts must fit', async () => {
+  const guest = await RawGuest.start();
+  const device = await createDevice(guest);
+  const a = await createAllocation(guest, device);
+  const b = await createAllocation(guest, device);
+  const made = await guest.call(commands.createAllocation, {
+    device,
+    allocInfo: [{}, {}],
+    flags: createResource,
+  });
+  const { resource } = made;
+  const set = async (body: object) =>
+    (await guest.call(commands.setAllocationPriority, { device, ...body })).status;
+  const get = async (body: object) => await guest.call(commands.getAllocationPriority, { device, ...body });
+  assert.equal(await set({ allocations: [a, b], priorities: [0x2800_0000, 0xc800_0000] }), NtStatus.success);
+  assert.deepEqual(
+    [...(await get({ allocations: [b, a, b] })).priorities],
+    [0xc800_0000, 0x2800_0000, 0xc800_0000],
+  );
+  assert.equal(await set({ resource, priorities: [0xa000_0000] }), NtStatus.success);
+  assert.deepEqual([...(await get({ resource })).priorities], [0xa000_0000]);
+  const member = made.allocationInfo[1]!.allocation;
+  assert.deepEqual([...(await get({ allocations: [member] })).priorities], [0xa000_0000]);
+  for (const bad of [
+    {},
+    { allocations: [a, 0] },
+    { resource: a },
+    { resource, allocations: [a] },
+    { device: 0, allocations: [a] },
+  ]) {
+    assert.equal((await get(bad)).status, NtStatus.invalidParameter);
+    const count = Math.max((bad as { allocations?: number[] }).allocations?.length ?? 0, 1);
+    assert.equal(
+      await set({ ...bad, priorities: Array.from({ length: count }, () => 1) }),
+      NtStatus.invalidParameter,
+    );
+  }
+  await finish(guest);
+});
+
+test('residency status, cache invalidation and properties', async () => {
+  const guest = await RawGuest.start();
+  const device = await createDevice(guest);
+  const allocation = await createAllocation(guest, device, 8192);
+  const { pagingQueue } = await createPagingQueue(guest, device);
+  const residency = async (body: object, allocations: number[] = []) =>
+    await guest.call(commands.queryAllocationResidency, { args: { device, ...body }, allocations });
+  assert.deepEqual([...(await residency({}, [allocation, allocation])).residencyStatus], [3, 3]);
+  assert.equal((await residency({})).status, NtStatus.invalidParameter);
+  assert.equal((await residency({ resource: 5 })).status, NtStatus.invalidParameter);
+  await guest.call(commands.makeResident, { pagingQueue, allocations: [allocation] });
+  await guest.call(commands.flushHeapTransitions, {});
+  assert.deepEqual([...(await residency({}, [allocation])).residencyStatus], [1]);
+  const invalidate = async (offset: bigint, length: bigint) =>
+    (await guest.call(commands.invalidateCache, { device, allocation, offset, length })).status;
+  assert.equal(await invalidate(0n, 8192n), NtStatus.success);
+  assert.equal(await invalidate(4096n, 4097n), NtStatus.invalidParameter);
+  assert.equal(await invalidate(0xffff_ffff_ffff_ffffn, 1n), NtStatus.invalidParameter);
+  const args = {
+    pagingQueue,
+    allocation,
+    supportedSegmentSet: 3,
+    preferredSegment: 0x21,
+    propertyMaskValue: 6,
+  };
+  const updated = await guest.call(commands.updateAllocationProperty, { args });
+  assert.ok(updated.status === NtStatus.success || updated.status === NtStatus.pending);
+  const bad = await guest.call(commands.updateAllocationProperty, {
+    args: { ...args, pagingQueue: allocation },
+  });
+  assert.equal(bad.status, NtStatus.invalidParameter);
+  await finish(guest);
+});
+
+test('driver data of standard allocations: the same sizes twice, then the bytes', async () => {
+  const guest = await RawGuest.start();
+  await createDevice(guest);
+  const request = { allocType: 4, gdiSurface: { width: 0x8000, height: 1, type: 7 } };
+  const sizes = await guest.call(commands.ddiGetStandardAllocationDriverData, request);
+  assert.equal(sizes.status, NtStatus.success);
+  assert.ok(sizes.privDriverDataSize > 0);
+  const wanted = {
+    ...request,
+    privDriverDataSize: sizes.privDriverDataSize,
+    privDriverResourceSize: sizes.privDriverResourceSize,
+  };
+  const data = await guest.call(commands.ddiGetStandardAllocationDriverData, wanted);
+  assert.equal(data.privDriverDataSize, sizes.privDriverDataSize);
+  assert.equal(new DataView(data.allocPrivData.slice().buffer).getBigUint64(0, true), 0x8000n);
+  const small = await guest.call(commands.ddiGetStandardAllocationDriverData, {
+    ...wanted,
+    privDriverDataSize: 1,
+  });
+  assert.equal(small.status, NtStatus.invalidParameter);
+  const other = await guest.call(commands.ddiGetStandardAllocationDriverData, { allocType: 1 });
+  assert.equal(other.status, NtStatus.notSupported);
+  await finish(guest);
+});
+
+test('a runtime handle finds the allocation that it was given to, while that lives', async () => {
+  const guest = await RawGuest.start();
+  const device = await createDevice(guest);
+  const { context } = await guest.call(commands.createContextVirtual, { device });
+  const { services } = [...guest.backend.opened[0]!.contexts.values()][0]!;
+  const name = { privateRuntimeResourceHandle: 0x1234_5678_9abc_def0n };
+  const allocation = await createAllocation(guest, device, 8192, name);
+  assert.equal(services.findAllocation(0x9abc_def0, 0x1234_5678)?.lengthBytes, 8192);
+  assert.equal(services.findAllocation(0x9abc_def0, 0), null);
+  const second = await createDevice(guest);
+  await createAllocation(guest, second, 4096, { privateRuntimeResourceHandle: 5n });
+  assert.equal(services.findAllocation(5, 0), null);
+  await guest.call(commands.destroyAllocation, { device, allocations: [allocation] });
+  assert.equal(services.findAllocation(0x9abc_def0, 0x1234_5678), null);
+  assert.equal(services.signalFence(device, 1, 0), false);
+  const info = { type: 5, monitoredFence: { initialFenceValue: 0n } };
+  const fence = await guest.call(commands.createSyncObject, { args: { device, info } });
+  assert.equal(services.signalFence(fence.syncObject, 0, 1), true);
+  assert.equal(guest.fenceAt(fence.fenceStorageAddress), 1n << 32n);
+  assert.equal(services.signalFence(fence.syncObject, 7, 0), true);
+  assert.equal(guest.fenceAt(fence.fenceStorageAddress), 1n << 32n);
+  assert.notEqual(context, 0);
+  await finish(guest);
+});
+
+test('make_resident: resident once created, or nothing is created', async () => {
+  const guest = await RawGuest.start();
+  const device = await createDevice(guest);
+  const makeResident = true;
+  const allocation = await createAllocation(guest, device, 1 << 20, { makeResident });
+  const status = await guest.call(commands.queryAllocationResidency, {
+    args: { device },
+    allocations: [allocation],
+  });
+  assert.ok(status.residencyStatus[0]! <= 2);
+  const before = guest.partition.census();
+  const allocInfo = [{ privDrvData: sizeData(4096) }, { privDrvData: sizeData(2 ** 40) }];
+  const payload = await guest.send(commands.createAllocation, {
+    device,
+    allocInfo,
+    makeResident,
+    flags: createResource,
+  });
+  assert.equal(payload.length, 0);
+  assert.deepEqual(guest.partition.census(), before);
+  assert.equal(guest.backend.opened[0]!.allocations.size, 1);
+  await finish(guest);
+});
