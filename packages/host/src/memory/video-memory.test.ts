@@ -127,7 +127,7 @@ describe('residency', () => {
     assert.equal(f.makeResident(device, [other]), Status.pending);
     await f.adapter.finishMoves();
     assert.deepEqual(device.failures, [Status.noMemory]);
-    assert.equal(device.queue.fence.object.value, 1n);
+    assert.equal(device.queue.fence.object.value, 2n);
   });
 
   it('fails the device of a must-succeed request, which needs the other flag too', () => {

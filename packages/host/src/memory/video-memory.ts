@@ -478,8 +478,7 @@ export class VideoMemory {
       if (results !== null) results[index] = worst;
     });
     for (const instance of wasOffered) instance.allocation.discarded = false;
-    if (value === 0) return { status: Status.success, pagingFenceValue: queue.lastValue };
-    return { status: Status.pending, pagingFenceValue: BigInt(value) };
+    return resultOf(queue, value);
   }
 
   /** A hint for the order of eviction; any 32-bit number. */
