@@ -308,7 +308,7 @@ class Episode {
     for (const result of results) this.#count(`reclaim result ${result}`);
     if (!this.#isSlow) {
       const model = this.#model.reclaim(device.model, models(picked));
-      const expected = model === null ? Status.noMemory : model.value === 0 ? Status.success : Status.pending;
+      const expected = model === null ? Status.noMemory : statusOf(device, model.value);
       assert.equal(real.status, expected, 'status');
       if (model !== null) assert.deepEqual([...results], model.results, 'results');
     }
