@@ -85,8 +85,9 @@ export const gpuVirtualAddressHandlers: SomeHandlers<
     if (allocation === undefined) return NtStatus.invalidParameter;
     const instance = allocation?.instance ?? null;
     const { status, virtualAddress } = device.addressSpace.map({ ...args, instance });
-    // The mapping is in effect: there is nothing to wait for.
-    return status === NtStatus.success ? { status, virtualAddress, pagingFenceValue: 0n } : status;
+    if (status !== NtStatus.success) return status;
+    // The mapping is in effect; its fence value comes after those of what the queue still has to do.
+    return { virtualAddress, ...device.engine.memory.finishOnQueue(pagingQueue.queue) };
   },
 
   freeGpuVirtualAddress(call, request) {
