@@ -230,6 +230,12 @@ export interface GuestBus {
   createGpadl(ranges: readonly PageRange[]): Promise<number>;
   /** Resolves when the host says that it let go of the pages. */
   teardownGpadl(id: number): Promise<void>;
+  /**
+   * Whether an open bus keeps a Node process alive, as for a socket: it does until `unref`. Media that never keep
+   * one alive, and platforms without the notion, leave these out.
+   */
+  ref?(): void;
+  unref?(): void;
   close(): Promise<void>;
   abort(error: Error): void;
 }

@@ -102,7 +102,7 @@ async function runOnLink({ bus }: Link, { path, rest, adapter, statistics }: Pro
 
 /** As long as the program waits for the GPU, and no longer, the link keeps the process alive. */
 function stayAliveFor(gpu: { onPendingChange: ((pending: number) => void) | null }, bus: GuestBus): void {
-  (bus as { unref?: () => void }).unref?.();
+  bus.unref?.();
   let timer: NodeJS.Timeout | undefined;
   gpu.onPendingChange = (pending) => {
     clearInterval(timer);

@@ -27,6 +27,8 @@ export interface LinkMedium {
    * do not wait long for a peer that does not read.
    */
   end(error: Error | null): void;
+  /** Whether the medium keeps a process alive; left out where that is not a notion. */
+  setReferenced?(isReferenced: boolean): void;
 }
 
 export interface LinkSessionOptions {
@@ -336,6 +338,14 @@ export abstract class LinkSession implements ChannelLink {
   /** Starts the heartbeat, once both sides have agreed on it. */
   protected startHeartbeat(intervalMs: number): void {
     this.#heartbeat.start(intervalMs);
+  }
+
+  ref(): void {
+    this.#options.medium.setReferenced?.(true);
+  }
+
+  unref(): void {
+    this.#options.medium.setReferenced?.(false);
   }
 
   async close(): Promise<void> {

@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import type { RawData, WebSocket } from 'ws';
 import { isTransportError, TransportError } from '../errors.ts';
 import type { LinkMedium, LinkSession, OutputChunk } from '../link/session.ts';
@@ -14,10 +16,23 @@ export class WsMedium implements LinkMedium {
   #session: LinkSession | null = null;
   #unsentBytes = 0;
   #error: TransportError | null = null;
+  /** The connection below, of a client once it is made. */
+  #connection: Socket | null = null;
+  #isReferenced = true;
 
   constructor(socket: WebSocket) {
     this.#socket = socket;
     socket.binaryType = 'nodebuffer';
+    socket.once('upgrade', (response: IncomingMessage) => {
+      this.#connection = response.socket;
+      if (!this.#isReferenced) this.#connection.unref();
+    });
+  }
+
+  setReferenced(isReferenced: boolean): void {
+    this.#isReferenced = isReferenced;
+    if (isReferenced) this.#connection?.ref();
+    else this.#connection?.unref();
   }
 
   /** Joins the socket to its link. `errorOf` words an error of the socket for people. */
