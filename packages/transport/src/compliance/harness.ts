@@ -17,6 +17,8 @@ export interface ComplianceBus {
 export interface TransportFixture {
   /** A fresh bus, host served, offers on their way. */
   open(): Promise<ComplianceBus>;
+  /** False where the medium cannot tell a guest why a channel ended (VMBus proper). Default true. */
+  readonly tellsReasons?: boolean;
 }
 
 /** A bus under test with both channels open: the global one for requests, the first virtual GPU's to test. */

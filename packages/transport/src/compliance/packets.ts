@@ -197,7 +197,8 @@ export function packetTests(fixture: TransportFixture): void {
       });
       subject.channel.send(inBand, 1, 0, 0, new Uint8Array(8), 0, 8);
       const error = await closed;
-      assert.match(error?.message ?? '', /the handler of the test throws/);
+      if (fixture.tellsReasons !== false)
+        assert.match(error?.message ?? '', /the handler of the test throws/);
       assert.deepEqual(await subject.ask({ op: 'pci-writes' }), []);
     }));
 
