@@ -94,8 +94,9 @@ export function createBuffer(core: DeviceCore, device: object, descriptor: unkno
   state.size = size;
   state.usage = usage;
   if (mappedAtCreation) state.mapAtCreation();
-  if (core.lost === null && size > 0 && isPlausible(size, usage, core.limits['maxBufferSize'] ?? 0)) {
-    state.memory = core.kernel.createMemory('buffer', size);
+  if (core.lost === null && isPlausible(size, usage, core.limits['maxBufferSize'] ?? 0)) {
+    // An empty buffer has memory too: the backend takes it as a sign that the host has agreed.
+    state.memory = core.kernel.createMemory('buffer', Math.max(size, 4));
   }
   const { runtimeHandleLow, runtimeHandleHigh } = state.memory;
   ops.createBuffer(

@@ -21,6 +21,9 @@ const MAX_CAPS_BYTES = 131_072;
 /** How long to wait for a host that has let us in, but has not offered anything yet. Milliseconds. */
 const OFFER_TIMEOUT_MS = 10_000;
 
+/** Period of a timer that has nothing to do but to be there. Milliseconds. */
+const KEEP_ALIVE_MS = 0x7fff_ffff;
+
 /** What a program can ask of an adapter. */
 export interface AdapterChoice {
   readonly powerPreference: GPUPowerPreference | undefined;
@@ -70,6 +73,7 @@ export class Session {
   onPendingChange: ((pending: number) => void) | null = null;
   private readonly options: SessionOptions;
   private pendingCount = 0;
+  private keepAlive: ReturnType<typeof setInterval> | undefined;
   private link: Promise<Link | null> | null = null;
   private readonly cores = new Set<DeviceCore>();
   private closed = false;
@@ -116,7 +120,11 @@ export class Session {
   private count(change: 1 | -1): void {
     const before = this.pendingCount;
     this.pendingCount = before + change;
-    if (before === 0 || this.pendingCount === 0) this.onPendingChange?.(this.pendingCount);
+    if (before !== 0 && this.pendingCount !== 0) return;
+    // In Node, a program that waits for one of our promises must not end: a timer keeps it alive.
+    if (before === 0) this.keepAlive = setInterval(() => {}, KEEP_ALIVE_MS);
+    else clearInterval(this.keepAlive);
+    this.onPendingChange?.(this.pendingCount);
   }
 
   /** Counts a wait for the host, which is about to happen. */
