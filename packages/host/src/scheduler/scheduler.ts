@@ -470,6 +470,8 @@ export class Scheduler implements QueueHost, NodeHost {
   }
 
   timedOut(item: QueueItem): void {
+    // Another node's reset ends this submission too.
+    if (this.#resetting) return;
     const { device } = item.queue!.context;
     this.#resets += 1;
     this.#resetting = true;
