@@ -122,7 +122,7 @@ describe('dxgwire run', () => {
     assert.equal(code, 0);
     const statistics = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
     assert.equal(statistics['transport'], 'websocket');
-    for (const name of ['roundTrips', 'messagesSent', 'bytesSent', 'bytesReceived']) {
+    for (const name of ['roundTrips', 'packetsSent', 'bytesSent', 'bytesReceived']) {
       const value = statistics[name];
       assert.ok(typeof value === 'number' && value > 0, `${name} is ${String(value)}`);
     }

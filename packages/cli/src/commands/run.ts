@@ -1,6 +1,5 @@
 import { writeFileSync } from 'node:fs';
 import { createGPU, globals } from '@dxgwire/guest/webgpu';
-import type { GuestBus } from '@dxgwire/transport';
 import { BACKENDS } from '../backend.ts';
 import { type Command, oneOf, parseOptions, splitAtProgram } from '../command.ts';
 import { CommandFailure, describe, ExitCode, UsageError } from '../errors.ts';
@@ -81,7 +80,8 @@ interface ProgramRun {
   readonly statistics: string | undefined;
 }
 
-async function runOnLink({ bus }: Link, { path, rest, adapter, statistics }: ProgramRun): Promise<void> {
+async function runOnLink(link: Link, { path, rest, adapter, statistics }: ProgramRun): Promise<void> {
+  const { bus } = link;
   const gpu = createGPU({
     connect: bus,
     log: (message) => process.stderr.write(`dxgwire: ${message}\n`),
@@ -90,19 +90,22 @@ async function runOnLink({ bus }: Link, { path, rest, adapter, statistics }: Pro
   if (statistics !== undefined) {
     // Counted when the process ends, however it does, so that all of the program is in it.
     process.once('exit', () => {
-      const { packetsSent, packetsReceived, bytesSent, bytesReceived } = bus.statistics;
-      const counted = { ...gpu.statistics, packetsSent, packetsReceived, bytesSent, bytesReceived };
-      writeStatistics(statistics, { transport: bus.transport, ...counted });
+      writeStatistics(statistics, { transport: bus.transport, ...gpu.statistics, ...bus.statistics });
     });
   }
-  stayAliveFor(gpu, bus);
+  stayAliveFor(gpu, link);
+  // Nothing is left to do: say goodbye, so that the host need not find out.
+  process.once('beforeExit', () => {
+    link.keep();
+    void gpu.close().then(() => link.close());
+  });
   installGlobals({ gpu, globals });
   await runProgram(path, rest);
 }
 
 /** As long as the program waits for the GPU, and no longer, the link keeps the process alive. */
-function stayAliveFor(gpu: { onPendingChange: ((pending: number) => void) | null }, bus: GuestBus): void {
-  bus.unref?.();
+function stayAliveFor(gpu: { onPendingChange: ((pending: number) => void) | null }, link: Link): void {
+  link.release();
   let timer: NodeJS.Timeout | undefined;
   gpu.onPendingChange = (pending) => {
     clearInterval(timer);
