@@ -22,6 +22,7 @@ import { WebgpuContext } from './context.ts';
 import type { GpuProcess } from './gpu-process.ts';
 import { RegionTable } from './region-table.ts';
 import { SubmissionBuilder } from './submission-builder.ts';
+import { TransferPool } from './transfer-pool.ts';
 
 /** Where an adapter gets its GPU process. */
 export interface ProcessSource {
@@ -47,6 +48,7 @@ export class WebgpuAdapter implements BackendAdapter {
   private readonly memory: AllocationMemory;
   private readonly builder: SubmissionBuilder;
   private readonly regions = new RegionTable();
+  private readonly pool: TransferPool | null;
   private readonly contexts = new Set<WebgpuContext>();
   private readonly allocations = new Set<WebgpuAllocation>();
   private process: GpuProcess | null = null;
@@ -57,13 +59,11 @@ export class WebgpuAdapter implements BackendAdapter {
     this.environment = environment;
     this.segments = segments;
     this.processes = processes;
-    this.memory = new AllocationMemory(
-      environment.memory,
-      environment.window,
-      createSharedRegionAllocator(),
-      (path) => this.regions.drop(path),
-    );
-    this.builder = new SubmissionBuilder(this.memory, this.regions);
+    const allocateRegion = createSharedRegionAllocator();
+    const onFreed = (path: string): void => this.regions.drop(path);
+    this.memory = new AllocationMemory(environment.memory, environment.window, allocateRegion, onFreed);
+    this.pool = allocateRegion === null ? null : new TransferPool(allocateRegion, onFreed);
+    this.builder = new SubmissionBuilder(this.memory, this.regions, this.pool);
   }
 
   /** Takes a GPU process and waits until its device is open. @throws Error when it cannot be. */
@@ -206,6 +206,7 @@ export class WebgpuAdapter implements BackendAdapter {
     this.contexts.clear();
     for (const allocation of this.allocations) this.memory.free(allocation);
     this.allocations.clear();
+    this.pool?.close();
     this.regions.clear();
     this.process = null;
     if (current !== null) await this.processes.release(current);

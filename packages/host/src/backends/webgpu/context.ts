@@ -6,10 +6,18 @@ import { type AllocationMemory, type WebgpuAllocation, writePieces } from './all
 import type { ContextPort, GpuProcess } from './gpu-process.ts';
 import { ReturnRingWriter, saysDeviceLost } from './return-ring.ts';
 import { type SubmissionBuilder, SubmissionFault } from './submission-builder.ts';
+import type { Transfer } from './transfer-pool.ts';
 
 /** Messages in return records, UTF-16 units: a quarter of the ring at three bytes a unit, within these. */
 const MIN_MESSAGE_UNITS = 256;
 const MAX_MESSAGE_UNITS = 16_384;
+
+/** A submission under way. */
+interface Running {
+  readonly done: (result: ExecutionResult) => void;
+  /** Memory that it reads from. */
+  readonly transfers: readonly Transfer[] | null;
+}
 
 export interface ContextOptions {
   readonly process: GpuProcess;
@@ -30,7 +38,7 @@ export class WebgpuContext implements ContextPort {
   private readonly builder: SubmissionBuilder;
   private readonly log: BackendLog;
   private readonly ring: ReturnRingWriter;
-  private readonly running = new Map<number, (result: ExecutionResult) => void>();
+  private readonly running = new Map<number, Running>();
   private lastSequence = 0;
   /** Why it takes no more work. */
   private ended: ExecutionResult | null = null;
@@ -81,13 +89,14 @@ export class WebgpuContext implements ContextPort {
     }
     this.lastSequence = (this.lastSequence + 1) >>> 0;
     const sequence = this.lastSequence;
+    let transfers: readonly Transfer[] | null;
     try {
-      this.builder.send(this, submission, sequence);
+      transfers = this.builder.send(this, submission, sequence);
     } catch (error) {
       done(resultOf(error));
       return;
     }
-    this.running.set(sequence, done);
+    this.running.set(sequence, { done, transfers });
     this.process.countRunning(1);
   }
 
@@ -96,11 +105,13 @@ export class WebgpuContext implements ContextPort {
   }
 
   onDone(sequence: number, fault: string | null, owesAnswers: boolean): void {
-    const done = this.running.get(sequence);
+    const running = this.running.get(sequence);
     if (owesAnswers) this.setAwaiting(true);
     if (this.running.delete(sequence)) this.process.countRunning(-1);
     if (this.destroyed && this.running.size === 0) this.process.forgetContext(this.id);
-    done?.(fault === null ? { kind: 'completed' } : { kind: 'fault', message: fault });
+    if (running !== undefined) {
+      finish(running, fault === null ? { kind: 'completed' } : { kind: 'fault', message: fault });
+    }
   }
 
   onIdle(): void {
@@ -138,7 +149,7 @@ export class WebgpuContext implements ContextPort {
     this.running.clear();
     this.process.countRunning(-running.length);
     this.setAwaiting(false);
-    for (const done of running) done({ kind: 'lost' });
+    for (const one of running) finish(one, { kind: 'lost' });
   }
 
   destroy(): void {
@@ -149,6 +160,11 @@ export class WebgpuContext implements ContextPort {
     this.process.destroyContext(this.id);
     if (this.running.size === 0) this.process.forgetContext(this.id);
   }
+}
+
+function finish({ done, transfers }: Running, result: ExecutionResult): void {
+  if (transfers !== null) for (const transfer of transfers) transfer.release();
+  done(result);
 }
 
 function resultOf(error: unknown): ExecutionResult {

@@ -156,16 +156,18 @@ export class GpuProcess {
     this.contexts.delete(id);
   }
 
-  /** A number for a write of mapped bytes; `end` is called once, unless the process dies first. */
+  /** A number for a write of mapped bytes; `end` is called once, also when the process ends. */
   addWrite(end: WriteEnd): number {
     this.lastWriteId += 1;
     this.writes.set(this.lastWriteId, end);
     return this.lastWriteId;
   }
 
-  /** Forgets a write that was not sent after all. */
+  /** A write was not sent after all. */
   cancelWrite(id: number): void {
+    const end = this.writes.get(id);
     this.writes.delete(id);
+    end?.(false, []);
   }
 
   /** Tells the process to map a shared file. Not within an open frame. @returns its number there. */
@@ -208,15 +210,21 @@ export class GpuProcess {
     this.child.kill('SIGKILL');
     this.socket.destroy();
     await this.exited;
+    this.endWrites();
   }
 
   private ended(reason: string): void {
     if (this.gone) return;
     this.gone = true;
     this.socket.destroy();
+    this.endWrites();
     const listeners = this.onDeath;
     this.onDeath = [];
     for (const listener of listeners) listener(reason);
+  }
+
+  private endWrites(): void {
+    for (const id of [...this.writes.keys()]) this.cancelWrite(id);
   }
 
   /** Something began or ended: only while something is under way does the process keep its host running. */

@@ -74,8 +74,9 @@ export class ReturnRingWriter {
     let position = 0;
     while (position < records.length) {
       const recordBytes = (view.getUint32(position, true) >>> 10) * 4;
-      // A record that can never fit is dropped; messages are cut so that none is so long in a ring of fair size.
-      if (recordBytes <= lengthBytes) {
+      // What is longer than half of the ring might never find its place beside the padding before it: dropped. In a
+      // ring of fair size no record is so long, since messages are cut.
+      if (recordBytes <= lengthBytes / 2) {
         if (!this.writeOne(records.subarray(position, position + recordBytes), lengthBytes)) break;
       }
       position += recordBytes;

@@ -5,6 +5,7 @@ import type { GpuProcess } from './gpu-process.ts';
 import { INLINE_REGION, ZERO_REGION } from './process/access-words.ts';
 import type { RegionTable } from './region-table.ts';
 import { type StreamNeeds, scanStream } from './stream-scan.ts';
+import { MIN_TRANSFER_BYTES, type Transfer, type TransferPool } from './transfer-pool.ts';
 
 /** Where the stream of a submission lies: the first word of its private data. */
 const StreamPlace = { inline: 0, atAddress: 1 } as const;
@@ -22,6 +23,18 @@ export class SubmissionFault extends Error {
     super(message);
     this.address = address;
   }
+}
+
+/** Part of a null mapping: reads as zero, takes writes without effect. */
+interface Gap {
+  readonly length: number;
+}
+
+/** Where mapped bytes go, and by which way. */
+interface WriteTarget {
+  readonly piece: Piece | null;
+  readonly transfer: Transfer | null;
+  readonly length: number;
 }
 
 /** What the builder needs to know of the context. */
@@ -42,6 +55,8 @@ let scratch = new Uint8Array(1 << 16);
 export class SubmissionBuilder implements StreamNeeds {
   private readonly memory: AllocationMemory;
   private readonly regions: RegionTable;
+  private readonly pool: TransferPool | null;
+  private transfers: Transfer[] = [];
   private context!: SubmissionContext;
   private submission!: Submission;
   private readonly access: number[] = [];
@@ -49,16 +64,19 @@ export class SubmissionBuilder implements StreamNeeds {
   private inlineBytes = 0;
   private readonly writes: number[] = [];
 
-  constructor(memory: AllocationMemory, regions: RegionTable) {
+  /** @param pool null where there is no shared memory: then all bytes go in the frames. */
+  constructor(memory: AllocationMemory, regions: RegionTable, pool: TransferPool | null) {
     this.memory = memory;
+    this.pool = pool;
     this.regions = regions;
   }
 
   /**
    * Sends a submission to the GPU process.
+   * @returns what to release when the submission has ended; null when nothing.
    * @throws SubmissionFault, or a ProtocolError of the stream's headers: nothing was sent then.
    */
-  send(context: SubmissionContext, submission: Submission, sequence: number): void {
+  send(context: SubmissionContext, submission: Submission, sequence: number): readonly Transfer[] | null {
     this.context = context;
     this.submission = submission;
     this.access.length = 0;
@@ -70,9 +88,14 @@ export class SubmissionBuilder implements StreamNeeds {
       scanStream(new Uint32Array(scratch.buffer, 0, lengthBytes >>> 2), this);
     } catch (error) {
       for (const write of this.writes) context.process.cancelWrite(write);
+      for (const transfer of this.transfers.splice(0)) transfer.release();
       throw error;
     }
     this.writeFrame(sequence, lengthBytes);
+    if (this.transfers.length === 0) return null;
+    const { transfers } = this;
+    this.transfers = [];
+    return transfers;
   }
 
   private writeFrame(sequence: number, lengthBytes: number): void {
@@ -128,17 +151,13 @@ export class SubmissionBuilder implements StreamNeeds {
   }
 
   /** The memory behind a range of addresses; parts of a null mapping have a length only. */
-  private walk(
-    address: bigint,
-    lengthBytes: number,
-    access: 'read' | 'write',
-  ): (Piece | { readonly length: number })[] {
+  private walk(address: bigint, lengthBytes: number, access: 'read' | 'write'): (Piece | Gap)[] {
     if (lengthBytes === 0) return [];
     const walk: PageWalk = this.submission.walk(address, lengthBytes, access);
     if (!walk.ok) {
       throw new SubmissionFault(`page fault (${walk.reason})`, walk.faultAddress);
     }
-    const pieces: (Piece | { readonly length: number })[] = [];
+    const pieces: (Piece | Gap)[] = [];
     for (const run of walk.runs) {
       if ('zero' in run) {
         pieces.push({ length: run.length });
@@ -172,7 +191,7 @@ export class SubmissionBuilder implements StreamNeeds {
   read(addressLow: number, addressHigh: number, lengthBytes: number): void {
     const pieces = this.walk(joined(addressLow, addressHigh), lengthBytes, 'read');
     this.access.push(pieces.length);
-    for (const piece of pieces) this.pushRun(piece, true);
+    for (const piece of pieces) this.pushRead(piece);
   }
 
   write(addressLow: number, addressHigh: number, lengthBytes: number): void {
@@ -181,30 +200,55 @@ export class SubmissionBuilder implements StreamNeeds {
       return;
     }
     const pieces = this.walk(joined(addressLow, addressHigh), lengthBytes, 'write');
-    const write = this.context.process.addWrite((written, inline) => {
-      if (written) finishWrite(pieces, inline);
-    });
+    const targets = pieces.map((piece) => this.targetOf(piece));
+    const write = this.context.process.addWrite((written, inline) => finishWrite(targets, written, inline));
     this.writes.push(write);
     this.access.push(write, pieces.length);
-    for (const piece of pieces) this.pushRun(piece, false);
+    for (const target of targets) this.pushWrite(target);
   }
 
-  private pushRun(piece: Piece | { readonly length: number }, reads: boolean): void {
-    const { length } = piece;
-    const lengthHigh = Math.floor(length / 2 ** 32);
+  private pushRead(piece: Piece | Gap): void {
     if (!('view' in piece)) {
-      this.access.push(ZERO_REGION, 0, 0, length >>> 0, lengthHigh);
+      this.pushRun(ZERO_REGION, 0, piece.length);
     } else if (piece.shared !== null) {
-      const { path, offset } = piece.shared;
-      const region = this.regions.numberOf(this.context.process, path, piece.view().buffer);
-      this.access.push(region, offset >>> 0, Math.floor(offset / 2 ** 32), length >>> 0, lengthHigh);
+      this.pushShared(piece.shared, piece.view(), piece.length);
+    } else if (this.pool !== null && piece.length >= MIN_TRANSFER_BYTES) {
+      const transfer = this.pool.acquire(piece.length);
+      transfer.bytes.set(piece.view());
+      this.transfers.push(transfer);
+      this.pushShared(transfer, transfer.bytes, piece.length);
     } else {
-      this.access.push(INLINE_REGION, this.inlineBytes, 0, length >>> 0, lengthHigh);
-      if (reads) {
-        this.inline.push(piece.view());
-        this.inlineBytes += (length + 3) & ~3;
-      }
+      this.pushRun(INLINE_REGION, this.inlineBytes, piece.length);
+      this.inline.push(piece.view());
+      this.inlineBytes += (piece.length + 3) & ~3;
     }
+  }
+
+  private targetOf(piece: Piece | Gap): WriteTarget {
+    if (!('view' in piece)) return { piece: null, transfer: null, length: piece.length };
+    const { length, shared } = piece;
+    const transfers = shared === null && this.pool !== null && length >= MIN_TRANSFER_BYTES;
+    return { piece, transfer: transfers ? this.pool!.acquire(length) : null, length };
+  }
+
+  private pushWrite({ piece, transfer, length }: WriteTarget): void {
+    if (piece === null) this.pushRun(ZERO_REGION, 0, length);
+    else if (piece.shared !== null) this.pushShared(piece.shared, piece.view(), length);
+    else if (transfer !== null) this.pushShared(transfer, transfer.bytes, length);
+    else this.pushRun(INLINE_REGION, 0, length);
+  }
+
+  private pushShared(
+    { path, offset }: { readonly path: string; readonly offset: number },
+    bytes: Uint8Array,
+    length: number,
+  ): void {
+    this.pushRun(this.regions.numberOf(this.context.process, path, bytes.buffer), offset, length);
+  }
+
+  private pushRun(region: number, offset: number, length: number): void {
+    this.access.push(region, offset >>> 0, Math.floor(offset / 2 ** 32));
+    this.access.push(length >>> 0, Math.floor(length / 2 ** 32));
   }
 
   consumed(total: number): void {
@@ -212,20 +256,16 @@ export class SubmissionBuilder implements StreamNeeds {
   }
 }
 
-/** Mapped bytes have been written: what the GPU process could not reach is written now, and the guest is told. */
-function finishWrite(
-  pieces: readonly (Piece | { readonly length: number })[],
-  inline: readonly Uint8Array[],
-): void {
+/** Mapped bytes have been written, or not: what is not in place yet is put there, and the guest is told. */
+function finishWrite(targets: readonly WriteTarget[], written: boolean, inline: readonly Uint8Array[]): void {
   let next = 0;
-  for (const piece of pieces) {
-    if (!('view' in piece)) continue;
-    if (piece.shared === null) {
-      writePieces([piece], inline[next]!);
-      next += 1;
-    } else {
-      piece.publish?.();
+  for (const { piece, transfer } of targets) {
+    if (piece !== null && written) {
+      if (piece.shared !== null) piece.publish?.();
+      else if (transfer !== null) writePieces([piece], transfer.bytes);
+      else writePieces([piece], inline[next++]!);
     }
+    transfer?.release();
   }
 }
 

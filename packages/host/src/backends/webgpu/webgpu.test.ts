@@ -4,6 +4,7 @@ import { AllocationKind } from '@dxgwire/protocol/blobs';
 import { ops } from '@dxgwire/protocol/stream';
 import type { Backend } from '../contract.ts';
 import { createWebgpuBackend } from './index.ts';
+import { computePipeline, dispatch, hang } from './testing/recipes.ts';
 import { Rig } from './testing/rig.ts';
 
 const MAP_READ = 1;
@@ -18,12 +19,6 @@ const doubleModule = `
 override factor: u32 = 1;
 @compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3u) {
   if (id.x < arrayLength(&values)) { values[id.x] = values[id.x] * factor; }
-}`;
-
-const foreverModule = `
-@group(0) @binding(0) var<storage, read_write> values: array<u32>;
-@compute @workgroup_size(1) fn main() {
-  loop { values[0] = values[0] + 1u; if (values[1] == 7u) { break; } }
 }`;
 
 const triangleModule = `
@@ -50,31 +45,6 @@ async function withRig(body: (rig: Rig) => Promise<void>, shared = true): Promis
   } finally {
     await rig.close();
   }
-}
-
-/** Records a compute pipeline. @returns its id. */
-function computePipeline(rig: Rig, code: string, constants: { key: string; value: number }[] = []): number {
-  const module = rig.id();
-  const id = rig.id();
-  ops.createShaderModule(rig.writer, { id: module, label: '', code, compilationHints: [] });
-  ops.createComputePipeline(rig.writer, { id, label: '', layout: 0, compute: { module, constants } });
-  return id;
-}
-
-/** Records one dispatch over a storage buffer, and submits it to the queue. */
-function dispatch(rig: Rig, pipeline: number, buffer: number, groups: number): void {
-  const { writer } = rig;
-  const [layout, group, commands] = [rig.id(), rig.id(), rig.id()];
-  ops.getBindGroupLayout(writer, layout, pipeline, 0);
-  ops.createBindGroup(writer, group, '', layout, [{ binding: 0, resource: buffer, offset: 0 }]);
-  ops.beginCommandEncoder(writer, '');
-  ops.beginComputePass(writer, { label: '' });
-  ops.setPipeline(writer, pipeline);
-  ops.setBindGroup(writer, 0, group);
-  ops.dispatchWorkgroups(writer, groups, 1, 1);
-  ops.endPass(writer);
-  ops.finish(writer, commands, '');
-  ops.queueSubmit(writer, [commands]);
 }
 
 describe('a software device', () => {
@@ -447,17 +417,9 @@ test('destroying a device loses it once, and later work still ends', () =>
 
 test('a hung shader: reset ends it, its guest is told once, the adapter goes on', () =>
   withRig(async (rig) => {
-    const { writer } = rig;
-    dispatch(rig, computePipeline(rig, foreverModule), rig.buffer(256, STORAGE), 1);
-    const hung = rig.submit();
-    ops.setDeviceLabel(writer, 'behind');
-    const behind = rig.submit();
-    // Given to Dawn before the reset: an answer from behind it in the stream has come.
-    ops.popErrorScope(writer, 3);
-    const asked = rig.submit();
-    await rig.take('errorScopeResult', ([id]) => id === 3);
+    const ends = await hang(rig);
     await rig.adapter.reset();
-    assert.deepEqual(await Promise.all([hung, behind, asked]), Array(3).fill({ kind: 'lost' }));
+    assert.deepEqual(await Promise.all(ends), Array(2).fill({ kind: 'lost' }));
     assert.equal((await rig.take('deviceLost'))[0], 'unknown');
     assert.deepEqual(await rig.submit(), { kind: 'lost' });
     assert.deepEqual(rig.returned, []);

@@ -27,6 +27,13 @@ export interface ExecutorEnvironment {
   readonly maxMessageUnits: number;
 }
 
+/**
+ * What may be dropped before the garbage collector is called: Dawn frees an object when its JavaScript half has been
+ * collected, and a small half gives the collector no reason to hurry.
+ */
+const DROPPED_OBJECTS = 20_000;
+const DROPPED_BYTES = 128 << 20;
+
 interface Deferred {
   readonly stream: Uint8Array;
   readonly data: SubmissionData;
@@ -72,13 +79,13 @@ export class ContextExecutor {
     return this.owesAnswers;
   }
 
-  /** Objects that were dropped since {@link forgetDropped}: the garbage collector may be worth a call. */
-  get droppedObjects(): number {
-    return this.state?.droppedObjects ?? 0;
-  }
-
-  forgetDropped(): void {
-    if (this.state !== null) this.state.droppedObjects = 0;
+  /** Calls back when so much was dropped that it is worth a garbage collection. */
+  collectDropped(collect: () => void): void {
+    const { state } = this;
+    if (state === null) return;
+    if (state.droppedObjects < DROPPED_OBJECTS && state.droppedBytes < DROPPED_BYTES) return;
+    state.forgetDropped();
+    collect();
   }
 
   /**

@@ -50,8 +50,9 @@ export class ContextState {
   hasNewWork = false;
   /** Of the submission that is being executed. */
   ticket = new Ticket(() => {});
-  /** Objects that were dropped since the last garbage collection was asked for. */
+  /** Objects that were dropped since {@link forgetDropped}, and the memory of those among them that have some. */
   droppedObjects = 0;
+  droppedBytes = 0;
 
   constructor(device: GPUDevice, returns: ReturnsWriter, data: SubmissionData) {
     this.device = device;
@@ -93,6 +94,31 @@ export class ContextState {
     this.objects.set(id, kind, object);
   }
 
+  /** Drops an id. The object lives on as long as others need it, and until it is collected. */
+  release(id: number): void {
+    this.mappings.delete(id);
+    const entry = this.objects.delete(id);
+    if (entry === undefined) return;
+    this.droppedObjects += 1;
+    if (entry.isDestroyed) return;
+    if (entry.kind === 'buffer') this.droppedBytes += (entry.object as GPUBuffer).size;
+    else if (entry.kind === 'texture') this.droppedBytes += roughTextureBytes(entry.object as GPUTexture);
+  }
+
+  /** Frees the memory of a buffer, texture or query set. */
+  destroy(id: number, kind: 'buffer' | 'texture' | 'querySet'): void {
+    this.mappings.delete(id);
+    const entry = this.objects.find(id);
+    if (entry?.kind !== kind) return;
+    entry.isDestroyed = true;
+    (entry.object as GPUBuffer | GPUTexture | GPUQuerySet).destroy();
+  }
+
+  forgetDropped(): void {
+    this.droppedObjects = 0;
+    this.droppedBytes = 0;
+  }
+
   /** Raises a validation error. */
   fail(message: string): void {
     this.scopes.inject({ type: 'validation', message });
@@ -117,6 +143,11 @@ export class ContextState {
     this.renderPass = pass.renderPass ?? null;
     this.bundle = pass.bundle ?? null;
   }
+}
+
+/** About what a texture takes, bytes: its first level at four bytes a texel. */
+function roughTextureBytes({ width, height, depthOrArrayLayers, sampleCount }: GPUTexture): number {
+  return width * height * depthOrArrayLayers * sampleCount * 4;
 }
 
 export function messageOf(error: unknown): string {

@@ -19,11 +19,7 @@ export function deviceHandlers(state: ContextState): Omit<StreamGroupHandlers<'d
       if (entry !== undefined) entry.object.label = label;
     },
     releaseObjects(ids) {
-      for (let index = 0; index < ids.length; index++) {
-        const id = ids[index]!;
-        if (state.objects.delete(id) !== undefined) state.droppedObjects += 1;
-        state.mappings.delete(id);
-      }
+      for (let index = 0; index < ids.length; index++) state.release(ids[index]!);
     },
     returnsConsumed() {
       // The writer of the ring is elsewhere and reads this record by itself.

@@ -5,7 +5,7 @@ import { mappingHandlers } from './mapping-handlers.ts';
 
 /** Buffers, textures, samplers, query sets. */
 export function resourceHandlers(state: ContextState): StreamGroupHandlers<'resource'> {
-  const { device, objects } = state;
+  const { device } = state;
   return {
     ...mappingHandlers(state),
     createBuffer(id, _handleLow, _handleHigh, size, usage, mappedAtCreation, label) {
@@ -18,8 +18,7 @@ export function resourceHandlers(state: ContextState): StreamGroupHandlers<'reso
       if (mappedAtCreation) state.mappings.set(id, { offset: 0, length: size, bytes: null });
     },
     destroyBuffer(id) {
-      state.mappings.delete(id);
-      objects.get(id, 'buffer')?.destroy();
+      state.destroy(id, 'buffer');
     },
     createTexture({ id, width, height, depthOrArrayLayers, viewFormats, ...rest }) {
       const descriptor = {
@@ -31,7 +30,7 @@ export function resourceHandlers(state: ContextState): StreamGroupHandlers<'reso
       else refuseMemory(state, 'texture', id, () => device.createTexture(descriptor));
     },
     destroyTexture(id) {
-      objects.get(id, 'texture')?.destroy();
+      state.destroy(id, 'texture');
     },
     createView({ id, texture, swizzle, ...rest }) {
       // The usual order is left out: naming it at all asks for the device's feature.
@@ -46,7 +45,7 @@ export function resourceHandlers(state: ContextState): StreamGroupHandlers<'reso
       state.define('querySet', id, () => device.createQuerySet({ type, count, label }));
     },
     destroyQuerySet(id) {
-      objects.get(id, 'querySet')?.destroy();
+      state.destroy(id, 'querySet');
     },
   };
 }

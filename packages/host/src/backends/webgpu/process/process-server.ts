@@ -4,12 +4,6 @@ import { WriteOutcome } from './access-words.ts';
 import { FrameData, type SendWrote } from './frame-data.ts';
 import { Regions } from './regions.ts';
 
-/**
- * Dropped objects after which the garbage collector is called: Dawn frees an object when its JavaScript half has
- * been collected, and a small half gives the collector no reason to hurry.
- */
-const DROPPED_OBJECTS = 20_000;
-
 /** Carries out the host's frames, and writes the answers. */
 export class ProcessServer {
   private readonly gpu: GPU;
@@ -52,12 +46,7 @@ export class ProcessServer {
 
   /** To be called now and then: has objects collected that the guests have dropped. */
   collectDropped(): void {
-    for (const context of this.contexts.values()) {
-      if (context.droppedObjects >= DROPPED_OBJECTS) {
-        context.forgetDropped();
-        globalThis.gc?.();
-      }
-    }
+    for (const context of this.contexts.values()) context.collectDropped(() => globalThis.gc?.());
   }
 
   private createContext(id: number, maxMessageUnits: number): void {
