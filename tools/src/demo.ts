@@ -114,7 +114,7 @@ async function measure(link: readonly string[], local: MeshRun, picture: string)
     roundTripsPerFrame: perFrame('roundTrips'),
     sentPerFrame: perFrame('bytesSent'),
     receivedPerFrame: perFrame('bytesReceived'),
-    frameMs: many.report.frameMs,
+    frameMs: many.report.frameMs!,
     // The last frame is the same one whatever the number of frames, so the short run must agree as well.
     differentPixels: Math.max(
       countDifferentPixels(single.picture, local.picture),
@@ -133,7 +133,7 @@ function countDifferentPixels(a: PNG, b: PNG): number {
 }
 
 function printTable(rows: readonly Measured[], local: MeshRun): void {
-  const localMs = local.report.frameMs;
+  const localMs = local.report.frameMs!;
   const columns = ['adapter', 'transport', 'frames', 'round trips/frame', 'to host/frame', 'to guest/frame'];
   const headings = [...columns, 'remote ms/frame', 'local ms/frame', 'ratio'];
   const table = formatTable(

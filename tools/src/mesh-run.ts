@@ -16,8 +16,8 @@ export interface MeshReport {
   readonly frames: number;
   readonly setupMs: number;
   readonly firstFrameMs: number;
-  /** Median of the frames after the first. */
-  readonly frameMs: number;
+  /** Mean of the frames after the first, which also compiles the shaders. Null when there was one only. */
+  readonly frameMs: number | null;
 }
 
 /** What `dxgwire run --statistics` writes. */

@@ -28,7 +28,7 @@ export async function measure(progress: (text: string) => void): Promise<Compari
     for (let round = 0; round < ROUNDS; round++) {
       progress(`round ${round + 1} of ${ROUNDS}, ${FRAMES} frames each`);
       for (const [index, { link }] of ways.entries()) {
-        times[index]?.push((await runMesh(link, FRAMES)).report.frameMs);
+        times[index]?.push((await runMesh(link, FRAMES)).report.frameMs!);
       }
     }
     const estimates = ways.map(({ name }, index): Estimate => {
