@@ -152,7 +152,10 @@ export class Residency {
       }
       const missingBytes = this.#missingBytes(allocation, device.process);
       for (const before of undo.reverse()) this.#restore(before);
-      for (const offer of offers) offer.allocation.offeredRank = offer.offeredRank;
+      for (const offer of offers) {
+        offer.allocation.offeredRank = offer.offeredRank;
+        offer.allocation.lost = false;
+      }
       return { granted: false, operation: null, missingBytes };
     }
     for (const { allocation } of offers) {

@@ -87,11 +87,11 @@ class Episode {
     this.#random = random;
     this.#counts = counts;
     this.#isSlow = isSlow;
-    const segments: SegmentDescription[] = [
-      { id: 1, group: 'local', lengthBytes: (16 + random.below(48)) * PAGE_BYTES },
-    ];
-    if (random.oneIn(2)) {
-      segments.push({ id: 2, group: 'non-local', lengthBytes: (8 + random.below(24)) * PAGE_BYTES });
+    const segments: SegmentDescription[] = [];
+    const groups = random.pick([['local'], ['local', 'non-local'], ['local', 'local', 'non-local']] as const);
+    for (const group of groups) {
+      const lengthBytes = (24 + random.below(40)) * PAGE_BYTES;
+      segments.push({ id: segments.length + 1, group, lengthBytes });
     }
     this.#fixture = new MemoryFixture({ segments, limits: { commitBytes: Number.MAX_SAFE_INTEGER } });
     this.#fixture.adapter.slowMoves = isSlow;
@@ -135,6 +135,7 @@ class Episode {
       const { allocation } = real;
       assert.equal(real.residencyCount, model.count, 'residency count');
       assert.equal(allocation.charge, model.allocation.charge, 'charge');
+      assert.equal(allocation.lost, model.allocation.lost, 'lost');
       assert.equal(allocation.view.resident, model.allocation.resident, 'resident');
       const segment = model.allocation.inside;
       const id = segment === null ? null : segment + 1;
@@ -218,7 +219,7 @@ class Episode {
   #allocate(): void {
     if (this.#devices.length === 0 || this.#instances.length >= 40) return;
     const device = this.#random.pick(this.#devices);
-    const lengthBytes = (1 + this.#random.below(12)) * PAGE_BYTES;
+    const lengthBytes = (1 + this.#random.below(16)) * PAGE_BYTES;
     this.#call('allocate', `${lengthBytes}`);
     const real = this.#fixture.allocate(device.real, lengthBytes);
     const allocation = new ModelAllocation(lengthBytes);
@@ -272,7 +273,7 @@ class Episode {
     const choice = this.#pick(4);
     if (choice === null) return;
     const { device, picked } = choice;
-    const lazy = this.#random.oneIn(2);
+    const lazy = !this.#random.oneIn(5);
     this.#call('evict', `${picked.length} ${lazy ? 'lazily' : ''}`);
     this.#fixture.memory.evict(device.real.memory, reals(picked), lazy ? 1 : 0);
     if (!this.#isSlow) this.#model.evict(device.model, models(picked), lazy);
