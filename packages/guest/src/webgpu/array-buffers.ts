@@ -22,8 +22,3 @@ export function takeBack(data: ArrayBuffer): ArrayBuffer {
     return new ArrayBuffer(0);
   }
 }
-
-/** Detaches an ArrayBuffer whose contents nobody needs. */
-export function detach(data: ArrayBuffer): void {
-  takeBack(data);
-}

@@ -1,6 +1,7 @@
 import { ops, streamEnums } from '@dxgwire/protocol/stream';
 import { bufferId, isBuffer } from './buffer.ts';
 import type { DeviceCore } from './device-core.ts';
+import { externalTextureId, isExternalTexture } from './external-texture.ts';
 import { defineOpaqueObject } from './opaque-object.ts';
 import { isSampler, samplerId } from './sampler.ts';
 import {
@@ -128,6 +129,7 @@ function bindingResource(resource: unknown, binding: number, scope: ConversionSc
   if (isTextureView(resource)) return whole(textureViewId(resource, what, scope));
   if (isSampler(resource)) return whole(samplerId(resource, what, scope));
   if (isTexture(resource)) return whole(textureId(resource, what, scope));
+  if (isExternalTexture(resource)) return whole(externalTextureId(resource, what, scope));
   const { buffer, offset, size } = bufferBinding(resource, what, scope);
   return { binding, resource: buffer, offset, size };
 }

@@ -1,5 +1,5 @@
 import { ops, type StreamWriter } from '@dxgwire/protocol/stream';
-import { detach, takeBack } from './array-buffers.ts';
+import { takeBack } from './array-buffers.ts';
 import { GPUBufferUsage, GPUMapMode } from './constants.ts';
 import type { Mappable, Releasable } from './device-core.ts';
 import { abortError, operationError } from './errors.ts';
@@ -10,6 +10,9 @@ import type { StagingRegion } from './staging.ts';
 
 /** Contents up to this length travel in the stream, bytes. */
 export const INLINE_DATA_BYTES = 16_384;
+
+/** Ranges of at least this length keep their memory for the next time, bytes. */
+const SPARE_RANGE_BYTES = 65_536;
 
 /** A range that the program got from getMappedRange. */
 interface MappedRange {
@@ -45,6 +48,8 @@ export class BufferState extends ObjectState implements Mappable, Releasable {
   private mapping: Mapping | null = null;
   /** What the program last wrote into a MAP_WRITE buffer: mapping it again shows it. */
   private shadow: ArrayBuffer | null = null;
+  /** Memory of the last large range that was read: the next read needs no new pages. */
+  private spare: ArrayBuffer | null = null;
 
   get mapState(): GPUBufferMapState {
     if (this.pending !== null) return 'pending';
@@ -159,7 +164,7 @@ export class BufferState extends ObjectState implements Mappable, Releasable {
   private rangeData(mapping: Mapping, offset: number, length: number): ArrayBuffer {
     const { contents, region } = mapping;
     if (contents !== null && length === contents.byteLength && mapping.writable) return contents;
-    const data = new ArrayBuffer(length);
+    const data = this.rangeMemory(length, region !== null);
     if (region !== null) {
       new Uint8Array(data).set(region.read(offset - mapping.start, length));
     } else if (contents !== null) {
@@ -167,6 +172,14 @@ export class BufferState extends ObjectState implements Mappable, Releasable {
       new Uint8Array(data).set(new Uint8Array(contents, from, length));
     }
     return data;
+  }
+
+  /** Memory for a range: what was read before, when it is all written over anyway. */
+  private rangeMemory(length: number, isOverwritten: boolean): ArrayBuffer {
+    const { spare } = this;
+    if (spare === null || !isOverwritten || spare.byteLength !== length) return new ArrayBuffer(length);
+    this.spare = null;
+    return spare;
   }
 
   /** GPUBuffer.unmap() */
@@ -181,12 +194,18 @@ export class BufferState extends ObjectState implements Mappable, Releasable {
     core.mapped.delete(this);
     if (mapping !== null) {
       if (mapping.writable) this.writeBack(mapping);
-      else for (const { data } of mapping.ranges) detach(data);
+      else for (const { data } of mapping.ranges) this.retire(data);
       if (mapping.region !== null) core.freeRegion(mapping.region);
     }
     if (core.lost !== null) return;
     ops.unmap(core.writer, this.id);
     core.outbox.changed();
+  }
+
+  /** Detaches a range that was read. */
+  private retire(data: ArrayBuffer): void {
+    const own = takeBack(data);
+    if (own.byteLength >= SPARE_RANGE_BYTES && !this.destroyed) this.spare = own;
   }
 
   /** Detaches the ranges of a writable mapping and sends what the program wrote into them. */
@@ -238,6 +257,7 @@ export class BufferState extends ObjectState implements Mappable, Releasable {
     if (this.destroyed) return;
     this.destroyed = true;
     this.shadow = null;
+    this.spare = null;
     if (core.lost !== null) return;
     ops.destroyBuffer(core.writer, this.id);
     core.outbox.changed();

@@ -17,6 +17,7 @@ import {
   makeError,
   operationError,
 } from './errors.ts';
+import { importExternalTexture } from './external-texture.ts';
 import { type GPUAdapterInfo, GPUSupportedFeatures } from './features.ts';
 import { CONSTRUCT, defineInterface, guardConstructor } from './interfaces.ts';
 import { GPUSupportedLimits, type Limits } from './limits.ts';
@@ -122,6 +123,10 @@ export class GPUDevice extends EventTarget {
   }
   createSampler(descriptor: unknown = undefined): object {
     return createSampler(this.#state.core, this, descriptor);
+  }
+  importExternalTexture(descriptor: unknown): never {
+    void this.#state;
+    return importExternalTexture(descriptor);
   }
   createBindGroupLayout(descriptor: unknown): object {
     return createBindGroupLayout(this.#state.core, this, descriptor);

@@ -16,6 +16,7 @@ import {
   GPUUncapturedErrorEvent,
   GPUValidationError,
 } from './errors.ts';
+import { GPUExternalTexture } from './external-texture.ts';
 import { GPUAdapterInfo, GPUSupportedFeatures, WGSLLanguageFeatures } from './features.ts';
 import { GPU } from './gpu.ts';
 import { GPUSupportedLimits } from './limits.ts';
@@ -48,6 +49,7 @@ export const globals = {
   GPUDevice,
   GPUDeviceLostInfo,
   GPUError,
+  GPUExternalTexture,
   GPUInternalError,
   GPUMapMode,
   GPUOutOfMemoryError,

@@ -70,6 +70,9 @@ export class KmtKernel implements DeviceKernel {
   /** 1 is the return ring's. */
   private lastRuntimeHandle = 1;
   private doomed: number[] = [];
+  /** Allocation data (see the blobs of the protocol), written anew for each creation: it is copied at once. */
+  private readonly allocationData = new Uint32Array(4);
+  private readonly allocationBytes = new Uint8Array(this.allocationData.buffer);
   private readonly blocks = new Set<GuestMemoryBlock>();
   private closed = false;
 
@@ -183,7 +186,10 @@ export class KmtKernel implements DeviceKernel {
     this.lastRuntimeHandle += 1;
     const handle = this.lastRuntimeHandle;
     const memory = new KmtMemory(handle % 2 ** 32, Math.floor(handle / 2 ** 32));
-    const privDrvData = encodeAllocationData({ lengthBytes, kind: AllocationKind[kind] });
+    const { allocationData, allocationBytes: privDrvData } = this;
+    allocationData[0] = lengthBytes % 2 ** 32;
+    allocationData[1] = Math.floor(lengthBytes / 2 ** 32);
+    allocationData[2] = AllocationKind[kind];
     void process
       .createAllocation({
         device: this.handles.device,
