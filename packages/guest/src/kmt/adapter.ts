@@ -100,6 +100,7 @@ export class Adapter implements Port {
     if (this.state === 'stopped') return;
     this.state = 'stopped';
     this.loss = loss;
+    for (const entry of this.processes) for (const device of entry.devices) stopDevice(device);
     this.driver.events.abandonFor(this, loss);
   }
 

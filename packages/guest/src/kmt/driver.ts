@@ -25,6 +25,7 @@ import { HostEvents } from './host-events.ts';
 import { receiveHostMessage } from './host-messages.ts';
 import { IoSpace } from './io-space.ts';
 import { MessageChannel } from './message-channel.ts';
+import type { Allocation } from './objects.ts';
 import { KmtProcess } from './process.ts';
 import { ProcessState } from './process-state.ts';
 import type { KmtLoss, Luid } from './types/common.ts';
@@ -68,6 +69,8 @@ export class KmtDriver {
   mapsGuestPages = false;
   /** @internal */
   readonly adapters: Adapter[] = [];
+  /** Allocations of all processes that are mapped in the window. @internal */
+  readonly locked = new Set<Allocation>();
   /** Called once when the global channel, and with it the whole driver, is gone. */
   onLost: ((loss: KmtLoss) => void) | null = null;
   /** Called when an adapter was started or stopped. */
@@ -91,6 +94,7 @@ export class KmtDriver {
   private nextPid = FIRST_OWN_PID;
   private nextProcessToken = 1n;
   private lastDescriptor = 0;
+  private globalClosed: Promise<void> = Promise.resolve();
   /** Bring-up steps run one after the other. */
   private steps: Promise<void> = Promise.resolve();
 
@@ -197,13 +201,18 @@ export class KmtDriver {
   /**
    * Removes the driver: each active adapter is closed in the host, the channels are closed. Devices and processes are
    * not destroyed one by one; every later call fails. The bus stays open.
+   * @param options `interrupt` gives up on a host that does not answer: the channels are closed without it
    */
-  async close(): Promise<void> {
+  async close(options: { readonly interrupt?: AbortSignal } = {}): Promise<void> {
+    const { interrupt } = options;
+    const giveUp = () => this.lose('driver-removed');
+    if (interrupt?.aborted === true) giveUp();
+    interrupt?.addEventListener('abort', giveUp);
     await this.steps;
     for (const adapter of this.adapters) await adapter.remove();
-    const { global } = this.wire;
+    interrupt?.removeEventListener('abort', giveUp);
     this.lose('driver-removed');
-    await global?.channel.close().catch(() => undefined);
+    await this.globalClosed;
   }
 
   /** Removes one adapter, as when its PCI function goes. */
@@ -302,9 +311,7 @@ export class KmtDriver {
     if ((await this.openGlobal(offer)) && this.loss === null) return true;
     this.isGlobalStarted = false;
     this.globalOffer = null;
-    const { global } = this.wire;
     this.lose('channel-failed');
-    await global?.channel.close().catch(() => undefined);
     return false;
   }
 
@@ -330,9 +337,7 @@ export class KmtDriver {
   private rescinded(channelIndex: number): void {
     if (channelIndex === this.globalOffer?.index) {
       this.globalOffer = null;
-      const { global } = this.wire;
       this.lose('channel-rescinded');
-      void global?.channel.close().catch(() => undefined);
       return;
     }
     this.vgpuOffers.delete(channelIndex);
@@ -349,8 +354,12 @@ export class KmtDriver {
     wire.loss = loss;
     this.ioSpace = null;
     this.isGlobalStarted = false;
-    wire.global?.lose(loss);
+    const { global } = wire;
     wire.global = null;
+    if (global !== null) {
+      global.lose(loss);
+      this.globalClosed = global.channel.close().catch(() => undefined);
+    }
     for (const adapter of this.adapters) adapter.loseChannel(loss);
     this.events.abandonAll(loss);
     this.onLost?.(loss);

@@ -70,6 +70,10 @@ export class WindowMapping {
     this.data = window.view(offset, length);
   }
 
+  overlaps(other: WindowMapping): boolean {
+    return this.offset < other.offset + other.data.length && other.offset < this.offset + this.data.length;
+  }
+
   flush(offset: number, length: number): void {
     this.window.flush(this.offset + offset, length);
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { startDriver } from './driver.ts';
+import { KmtDriver, startDriver } from './driver.ts';
 import { KmtEvent } from './event.ts';
 import { makeQueues, type Queues, type Scenario, startScenario } from './testing/scenario.ts';
 import { ScriptedHost } from './testing/scripted-host.ts';
@@ -158,4 +158,44 @@ test('a bus that ends during bring-up settles it', async () => {
     await assert.rejects(driver.openDevice());
     assert.ok(driver.adapterSummaries().every(({ state }) => state === 'stopped' || state === 'waiting'));
   }
+});
+
+test('removal does not wait for a host that is silent, if told so', async () => {
+  const { device, driver, host, process } = await start();
+  host.on('CloseAdapter', () => null);
+  host.on('GetDeviceState', () => null);
+  const pending = process.getDeviceState({ device, stateType: 2 });
+  const controller = new AbortController();
+  const closing = driver.close({ interrupt: controller.signal });
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  assert.equal(driver.loss, null);
+  controller.abort();
+  await closing;
+  assert.deepEqual(await pending, {
+    ret: ENODEV,
+    lost: 'driver-removed',
+    state: new Uint8Array(48),
+    executionState: 0,
+  });
+  assert.deepEqual(host.happened.slice(-2), ['close 1', 'close 2']);
+});
+
+test('removal during a bring-up that hangs ends it', async () => {
+  const host = new ScriptedHost();
+  host.on('SetIoSpaceRegion', () => null);
+  const driver = new KmtDriver(host, {});
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(), 1);
+  await driver.close({ interrupt: controller.signal });
+  assert.equal(driver.loss, 'driver-removed');
+  assert.deepEqual(host.happened.slice(-1), ['close 1']);
+});
+
+test('a lost adapter gives up the pages of its devices', async () => {
+  const { device, driver, host, process } = await start();
+  const sysmem = { block: driver.bus.memory.allocate(4096), offset: 0, length: 4096 };
+  await process.createAllocation({ device, allocationInfo: [{ sysmem }] });
+  assert.equal(driver.statistics.pinnedPages, 1);
+  host.rescind(2);
+  assert.equal(driver.statistics.pinnedPages, 0);
 });

@@ -73,7 +73,7 @@ const PLACES = [
   ['of no pages', 0, IO_SPACE_BASE, ENOMEM],
   ['larger than the IO space', Number(WINDOW_BYTES) + PAGE, IO_SPACE_BASE, ENOMEM],
   ['of 4 GiB', 2 ** 32, IO_SPACE_BASE, ENOMEM],
-  ['of 16 TiB and a page', 2 ** 44 + PAGE, IO_SPACE_BASE, 0],
+  ['of 16 TiB and a page', 2 ** 44 + PAGE, IO_SPACE_BASE, ENOMEM],
 ] as const;
 for (const [name, size, cpuVisibleBufferOffset, ret] of PLACES) {
   test(`a locked allocation ${name} gives ${ret}`, async () => {
@@ -81,8 +81,7 @@ for (const [name, size, cpuVisibleBufferOffset, ret] of PLACES) {
     host.on('Lock2', () => ({ cpuVisibleBufferOffset }));
     const locked = await process.lock2({ device, allocation });
     assert.equal(locked.ret, ret);
-    // A page count has 32 bits in the driver.
-    if (ret === 0) assert.equal(locked.data?.length, PAGE);
+    assert.equal(locked.data?.length, ret === 0 ? size : undefined);
   });
 }
 
@@ -284,4 +283,23 @@ test('a device with queues: nothing of an unlocked allocation is left behind', a
   await process.destroyAllocation2({ device, allocations: [allocation] });
   assert.deepEqual(host.names(from), ['DestroyAllocation']);
   assert.equal((await process.lock2({ device, allocation })).ret, EINVAL);
+});
+
+test('no process is given the pages that another has locked', async () => {
+  const { allocation, device, driver, host, process } = await allocate(2 * PAGE);
+  host.on('Lock2', () => ({ cpuVisibleBufferOffset: IO_SPACE_BASE + 8n * BigInt(PAGE) }));
+  assert.equal((await process.lock2({ device, allocation })).ret, 0);
+  const other = await driver.openDevice({ pid: 77 });
+  const { adapters } = await other.enumAdapters3({ adapterCount: 1 });
+  const { device: second } = await other.createDevice({ adapter: adapters[0]!.adapterHandle });
+  const made = await other.createAllocation({ device: second, allocationInfo: [{}] });
+  const lock = () => other.lock2({ device: second, allocation: made.allocationInfo[0]!.allocation });
+  assert.equal((await lock()).ret, ENOMEM);
+  host.next('Lock2', () => ({ cpuVisibleBufferOffset: IO_SPACE_BASE + 10n * BigInt(PAGE) }));
+  assert.equal((await lock()).ret, 0, 'right behind it');
+  await other.unlock2({ device: second, allocation: made.allocationInfo[0]!.allocation });
+  // From the moment that the first process gives them up they may be anybody's.
+  host.next('DestroyAllocation', () => null);
+  void process.destroyAllocation2({ device, allocations: [allocation] });
+  assert.equal((await lock()).ret, 0);
 });

@@ -140,11 +140,30 @@ export class Allocation {
     (this.resource ?? this.device).allocations.delete(this);
   }
 
+  /** Takes over a part of the window as the CPU's view, unless another process works with it. */
+  map(mapping: WindowMapping): boolean {
+    const { locked } = this.process.driver;
+    for (const other of locked)
+      if (this.isForeign(other) && other.mapping?.overlaps(mapping) === true) return false;
+    locked.add(this);
+    this.mapping = mapping;
+    this.cpuData = mapping.data;
+    return true;
+  }
+
   unmap(): void {
     if (this.mapping === null) return;
+    this.process.driver.locked.delete(this);
     this.mapping = null;
     this.cpuData = null;
     this.lockCount = 0;
+  }
+
+  /** Whether another allocation, alive and not of the same shared resource, belongs to another process. */
+  private isForeign(other: Allocation): boolean {
+    const shared = this.resource?.sharedOwner ?? null;
+    const isSame = shared !== null && other.resource?.sharedOwner === shared;
+    return other.process !== this.process && other.hasEntry && other.device.adapter.isActive && !isSame;
   }
 }
 

@@ -98,7 +98,8 @@ function lockedView(allocation: Allocation): Types.Lock2Result {
 
 /**
  * Ioctl 0x25. Only the first lock reaches the host; system memory of the caller's own never does. The size comes from
- * the allocation's creation, the place from the host, and both are held against the IO space.
+ * the allocation's creation, the place from the host, and both are held against the IO space and against what other
+ * processes have locked.
  */
 export async function lock2(caller: Caller, args: Types.Lock2Args): Promise<Types.Lock2Result> {
   const refuse = (result: KmtResult) => ({ ...outcome(result), data: null, flush: noFlush });
@@ -129,9 +130,7 @@ export async function lock2(caller: Caller, args: Types.Lock2Args): Promise<Type
   if (allocation.cpuData === null) {
     const mapping =
       driver.ioSpace?.mapPages(answer.reply.cpuVisibleBufferOffset, allocation.pageCount) ?? null;
-    if (mapping === null) return refuse({ ret: -Errno.ENOMEM });
-    allocation.mapping = mapping;
-    allocation.cpuData = mapping.data;
+    if (mapping === null || !allocation.map(mapping)) return refuse({ ret: -Errno.ENOMEM });
   }
   if (allocation.mapping !== null) allocation.lockCount += 1;
   return lockedView(allocation);

@@ -308,7 +308,7 @@ async function adopt(
   const { args } = creation;
   for (const [index, host] of made.allocations.entries()) {
     const allocation = creation.allocations[index]!;
-    allocation.pageCount = Number(BigInt.asUintN(32, host.allocationSize >> 12n));
+    allocation.pageCount = Number(host.allocationSize >> 12n);
     allocation.isCached = (host.allocationFlags & CACHED_BIT) !== 0;
     const ranges = sysmemRanges(args.allocationInfo[index]?.sysmem);
     if (ranges.length === 0) continue;
