@@ -182,6 +182,28 @@ test('CreateAllocation: a busy index undoes the whole call', async () => {
   assert.equal(process.handleCount, 1);
 });
 
+test('null handles are no objects', async () => {
+  const { device, host, process } = await startScenario();
+  const from = host.sent.length;
+  const count = process.handleCount;
+  host.next('CreateAllocation', () => ({
+    resource: 0,
+    allocationInfo: [{ allocation: 0, allocationSize: 4096n }],
+  }));
+  assert.equal((await process.createAllocation({ device, allocationInfo: [{}] })).ret, EINVAL);
+  host.next('CreateSyncObject', () => ({ syncObject: 0 }));
+  const semaphore = { type: 2, semaphore: { maxCount: 1, initialCount: 0 } };
+  assert.equal((await process.createSynchronizationObject2({ device, info: semaphore })).ret, EINVAL);
+  host.next('CreatePagingQueue', () => ({
+    pagingQueue: 0,
+    syncObject: 0,
+    fenceStoragePhysicalAddress: IO_SPACE_BASE,
+  }));
+  assert.equal((await process.createPagingQueue({ device })).ret, EINVAL);
+  assert.deepEqual(host.names(from), ['CreateAllocation', 'CreateSyncObject', 'CreatePagingQueue']);
+  assert.equal(process.handleCount, count);
+});
+
 test('the objects of a failed creation do not show at the end', async () => {
   const { device, host, process } = await startScenario();
   host.next('CreateSyncObject', () => ({ syncObject: 0x40004000, fenceStorageAddress: 0n }));

@@ -37,11 +37,12 @@ export class HandleTable {
 
   /**
    * Stores an object under the host's handle.
-   * @returns 0, or -EINVAL when the index is the last one or in use.
+   * @returns 0, or -EINVAL when the handle is null or its index the last one or in use. The stock driver enters null
+   * handles; no host means them as objects.
    */
   assign<K extends EntryKind>(handle: number, kind: K, object: EntryObjects[K]): number {
     const index = handleIndex(handle);
-    if (index >= HandleLayout.indexMax || this.at(index) !== undefined) return -Errno.EINVAL;
+    if (handle === 0 || index >= HandleLayout.indexMax || this.at(index) !== undefined) return -Errno.EINVAL;
     const entry: Entry = { kind, unique: handleUnique(handle), object };
     if (index < DENSE_INDICES) {
       // A gap in the array would make it a dictionary, so it is filled.

@@ -359,18 +359,13 @@ async function undo(creation: Creation, made: HostCreation, ret: number): Promis
   const { args, caller, device } = creation;
   for (const allocation of creation.allocations) freeAllocationHandle(allocation);
   if (creation.resource !== null && creation.makesResource) freeResourceHandles(creation.resource);
-  const body = {
-    device: args.device,
-    resource: args.resource ?? 0,
-    flags: DestroyAllocationFlags.assumeNotInUse,
-    allocations: made.allocations.map((host) => host.allocation),
-  };
-  await caller.driver.wire.status(
-    device.adapter,
-    commands.destroyAllocation,
-    caller.process.hostHandle,
-    body,
-  );
+  const allocations = made.allocations.map((host) => host.allocation).filter((handle) => handle !== 0);
+  if (allocations.length > 0) {
+    const flags = DestroyAllocationFlags.assumeNotInUse;
+    const body = { device: args.device, resource: args.resource ?? 0, flags, allocations };
+    const { hostHandle } = caller.process;
+    await caller.driver.wire.status(device.adapter, commands.destroyAllocation, hostHandle, body);
+  }
   for (const allocation of creation.allocations) {
     allocation.handle = 0;
     await destroyAllocation(allocation);
