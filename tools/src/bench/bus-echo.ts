@@ -10,6 +10,9 @@ import {
 /** Bytes of payload in the bus suite. */
 export const PAYLOAD_BYTES = 64;
 
+/** Bytes of one bulk transfer in the bus suite. */
+export const BULK_BYTES = 64 << 20;
+
 /** A host that offers one channel and completes what asks for it, with the packet's own bytes. */
 export function echoHost(bus: HostBus): void {
   bus.onChannelOpen = (channel) => {
@@ -28,6 +31,8 @@ export interface Endpoint {
   roundTrips(count: number): Promise<void>;
   /** `count` packets one way; resolves when the other side has answered the last one. */
   stream(count: number): Promise<void>;
+  /** {@link BULK_BYTES} of data one way, `count` times; resolves when the other side has all of it. */
+  bulk(count: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -70,6 +75,8 @@ export async function busEndpoint(bus: GuestBus, close: () => Promise<void>): Pr
   const payload = new Uint8Array(PAYLOAD_BYTES);
   const send = (flags: number) => channel.send(PacketKind.inBand, 1, 0, flags, payload, 0, PAYLOAD_BYTES);
   answers.next = () => send(PACKET_FLAG_COMPLETION_REQUESTED);
+  const block = bus.memory.allocate(BULK_BYTES);
+  const source = new Uint8Array(BULK_BYTES).fill(7);
   return {
     async roundTrips(count) {
       const all = answers.expect(count);
@@ -87,6 +94,15 @@ export async function busEndpoint(bus: GuestBus, close: () => Promise<void>): Pr
       }
       send(PACKET_FLAG_COMPLETION_REQUESTED);
       await last;
+    },
+    async bulk(count) {
+      for (let i = 0; i < count; i++) {
+        // Pushed where memory is mirrored, copied into what both sides see where it is mapped.
+        block.write(0, source);
+        const answer = answers.expect(1);
+        send(PACKET_FLAG_COMPLETION_REQUESTED);
+        await answer;
+      }
     },
     close,
   };

@@ -4,9 +4,15 @@ import { createInProcessBus } from '@dxgwire/transport/mock-vmbus';
 import { attachGuestBus, createSharedBus } from '@dxgwire/transport/mock-vmbus/worker';
 import { connectWebSocket } from '@dxgwire/transport/websocket/node';
 import { WebSocket } from 'ws';
-import { Answers, busEndpoint, type Endpoint, echoHost, PAYLOAD_BYTES } from './bus-echo.ts';
+import { Answers, BULK_BYTES, busEndpoint, type Endpoint, echoHost, PAYLOAD_BYTES } from './bus-echo.ts';
 import type { Comparison } from './report.ts';
 import { sample, type Way } from './sampling.ts';
+
+/** Bulk data on a bare medium goes in messages of this size: one of 64 MiB would be slower. */
+const BULK_PIECE_BYTES = 1 << 20;
+
+/** Guest RAM of the buses in memory: a bulk block and their rings. */
+const GUEST_MEMORY_BYTES = BULK_BYTES + (8 << 20);
 
 /** Any medium that sends byte arrays and says when one came, as an endpoint. */
 function rawEndpoint(
@@ -17,6 +23,8 @@ function rawEndpoint(
   const answers = new Answers();
   const silent = new Uint8Array(PAYLOAD_BYTES);
   const asking = new Uint8Array(PAYLOAD_BYTES).fill(1, 0, 1);
+  // With a buffer of its own: a message port copies all of a view's buffer.
+  const piece = new Uint8Array(BULK_PIECE_BYTES);
   answers.next = () => send(asking);
   onMessage(answers.arrived);
   return {
@@ -30,6 +38,14 @@ function rawEndpoint(
       for (let i = 1; i < count; i++) send(silent);
       send(asking);
       await last;
+    },
+    async bulk(count) {
+      for (let i = 0; i < count; i++) {
+        for (let sent = 0; sent < BULK_BYTES; sent += BULK_PIECE_BYTES) send(piece);
+        const answer = answers.expect(1);
+        send(asking);
+        await answer;
+      }
     },
     close,
   };
@@ -66,14 +82,14 @@ function sameThreadPort(): Endpoint {
 }
 
 async function inProcess(): Promise<Endpoint> {
-  const { guest, host } = createInProcessBus({ guestMemoryBytes: 8 << 20, windowMegabytes: 1 });
+  const { guest, host } = createInProcessBus({ guestMemoryBytes: GUEST_MEMORY_BYTES, windowMegabytes: 1 });
   echoHost(host);
   return await busEndpoint(guest, () => guest.close());
 }
 
 /** Rings in memory that both threads see. */
 async function betweenThreads(worker: Worker): Promise<Endpoint> {
-  const { guest, host } = createSharedBus({ guestMemoryBytes: 8 << 20, windowMegabytes: 1 });
+  const { guest, host } = createSharedBus({ guestMemoryBytes: GUEST_MEMORY_BYTES, windowMegabytes: 1 });
   worker.postMessage({ host }, [host.port as unknown as MessagePort]);
   const bus = attachGuestBus(guest);
   return await busEndpoint(bus, () => bus.close());
@@ -86,13 +102,13 @@ interface Pair {
 }
 
 async function comparePair({ medium, bare, bus }: Pair): Promise<Comparison[]> {
-  const run = (endpoint: Endpoint, kind: 'roundTrips' | 'stream'): Way['run'] => {
+  const run = (endpoint: Endpoint, kind: keyof Omit<Endpoint, 'close'>): Way['run'] => {
     return async (count) => {
       await endpoint[kind](count);
       return undefined;
     };
   };
-  const ways = (kind: 'roundTrips' | 'stream') =>
+  const ways = (kind: keyof Omit<Endpoint, 'close'>) =>
     [bare, bus].map(({ name, endpoint }): Way => ({ name, run: run(endpoint, kind) }));
   return [
     {
@@ -107,6 +123,13 @@ async function comparePair({ medium, bare, bus }: Pair): Promise<Comparison[]> {
       baseline: bare.name,
       // More would only measure how much memory a queue may take.
       estimates: await sample(ways('stream'), { samples: 11, sampleMs: 60, maxCount: 20_000 }),
+    },
+    {
+      suite: 'bus',
+      case: `${medium}: ${BULK_BYTES >> 20} MiB one way`,
+      baseline: bare.name,
+      bytes: BULK_BYTES,
+      estimates: await sample(ways('bulk'), { samples: 5, sampleMs: 1, maxCount: 1 }),
     },
   ];
 }
