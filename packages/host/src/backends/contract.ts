@@ -65,7 +65,10 @@ export interface AdapterEnvironment {
   readonly log: BackendLog;
   readonly memory: HostGuestMemory;
   readonly window: HostWindow;
-  /** The device behind the adapter is gone (crash, kill, driver reset): all its devices are lost, once. */
+  /**
+   * The device behind the adapter is gone (crash, kill, driver reset): all its devices are lost, once. What runs ends
+   * with `lost`. Not called for a `reset` that the host asked for.
+   */
   readonly onLost: (reason: string) => void;
 }
 
@@ -192,14 +195,20 @@ export interface BackendAdapter {
   createAllocation(request: AllocationRequest): AllocationResult | { readonly refused: string };
   destroyAllocation(allocation: BackendAllocation): void;
   /**
-   * Gives the allocation storage outside the backend, or takes it back (null): contents move along. For a lock
-   * this puts the bytes into the device window, where both sides then see them, for as long as the lock lasts.
-   * @returns false when this allocation cannot be moved there.
+   * Gives the allocation storage outside the backend, or takes it back (null): contents move along, and the backend
+   * publishes them. For a lock this puts the bytes into the device window, where both sides then see them, for as long
+   * as the lock lasts. Memory that nobody wrote reads as zero. Guest pages of an allocation that was created for them
+   * bring their own contents. Also called while the allocation is not resident, or being moved.
+   * @returns false when this allocation cannot be moved there; it then stays where it is.
    */
   setStorage(allocation: BackendAllocation, storage: AllocationStorage | null): boolean;
   /** Commits memory in a segment and brings the contents back that `evict` saved. */
   makeResident(allocation: BackendAllocation, segmentId: number): Promise<void> | void;
-  /** Frees the memory; contents are kept in system memory, or dropped when `discard`. */
+  /**
+   * Frees the memory; contents are kept in system memory, or dropped when `discard`. What lies in storage outside the
+   * backend stays there. Without `canEvict` only called with `discard`. For one allocation the host waits until a move
+   * is over before it asks for the next.
+   */
   evict(allocation: BackendAllocation, discard: boolean): Promise<void> | void;
   createContext(request: ContextRequest): BackendContext | { readonly refused: string };
   destroyContext(context: BackendContext): void;
