@@ -21,10 +21,10 @@ describe('dxgwire', () => {
   it('lists its commands for --help', async () => {
     const { code, stdout } = await dxgwire(['--help']);
     assert.equal(code, 0);
-    for (const name of ['host', 'run', 'info']) assert.match(stdout, new RegExp(`^  ${name} `, 'm'));
+    for (const name of ['host', 'run', 'info', 'trace']) assert.match(stdout, new RegExp(`^  ${name} `, 'm'));
   });
 
-  for (const name of ['host', 'run', 'info']) {
+  for (const name of ['host', 'run', 'info', 'trace']) {
     it(`explains ${name} for --help`, async () => {
       const { code, stdout, stderr } = await dxgwire([name, '--help']);
       assert.equal(code, 0);

@@ -15,6 +15,10 @@ const COMMANDS: Readonly<Record<string, { summary: string; load: () => Promise<C
     summary: 'show what a guest sees of a host',
     load: async () => (await import('./commands/info.ts')).info,
   },
+  trace: {
+    summary: 'show and compare recorded packets',
+    load: async () => (await import('./commands/trace.ts')).trace,
+  },
 };
 
 const HELP = `dxgwire: a GPU on the other side of a link, by the command set of Hyper-V's dxgkrnl
