@@ -1,5 +1,3 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { Socket } from 'node:net';
 import { createHost, createSharedRegionAllocator, createSilentLog } from '@dxgwire/host';
 import type { GuestBus } from '@dxgwire/transport';
 import { isTransportError } from '@dxgwire/transport';
@@ -11,10 +9,6 @@ import { CommandFailure, describe, UsageError } from './errors.ts';
 /** A guest's bus, and all that has to end with it. */
 export interface Link {
   readonly bus: GuestBus;
-  /** From now on the link alone does not keep this process alive. */
-  release(): void;
-  /** Takes that back. */
-  keep(): void;
   close(): Promise<void>;
 }
 
@@ -24,28 +18,12 @@ export interface Link {
  * @throws UsageError when that is no URL of a host; CommandFailure when the host cannot be reached or refuses.
  */
 export async function connectLink(url: string, token: string | undefined): Promise<Link> {
-  const sockets = new Set<Socket>();
-  // The bus does not show its socket; Node tells of each one that is made.
-  const note = (message: unknown): void => {
-    const { socket } = message as { socket?: unknown };
-    if (socket instanceof Socket) sockets.add(socket);
-  };
-  subscribe('net.client.socket', note);
   try {
     const bus = await connect(url, {
       name: `dxgwire ${process.pid}`,
       ...(token === undefined ? {} : { token }),
     });
-    return {
-      bus,
-      release() {
-        for (const socket of sockets) socket.unref();
-      },
-      keep() {
-        for (const socket of sockets) socket.ref();
-      },
-      close: () => bus.close(),
-    };
+    return { bus, close: () => bus.close() };
   } catch (error) {
     if (isTransportError(error) && error.code === 'bad-url') {
       const example = `${CONNECT_SCHEMES[0]}://127.0.0.1:8774`;
@@ -56,8 +34,6 @@ export async function connectLink(url: string, token: string | undefined): Promi
     const hint = token === undefined ? '; give its --token SECRET' : '';
     const refused = isTransportError(error) && error.code === 'refused' ? hint : '';
     throw new CommandFailure(`${describe(error)}${refused}`, { cause: error });
-  } finally {
-    unsubscribe('net.client.socket', note);
   }
 }
 
@@ -82,9 +58,6 @@ export async function inProcessLink(backendName: BackendName): Promise<Link> {
   host.attach(hostBus, { adapters });
   return {
     bus: guest,
-    // Memory keeps no process alive; the backend sees to its GPU process.
-    release() {},
-    keep() {},
     async close() {
       await guest.close();
       await host.close();

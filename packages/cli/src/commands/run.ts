@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { createGPU, globals } from '@dxgwire/guest/webgpu';
+import type { GuestBus } from '@dxgwire/transport';
 import { BACKENDS } from '../backend.ts';
 import { type Command, oneOf, parseOptions, splitAtProgram } from '../command.ts';
 import { CommandFailure, describe, ExitCode, UsageError } from '../errors.ts';
@@ -93,10 +94,10 @@ async function runOnLink(link: Link, { path, rest, adapter, statistics }: Progra
       writeStatistics(statistics, { transport: bus.transport, ...gpu.statistics, ...bus.statistics });
     });
   }
-  stayAliveFor(gpu, link);
+  stayAliveFor(gpu, bus);
   // Nothing is left to do: say goodbye, so that the host need not find out.
   process.once('beforeExit', () => {
-    link.keep();
+    bus.ref?.();
     void gpu.close().then(() => link.close());
   });
   installGlobals({ gpu, globals });
@@ -104,8 +105,8 @@ async function runOnLink(link: Link, { path, rest, adapter, statistics }: Progra
 }
 
 /** As long as the program waits for the GPU, and no longer, the link keeps the process alive. */
-function stayAliveFor(gpu: { onPendingChange: ((pending: number) => void) | null }, link: Link): void {
-  link.release();
+function stayAliveFor(gpu: { onPendingChange: ((pending: number) => void) | null }, bus: GuestBus): void {
+  bus.unref?.();
   let timer: NodeJS.Timeout | undefined;
   gpu.onPendingChange = (pending) => {
     clearInterval(timer);
