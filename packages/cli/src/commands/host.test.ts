@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { dxgwire, HostProcess, takePort } from '../test-support/dxgwire.ts';
+
+function childrenOf(pid: number): string[] {
+  const children = readdirSync(`/proc/${pid}/task`).map((task) =>
+    readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8'),
+  );
+  return children.join(' ').split(' ').filter(Boolean);
+}
 
 describe('dxgwire host', () => {
   it('prints its adapters and the URL to use', async () => {
@@ -25,6 +33,15 @@ describe('dxgwire host', () => {
       assert.deepEqual({ code, endedBy, stderr }, { code: 0, endedBy: null, stderr: '' });
     });
   }
+
+  it('takes its GPU process along when it ends', { skip: process.platform !== 'linux' }, async () => {
+    const host = await HostProcess.start([]);
+    const children = childrenOf(host.pid);
+    const { code } = await host.stop();
+    assert.equal(code, 0);
+    assert.ok(children.length > 0, 'the webgpu backend has a GPU process');
+    for (const child of children) assert.ok(!existsSync(`/proc/${child}`), `process ${child} is gone`);
+  });
 
   it('says in one line that the port is in use', async () => {
     const taken = await takePort();

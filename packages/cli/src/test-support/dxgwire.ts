@@ -68,6 +68,10 @@ export class HostProcess {
     return new HostProcess(child, finished, await Promise.race([ready, early]));
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   /** Sends a signal and waits for its end. */
   stop(signal: NodeJS.Signals = 'SIGINT'): Promise<Finished> {
     this.#child.kill(signal);
