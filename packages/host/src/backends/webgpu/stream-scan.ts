@@ -2,8 +2,8 @@ import { fieldWordOffset, type Op, streamOps, walkRecords } from '@dxgwire/proto
 
 /** What the host has to do for the records of a stream, in the order of the records. */
 export interface StreamNeeds {
-  /** createBuffer, createTexture. `sizeBytes` is 0 where the record does not say it. */
-  allocation(runtimeHandleLow: number, runtimeHandleHigh: number, sizeBytes: number): void;
+  /** createBuffer, createTexture. */
+  allocation(runtimeHandleLow: number, runtimeHandleHigh: number): void;
   /** A record that reads from a GPU virtual address. */
   read(addressLow: number, addressHigh: number, lengthBytes: number): void;
   /** mapAsync. Address 0: no copy. */
@@ -34,23 +34,19 @@ function reads(op: Op): void {
   };
 }
 
-function allocates(op: Op, sizeField: string | null): void {
+function allocates(op: Op): void {
   const handle = fieldWordOffset(op, 'runtimeHandleLow');
-  const size = sizeField === null ? -1 : fieldWordOffset(op, sizeField);
   interests[op.opcode] = {
-    words: Math.max(handle, size) + 2,
-    visit: (u32, at, needs) => {
-      const sizeBytes = size < 0 ? 0 : sizeAt(u32, at + size);
-      needs.allocation(u32[at + handle]!, u32[at + handle + 1]!, sizeBytes);
-    },
+    words: handle + 2,
+    visit: (u32, at, needs) => needs.allocation(u32[at + handle]!, u32[at + handle + 1]!),
   };
 }
 
 reads(streamOps.writeBufferFrom);
 reads(streamOps.writeTextureFrom);
 reads(streamOps.writeMappedFrom);
-allocates(streamOps.createBuffer, 'size');
-allocates(streamOps.createTexture, null);
+allocates(streamOps.createBuffer);
+allocates(streamOps.createTexture);
 
 const mapAddress = fieldWordOffset(streamOps.mapAsync, 'gpuVaLow');
 const mapSize = fieldWordOffset(streamOps.mapAsync, 'size');

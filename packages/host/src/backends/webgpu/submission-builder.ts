@@ -175,17 +175,20 @@ export class SubmissionBuilder implements StreamNeeds {
     return pieces;
   }
 
-  allocation(runtimeHandleLow: number, runtimeHandleHigh: number, sizeBytes: number): void {
-    this.access.push(this.bind(runtimeHandleLow, runtimeHandleHigh, sizeBytes) ? 1 : 0);
+  allocation(runtimeHandleLow: number, runtimeHandleHigh: number): void {
+    const lengthBytes = this.bind(runtimeHandleLow, runtimeHandleHigh);
+    if (lengthBytes < 0) this.access.push(0, 0, 0);
+    else this.access.push(1, lengthBytes >>> 0, Math.floor(lengthBytes / 2 ** 32));
   }
 
-  private bind(low: number, high: number, sizeBytes: number): boolean {
-    const view = this.context.services.findAllocation(low, high);
-    if (view === null) return false;
-    const allocation = view.allocation as WebgpuAllocation;
-    if (allocation.hasBytes || allocation.isBound || sizeBytes > allocation.lengthBytes) return false;
+  /** Takes an allocation for a buffer or texture. @returns its size; -1 when there is none, or it is taken. */
+  private bind(low: number, high: number): number {
+    const allocation = this.context.services.findAllocation(low, high)?.allocation as
+      | WebgpuAllocation
+      | undefined;
+    if (allocation === undefined || allocation.hasBytes || allocation.isBound) return -1;
     allocation.isBound = true;
-    return true;
+    return allocation.lengthBytes;
   }
 
   read(addressLow: number, addressHigh: number, lengthBytes: number): void {

@@ -230,7 +230,7 @@ function readCreateDevice(stream: Uint8Array): CreateDeviceValues {
 }
 
 const NO_DATA: SubmissionData = {
-  hasAllocation: () => false,
+  allocationBytes: () => -1,
   read: () => new Uint8Array(0),
   target: () => null,
 };

@@ -53,6 +53,8 @@ export class ContextState {
   /** Objects that were dropped since {@link forgetDropped}, and the memory of those among them that have some. */
   droppedObjects = 0;
   droppedBytes = 0;
+  private isLost = false;
+  private lossExpected = false;
 
   constructor(device: GPUDevice, returns: ReturnsWriter, data: SubmissionData) {
     this.device = device;
@@ -65,7 +67,19 @@ export class ContextState {
       const { type, message } = captured(event.error);
       returns.uncapturedError(type, message);
     });
-    void device.lost.then(({ reason, message }) => returns.deviceLost(reason, message));
+    void device.lost.then(({ reason, message }) => {
+      returns.deviceLost(reason, message);
+      if (this.lossExpected) returns.settle();
+      this.lossExpected = false;
+      this.isLost = true;
+    });
+  }
+
+  /** The device is being destroyed: that it is lost will be said soon. */
+  expectLoss(): void {
+    if (this.isLost || this.lossExpected) return;
+    this.lossExpected = true;
+    this.returns.expect();
   }
 
   /** The object of that id; an invalid one and a validation error when there is none. */

@@ -5,6 +5,7 @@ import type { ContextState } from './context-state.ts';
 export function deviceHandlers(state: ContextState): Omit<StreamGroupHandlers<'device'>, 'createDevice'> {
   return {
     destroyDevice() {
+      state.expectLoss();
       state.mappings.clear();
       state.device.destroy();
     },

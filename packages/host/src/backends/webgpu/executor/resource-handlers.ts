@@ -2,6 +2,8 @@ import type { StreamGroupHandlers } from '@dxgwire/protocol/stream';
 import { type ContextState, messageOf } from './context-state.ts';
 import { captured } from './error-scopes.ts';
 import { mappingHandlers } from './mapping-handlers.ts';
+import { isSurelyInvalidBuffer, isSurelyInvalidTexture } from './surely-invalid.ts';
+import { leastTextureBytes } from './texture-size.ts';
 
 /** Buffers, textures, samplers, query sets. */
 export function resourceHandlers(state: ContextState): StreamGroupHandlers<'resource'> {
@@ -10,7 +12,8 @@ export function resourceHandlers(state: ContextState): StreamGroupHandlers<'reso
     ...mappingHandlers(state),
     createBuffer(id, _handleLow, _handleHigh, size, usage, mappedAtCreation, label) {
       state.mappings.delete(id);
-      if (!state.data.hasAllocation()) {
+      // Without bytes no memory is needed, so none need be there.
+      if (state.data.allocationBytes() < size && size > 0 && !isSurelyInvalidBuffer(device, size, usage)) {
         refuseMemory(state, 'buffer', id, () => device.createBuffer({ size, usage, label }));
         return;
       }
@@ -26,8 +29,11 @@ export function resourceHandlers(state: ContextState): StreamGroupHandlers<'reso
         size: { width, height, depthOrArrayLayers },
         viewFormats: viewFormats as GPUTextureFormat[],
       } as GPUTextureDescriptor;
-      if (state.data.hasAllocation()) state.define('texture', id, () => device.createTexture(descriptor));
-      else refuseMemory(state, 'texture', id, () => device.createTexture(descriptor));
+      const leastBytes = leastTextureBytes({ width, height, depthOrArrayLayers, ...rest });
+      const hasMemory = state.data.allocationBytes() >= leastBytes;
+      if (hasMemory || isSurelyInvalidTexture(device, { width, height, depthOrArrayLayers, ...rest })) {
+        state.define('texture', id, () => device.createTexture(descriptor));
+      } else refuseMemory(state, 'texture', id, () => device.createTexture(descriptor));
     },
     destroyTexture(id) {
       state.destroy(id, 'texture');
@@ -90,6 +96,8 @@ function refuseMemory(
         : captured(value),
     () => null,
   );
+  state.returns.expect();
+  void error.then(() => state.returns.settle());
   state.scopes.injectLater(error, ['validation', 'out-of-memory']);
   state.define(kind, id, () => state.invalid.get(kind));
 }

@@ -84,6 +84,11 @@ export class ReturnsWriter {
     this.writer.reset();
   }
 
+  /** What was expected has ended without an answer of its own. */
+  settle(): void {
+    this.answered();
+  }
+
   private answered(): void {
     this.pendingRequests -= 1;
     this.written();

@@ -1,7 +1,7 @@
 /** What a stream needs that is not in it: asked for in the order of its records. */
 export interface SubmissionData {
-  /** For createBuffer and createTexture: whether the allocation that the record names is there. */
-  hasAllocation(): boolean;
+  /** For createBuffer and createTexture: size of the allocation that the record names, bytes; -1 when none is there. */
+  allocationBytes(): number;
   /** For the records that read from GPU virtual addresses: the bytes, valid until the next call. */
   read(): Uint8Array;
   /** For mapAsync: where the bytes go; null when the record asks for no copy. */

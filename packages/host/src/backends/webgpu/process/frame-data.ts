@@ -31,8 +31,10 @@ export class FrameData implements SubmissionData {
     return new FrameData(this.regions, this.sendWrote, this.words.slice(), this.inline.slice());
   }
 
-  hasAllocation(): boolean {
-    return this.next() === 1;
+  allocationBytes(): number {
+    const isThere = this.next() === 1;
+    const lengthBytes = this.next() + this.next() * 0x1_0000_0000;
+    return isThere ? lengthBytes : -1;
   }
 
   read(): Uint8Array {
