@@ -93,6 +93,8 @@ export class FakeKernel implements DeviceKernel {
     this.destroyedMemory.push(memory);
   }
 
+  check(): void {}
+
   close(): void {
     this.closed = true;
   }

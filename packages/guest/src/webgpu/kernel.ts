@@ -39,6 +39,8 @@ export interface DeviceKernel {
   createMemory(kind: 'buffer' | 'texture', lengthBytes: number): Memory;
   /** Gives memory back once the answer to its creation is there. */
   destroyMemory(memory: Memory): void;
+  /** Something was refused that belonged to some device of the program: finds out whether to this one. */
+  check(): void;
   /** Ends everything at once. Safe to call more than once. */
   close(): void;
 }

@@ -102,21 +102,23 @@ export class KmtKernel implements DeviceKernel {
   }
 
   submit(privateData: Uint8Array, fence: number): void {
-    this.options.process.postSubmitCommandToHwQueue({
+    const ret = this.options.process.postSubmitCommandToHwQueue({
       hwqueue: this.handles.queue,
       hwqueueProgressFenceId: BigInt(fence),
       privDrvData: privateData,
     });
+    if (ret < 0) this.refused(ret);
   }
 
   submitFrom(region: StagingRegion, lengthBytes: number, fence: number): void {
-    this.options.process.postSubmitCommandToHwQueue({
+    const ret = this.options.process.postSubmitCommandToHwQueue({
       hwqueue: this.handles.queue,
       hwqueueProgressFenceId: BigInt(fence),
       commandBuffer: region.block.gpuVa + BigInt(region.offset),
       commandLength: lengthBytes,
       privDrvData: STREAM_AT_ADDRESS,
     });
+    if (ret < 0) this.refused(ret);
   }
 
   completed(): number {
@@ -222,8 +224,17 @@ export class KmtKernel implements DeviceKernel {
     });
   }
 
+  check(): void {
+    void this.findLoss();
+  }
+
+  /** A submission was refused here: what comes after it would not mean what the program meant. */
+  private refused(ret: number): void {
+    queueMicrotask(() => this.listener?.kernelLost(`A submission was refused (error ${ret}).`));
+  }
+
   /** A message of this device may have failed: asks what became of the device. */
-  async findLoss(): Promise<void> {
+  private async findLoss(): Promise<void> {
     if (this.closed) return;
     const { ret, executionState } = await this.options.process.getDeviceState({
       device: this.handles.device,
@@ -234,7 +245,7 @@ export class KmtKernel implements DeviceKernel {
     if (ret < 0 || executionState !== EXECUTION_ACTIVE) {
       this.listener?.kernelLost(`The host says that the device is lost (${why}).`);
     } else {
-      this.listener?.kernelLost('The host ended the wait for its answers.');
+      this.listener?.kernelLost('The host refused a message, or ended the wait for its answers.');
     }
   }
 

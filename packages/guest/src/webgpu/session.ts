@@ -94,10 +94,13 @@ export class Session {
 
   /** An adapter, or null when there is none of that kind, or no host. */
   async requestAdapter(choice: AdapterChoice): Promise<AdapterSource | null> {
+    if (this.closed) return null;
     this.counters.begin();
     try {
       this.link ??= this.connect();
       const link = await this.link;
+      // Another try may find a host.
+      if (link === null) this.link = null;
       const found = link === null ? undefined : chooseAdapter(link.adapters, choice, this.options.adapter);
       return link === null || found === undefined ? null : this.source(link, found);
     } finally {
@@ -142,7 +145,13 @@ export class Session {
       if (bus.offers.length === 0) await this.wait(firstAdapter(driver));
       this.statistics.roundTrips += driver.statistics.completionsAwaited;
       const process = await this.wait(driver.openDevice({ comm: processName }));
-      const { adapters } = unwrap(await this.wait(process.enumAdapters3({ filter: 1n, adapterCount: 64 })));
+      process.onPostFailure = () => {
+        for (const core of this.cores) core.kernel.check();
+      };
+      driver.onLost = () => {
+        this.link = null;
+      };
+      const { adapters } = unwrap(await process.enumAdapters3({ filter: 1n, adapterCount: 64 }));
       const found = await this.wait(Promise.all(adapters.map((info) => this.describe(process, info))));
       const usable = found.filter((adapter) => adapter !== null);
       this.learn(usable);
