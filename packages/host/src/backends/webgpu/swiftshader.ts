@@ -70,7 +70,7 @@ function unpackInto(folder: string, base: string, archivePath: string): BundledV
     loaderPath: join(folder, LOADER),
     driverManifestPath: join(folder, MANIFEST),
   };
-  mkdirSync(base, { recursive: true, mode: 0o700 });
+  makeFolder(base);
   requireOwn(base);
   if (isComplete(folder)) return result;
   const files = readTar(brotliDecompressSync(readFileSync(archivePath)));
@@ -92,6 +92,21 @@ function unpackInto(folder: string, base: string, archivePath: string): BundledV
     rmSync(fresh, { recursive: true, force: true });
   }
   return result;
+}
+
+/**
+ * Makes a folder and those above it. Not by mkdir's own `recursive`: that never ends where the system says that a
+ * folder is missing and refuses to make it, as /proc does.
+ */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  const parent = dirname(folder);
+  if (parent !== folder) makeFolder(parent);
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    if (!existsSync(folder)) throw error;
+  }
 }
 
 function isComplete(folder: string): boolean {
