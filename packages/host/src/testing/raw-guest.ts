@@ -39,6 +39,7 @@ export interface RawGuestOptions extends PartitionOptions {
   readonly host?: Host;
   readonly clock?: HostClock;
   readonly windowMegabytes?: number;
+  readonly guestMemoryBytes?: number;
 }
 
 interface GpuAsSeen {
@@ -90,7 +91,7 @@ export class RawGuest {
     const clock = options.clock === undefined ? {} : { clock: options.clock };
     this.host = options.host ?? createHost({ backend: this.backend, ...clock });
     const { guest, host } = createInProcessBus({
-      guestMemoryBytes: 8 << 20,
+      guestMemoryBytes: options.guestMemoryBytes ?? 8 << 20,
       windowMegabytes: options.windowMegabytes ?? 4,
       peerName: 'raw guest',
     });
