@@ -19,6 +19,12 @@ export interface OpenedDevice {
  */
 const instances: GPU[] = [];
 
+/**
+ * Libraries that were loaded for Dawn to find by their names. koffi closes a library when its handle is
+ * garbage-collected, so the handles are kept as well.
+ */
+const libraries: unknown[] = [];
+
 /** The variables that say which Vulkan drivers there are, and what they were before we changed them. */
 const DRIVER_VARIABLES = ['VK_ICD_FILENAMES', 'VK_DRIVER_FILES'] as const;
 const changedVariables = new Map<string, string | undefined>();
@@ -70,7 +76,7 @@ function prepareVulkan(source: DriverSource): VulkanDevice[] {
     process.env[name] = driverManifestPath;
   }
   const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
-  koffi.load(loaderPath);
+  libraries.push(koffi.load(loaderPath));
   return listVulkanDevices(loaderPath);
 }
 
