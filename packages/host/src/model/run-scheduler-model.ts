@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { PageWalker, WorkSnapshot } from '../memory/device-work.ts';
 import { Status } from '../memory/status.ts';
 import { CpuWaits } from '../scheduler/cpu-waits.ts';
+import { createImplicitFence, createSyncObject } from '../scheduler/create-sync-object.ts';
 import type { ExecutionQueue } from '../scheduler/execution-queue.ts';
 import { ExecutionState } from '../scheduler/execution-state.ts';
 import { FakeClock } from '../scheduler/fake-clock.ts';
@@ -9,12 +10,7 @@ import { Scheduler } from '../scheduler/scheduler.ts';
 import type { SchedulerContext, SchedulerDevice } from '../scheduler/scheduler-device.ts';
 import type { SchedulerProcess } from '../scheduler/scheduler-process.ts';
 import { signalFromCpu } from '../scheduler/signal-from-cpu.ts';
-import {
-  createImplicitFence,
-  createSyncObject,
-  SyncKind,
-  type SyncObjectInstance,
-} from '../scheduler/sync-object.ts';
+import { SyncKind, type SyncObjectInstance } from '../scheduler/sync-object.ts';
 import { FakeWindow, silentLog } from './fake-bus.ts';
 import { Random } from './random.ts';
 import type { ModelRun } from './run-residency-model.ts';

@@ -1,5 +1,6 @@
 export type { HostClock } from './clock.ts';
 export { CpuWaits, type CpuWaitsOptions } from './cpu-waits.ts';
+export { createImplicitFence, createSyncObject, type SyncObjectRequest } from './create-sync-object.ts';
 export type { ExecutionQueue } from './execution-queue.ts';
 export { ExecutionState } from './execution-state.ts';
 export { FakeClock } from './fake-clock.ts';
@@ -7,11 +8,4 @@ export { Scheduler, type SchedulerLimits, type SchedulerOptions } from './schedu
 export type { SchedulerContext, SchedulerDevice } from './scheduler-device.ts';
 export type { NodeStatistics, SchedulerProcess } from './scheduler-process.ts';
 export { signalFromCpu } from './signal-from-cpu.ts';
-export {
-  createImplicitFence,
-  createSyncObject,
-  SyncKind,
-  type SyncObject,
-  SyncObjectInstance,
-  type SyncObjectRequest,
-} from './sync-object.ts';
+export { SyncKind, type SyncObject, SyncObjectInstance } from './sync-object.ts';

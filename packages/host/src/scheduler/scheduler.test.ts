@@ -6,6 +6,7 @@ import { Status } from '../memory/status.ts';
 import { FakeWindow, silentLog } from '../model/fake-bus.ts';
 import { ScriptedAdapter } from '../model/scripted-adapter.ts';
 import { CpuWaits } from './cpu-waits.ts';
+import { createImplicitFence, createSyncObject } from './create-sync-object.ts';
 import type { ExecutionQueue } from './execution-queue.ts';
 import { ExecutionState } from './execution-state.ts';
 import { FakeClock } from './fake-clock.ts';
@@ -13,7 +14,7 @@ import { Scheduler, type SchedulerLimits } from './scheduler.ts';
 import type { SchedulerContext, SchedulerDevice } from './scheduler-device.ts';
 import type { SchedulerProcess } from './scheduler-process.ts';
 import { signalFromCpu } from './signal-from-cpu.ts';
-import { createImplicitFence, createSyncObject, SyncKind, type SyncObjectInstance } from './sync-object.ts';
+import { SyncKind, type SyncObjectInstance } from './sync-object.ts';
 
 const MAX_U64 = 2n ** 64n - 1n;
 const FLAG_NO_MAX_ON_LOSS = 1 << 6;
@@ -438,6 +439,11 @@ describe('a time-out', () => {
     assert.equal(f.device.state, ExecutionState.hung);
     assert.equal(other.state, ExecutionState.stopped);
     assert.equal(f.newDevice(f.process).state, ExecutionState.stopped);
+    let destroyed = false;
+    f.scheduler.destroyDevice(f.device, () => {
+      destroyed = true;
+    });
+    assert.equal(destroyed, true);
     f.scheduler.close();
     assert.equal(f.clock.pendingTimers, 0);
   });

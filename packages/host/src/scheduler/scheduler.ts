@@ -9,10 +9,12 @@ import type { PageWalker, QueuedOperation } from '../memory/device-work.ts';
 import { Status } from '../memory/status.ts';
 import type { HostClock } from './clock.ts';
 import type { CpuWaits } from './cpu-waits.ts';
+import { DeviceLoss, type LossCallbacks, type LossHost } from './device-loss.ts';
 import { EngineNode, type NodeHost } from './engine-node.ts';
-import { ExecutionQueue, LostWork, type QueueHost } from './execution-queue.ts';
+import { ExecutionQueue, type QueueHost } from './execution-queue.ts';
 import { ExecutionState } from './execution-state.ts';
 import { ItemKind, ItemPool, type QueueItem, type SyncRecord } from './queue-item.ts';
+import { type RecoveryHost, ResetRecovery } from './reset-recovery.ts';
 import { SchedulerContext, SchedulerDevice } from './scheduler-device.ts';
 import { type NodeStatistics, SchedulerProcess } from './scheduler-process.ts';
 import type { SyncObjectInstance } from './sync-object.ts';
@@ -21,8 +23,6 @@ import { highHalf, isAtLeast, lowHalf } from './u64.ts';
 /** Flags of SignalSyncObject that concern queued signals. */
 const SIGNAL_AT_SUBMISSION = 1 << 0;
 const SIGNAL_ALLOW_FENCE_REWIND = 1 << 2;
-
-const LOST: ExecutionResult = { kind: 'lost' };
 
 export interface SchedulerLimits {
   /** Items that one queue holds at most; one more puts its device out of memory. */
@@ -41,12 +41,7 @@ export interface SchedulerOptions {
   readonly clock: HostClock;
   readonly log: BackendLog;
   readonly limits?: Partial<SchedulerLimits>;
-  readonly callbacks: {
-    /** A device is in error: its state is recorded, nothing of it has been released yet. Tell the guest. */
-    readonly deviceStateChanged: (device: SchedulerDevice) => void;
-    /** The same loss, after fences and waits were released. */
-    readonly deviceLost?: (device: SchedulerDevice) => void;
-  };
+  readonly callbacks: LossCallbacks;
 }
 
 /**
@@ -56,7 +51,7 @@ export interface SchedulerOptions {
  * All progress is made in one loop (`run`) over the queues that something happened to. Backends that finish at once,
  * fences that wake other queues and callbacks only put queues on its list, so no chain of events recurses.
  */
-export class Scheduler implements QueueHost, NodeHost {
+export class Scheduler implements QueueHost, NodeHost, LossHost, RecoveryHost {
   readonly adapter: BackendAdapter;
   readonly clock: HostClock;
   readonly timeoutMs: number;
@@ -64,14 +59,12 @@ export class Scheduler implements QueueHost, NodeHost {
   readonly nodes: readonly EngineNode[];
   readonly #log: BackendLog;
   readonly #limits: SchedulerLimits;
-  readonly #callbacks: SchedulerOptions['callbacks'];
+  readonly #loss: DeviceLoss;
+  readonly #recovery: ResetRecovery;
   readonly #devices = new Set<SchedulerDevice>();
   #scheduled: ExecutionQueue[] = [];
   #running = false;
-  #resetting = false;
   #stopped = false;
-  #resets = 0;
-  #cancelResetTimer: (() => void) | null = null;
 
   constructor(options: SchedulerOptions) {
     this.adapter = options.adapter;
@@ -79,17 +72,18 @@ export class Scheduler implements QueueHost, NodeHost {
     this.timeoutMs = options.description.timeoutMs;
     this.#log = options.log;
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
-    this.#callbacks = options.callbacks;
+    this.#loss = new DeviceLoss(this, options.log, options.callbacks);
+    this.#recovery = new ResetRecovery(this, options.log, this.#limits.resetTimeoutMs);
     this.nodes = options.description.nodes.map((node, index) => new EngineNode(this, index, node));
   }
 
   /** Time-outs that led to a reset. */
   get resets(): number {
-    return this.#resets;
+    return this.#recovery.resets;
   }
 
   get isPaused(): boolean {
-    return this.#resetting || this.#stopped;
+    return this.#recovery.isResetting || this.#stopped;
   }
 
   // Objects
@@ -167,7 +161,7 @@ export class Scheduler implements QueueHost, NodeHost {
    */
   flushDevice(device: SchedulerDevice, done?: () => void): void {
     device.closing = true;
-    this.#giveUp([device]);
+    this.#loss.giveUpAll([device]);
     if (done === undefined) return;
     const mark = device.runningSnapshot();
     if (mark === null) done();
@@ -178,7 +172,7 @@ export class Scheduler implements QueueHost, NodeHost {
   destroyDevice(device: SchedulerDevice, done: () => void): void {
     device.closing = true;
     device.onDestroyed = done;
-    this.#giveUp([device]);
+    this.#loss.giveUpAll([device]);
     for (const context of [...device.contexts]) {
       if (!context.closing) this.destroyContext(context);
     }
@@ -189,7 +183,7 @@ export class Scheduler implements QueueHost, NodeHost {
 
   /** Puts a device into an error state, with all that spec section 7.9 says. The first error stays. */
   markDeviceError(device: SchedulerDevice, state: ExecutionState, message = ''): void {
-    this.#lose([device], state, message);
+    this.#loss.lose([device], state, message);
   }
 
   /**
@@ -199,7 +193,7 @@ export class Scheduler implements QueueHost, NodeHost {
   adapterLost(reason: string, state: ExecutionState = ExecutionState.reset): void {
     if (state === ExecutionState.stopped) this.#stopped = true;
     this.#log.warn({ reason, state }, 'adapter lost');
-    this.#lose([...this.#devices], state, reason);
+    this.#loss.lose([...this.#devices], state, reason);
   }
 
   // Priorities
@@ -404,8 +398,7 @@ export class Scheduler implements QueueHost, NodeHost {
   /** Stops timers. Devices must be destroyed before. */
   close(): void {
     this.#stopped = true;
-    this.#cancelResetTimer?.();
-    this.#cancelResetTimer = null;
+    this.#recovery.close();
     for (const node of this.nodes) node.close();
   }
 
@@ -463,28 +456,25 @@ export class Scheduler implements QueueHost, NodeHost {
   submissionEnded(item: QueueItem, result: ExecutionResult): void {
     const queue = item.queue!;
     const { device } = queue.context;
-    if (result.kind !== 'completed' && !item.abandoned) this.#submissionFailed(device, result);
+    if (result.kind !== 'completed' && !item.abandoned) this.#loss.submissionFailed(device, result);
     queue.submissionEnded(item);
     this.schedule(queue);
     this.run();
   }
 
   timedOut(item: QueueItem): void {
-    // Another node's reset ends this submission too.
-    if (this.#resetting) return;
-    const { device } = item.queue!.context;
-    this.#resets += 1;
-    this.#resetting = true;
-    const message = `a submission ran for more than ${this.timeoutMs} ms`;
-    this.#log.warn({ node: item.node?.description.name, timeoutMs: this.timeoutMs }, message);
-    this.markDeviceError(device, ExecutionState.hung, message);
-    this.#cancelResetTimer = this.clock.setTimer(this.#limits.resetTimeoutMs, () => {
-      this.#resetFailed(`the backend's reset took more than ${this.#limits.resetTimeoutMs} ms`);
-    });
-    this.adapter.reset().then(
-      () => this.#resetEnded(),
-      (error: unknown) => this.#resetFailed(`the backend's reset failed: ${String(error)}`),
-    );
+    this.#recovery.timedOut(item);
+  }
+
+  whileStopped(action: () => void): void {
+    const outermost = !this.#running;
+    this.#running = true;
+    try {
+      action();
+    } finally {
+      if (outermost) this.#running = false;
+    }
+    this.run();
   }
 
   // Inside
@@ -517,55 +507,6 @@ export class Scheduler implements QueueHost, NodeHost {
     this.pool.giveItem(item);
   }
 
-  #submissionFailed(device: SchedulerDevice, result: ExecutionResult): void {
-    if (result.kind === 'page-fault') {
-      device.faultAddress = result.address;
-      const message = `page fault at GPU address 0x${result.address.toString(16)}`;
-      this.markDeviceError(device, ExecutionState.dmaPageFault, message);
-    } else if (result.kind === 'fault') {
-      this.markDeviceError(device, ExecutionState.dmaFault, result.message);
-    } else {
-      this.markDeviceError(device, ExecutionState.reset, 'lost in a reset of the adapter');
-    }
-  }
-
-  #lose(candidates: readonly SchedulerDevice[], state: ExecutionState, message: string): void {
-    const devices = candidates.filter((device) => device.state === ExecutionState.active);
-    if (devices.length === 0) return;
-    for (const device of devices) {
-      device.state = state;
-      device.faultMessage = message;
-    }
-    for (const device of devices) {
-      this.#log.warn({ state, message }, 'device lost');
-      if (!device.closing) this.#callbacks.deviceStateChanged(device);
-    }
-    this.#giveUp(devices);
-    for (const device of devices) this.#callbacks.deviceLost?.(device);
-  }
-
-  /** Drops all work of devices; then releases fences, then CPU waits, then what waited for the work to end. */
-  #giveUp(devices: readonly SchedulerDevice[]): void {
-    const outermost = !this.#running;
-    this.#running = true;
-    try {
-      const lost = new LostWork();
-      const queues: ExecutionQueue[] = [];
-      for (const device of devices) {
-        for (const context of device.contexts) queues.push(...context.queues);
-      }
-      for (const queue of queues) queue.abandon(lost);
-      for (const object of lost.objects) object.loseSignals();
-      for (const object of lost.objects) object.wakeWaiters();
-      for (const event of lost.events) event();
-      for (const device of devices) device.cpuWaits.releaseWaiter(device);
-      for (const queue of queues) queue.settle();
-    } finally {
-      if (outermost) this.#running = false;
-    }
-    this.run();
-  }
-
   #closeQueue(queue: ExecutionQueue): void {
     if (queue.closing) return;
     const { device } = queue.context;
@@ -573,12 +514,7 @@ export class Scheduler implements QueueHost, NodeHost {
     device.closingQueues += 1;
     this.schedule(queue);
     if (queue.count === 0 || device.closingQueues <= this.#limits.closingQueues) return;
-    const lost = new LostWork();
-    queue.abandon(lost);
-    for (const object of lost.objects) object.loseSignals();
-    for (const object of lost.objects) object.wakeWaiters();
-    for (const event of lost.events) event();
-    queue.settle();
+    this.#loss.giveUp([queue], []);
   }
 
   #finishContext(context: SchedulerContext): void {
@@ -599,27 +535,6 @@ export class Scheduler implements QueueHost, NodeHost {
     for (const queue of readyQueues) ready.remove(queue);
     change();
     for (const queue of readyQueues) ready.add(queue);
-  }
-
-  #resetEnded(): void {
-    if (!this.#resetting || this.#stopped) return;
-    this.#cancelResetTimer?.();
-    this.#cancelResetTimer = null;
-    for (const node of this.nodes) {
-      for (let item = node.oldest; item !== null; item = node.oldest) {
-        this.#log.error({ node: node.description.name }, 'the backend did not end a submission in its reset');
-        node.ended(item, LOST);
-      }
-    }
-    this.#resetting = false;
-    this.run();
-  }
-
-  #resetFailed(reason: string): void {
-    if (!this.#resetting) return;
-    this.#cancelResetTimer?.();
-    this.#cancelResetTimer = null;
-    this.adapterLost(reason, ExecutionState.stopped);
   }
 }
 

@@ -1,5 +1,6 @@
 import { Status } from '../memory/status.ts';
-import { Fence, type SyncObjectInstance } from './sync-object.ts';
+import { Fence } from './fence.ts';
+import type { SyncObjectInstance } from './sync-object.ts';
 import { highHalf, isAtLeast, lowHalf } from './u64.ts';
 
 const SIGNAL_ALLOW_FENCE_REWIND = 1 << 2;

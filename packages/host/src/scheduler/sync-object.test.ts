@@ -3,9 +3,10 @@ import { describe, it } from 'node:test';
 import { Status } from '../memory/status.ts';
 import { FakeWindow } from '../model/fake-bus.ts';
 import { CpuWaits } from './cpu-waits.ts';
+import { createSyncObject } from './create-sync-object.ts';
 import { FakeClock } from './fake-clock.ts';
 import { signalFromCpu } from './signal-from-cpu.ts';
-import { createSyncObject, SyncKind, type SyncObjectInstance } from './sync-object.ts';
+import { SyncKind, type SyncObjectInstance } from './sync-object.ts';
 
 const ALLOW_REWIND = 1 << 2;
 const NO_SIGNAL = 1 << 4;

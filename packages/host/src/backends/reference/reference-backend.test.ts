@@ -8,12 +8,13 @@ import { VideoMemory } from '../../memory/video-memory.ts';
 import { WindowAllocator } from '../../memory/window-allocator.ts';
 import { FakeGuestMemory, FakeWindow, silentLog } from '../../model/fake-bus.ts';
 import { CpuWaits } from '../../scheduler/cpu-waits.ts';
+import { createImplicitFence } from '../../scheduler/create-sync-object.ts';
 import type { ExecutionQueue } from '../../scheduler/execution-queue.ts';
 import { ExecutionState } from '../../scheduler/execution-state.ts';
 import { FakeClock } from '../../scheduler/fake-clock.ts';
 import { Scheduler } from '../../scheduler/scheduler.ts';
 import type { SchedulerDevice } from '../../scheduler/scheduler-device.ts';
-import { createImplicitFence, type SyncObjectInstance } from '../../scheduler/sync-object.ts';
+import type { SyncObjectInstance } from '../../scheduler/sync-object.ts';
 import { createPlainEnvironment, describeBackendCompliance } from '../compliance/index.ts';
 import {
   commandsInMemory,
