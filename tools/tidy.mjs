@@ -28,6 +28,8 @@ const BROWSER_ENTRIES = [
   'packages/transport/src/index.ts',
   'packages/transport/src/websocket/index.ts',
   'packages/transport/src/mock-vmbus/index.ts',
+  'packages/host/src/core.ts',
+  'packages/transport/src/vmm/index.ts',
   'packages/host/src/memory/index.ts',
   'packages/host/src/scheduler/index.ts',
   'packages/host/src/backends/null/index.ts',

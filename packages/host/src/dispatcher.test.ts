@@ -5,7 +5,7 @@ import { PACKET_FLAG_COMPLETION_REQUESTED, PacketKind } from '@dxgwire/transport
 import fc from 'fast-check';
 import type { AnyCommand } from './handler.ts';
 import { createHost } from './host.ts';
-import { createLog } from './log.ts';
+import { createLog } from './pino-log.ts';
 import { FakeBackend } from './testing/fake-backend.ts';
 import { RawGuest, type RawGuestOptions } from './testing/raw-guest.ts';
 

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { type CommandDef, commands, minimumReplyBytes } from '@dxgwire/protocol';
 import { PACKET_FLAG_COMPLETION_REQUESTED } from '@dxgwire/transport';
 import { createHost } from './host.ts';
-import { createLog } from './log.ts';
+import { createLog } from './pino-log.ts';
 import { FakeBackend } from './testing/fake-backend.ts';
 import {
   createAllocation,

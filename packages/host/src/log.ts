@@ -1,31 +1,30 @@
-import { type DestinationStream, type Logger, pino } from 'pino';
-
 /**
- * The host's logs: pino, one child logger for each partition.
+ * What the host asks of a logger: pino's loggers fit, and so does anything with these methods. A program that embeds
+ * the host brings its own, or takes `createLog` (pino) where there is Node.
  *
  * What a guest sends is named by command and object kind; its opaque tokens, private data and memory are never
  * logged. A guest cannot fill the log: a failed command is a `debug` line, a broken link one `warn` line.
  */
-export type Log = Logger;
-
-export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
-
-export interface LogOptions {
-  /** Default `info`. */
-  readonly level?: LogLevel;
-  /** Where the lines go; default standard output, written at once. */
-  readonly destination?: DestinationStream;
+export interface Log {
+  debug(object: object, message: string): void;
+  info(object: object, message: string): void;
+  warn(object: object, message: string): void;
+  error(object: object, message: string): void;
+  /** A logger that adds these members to each line. */
+  child(bindings: object): Log;
 }
 
-/** A logger for a program that runs a host. */
-export function createLog(options: LogOptions = {}): Log {
-  const settings = { level: options.level ?? 'info', base: { name: 'dxgwire' } };
-  return options.destination === undefined ? pino(settings) : pino(settings, options.destination);
-}
+const silentLog: Log = {
+  debug() {},
+  info() {},
+  warn() {},
+  error() {},
+  child: () => silentLog,
+};
 
 /** A logger that says nothing: what a host uses when it is given none. */
 export function createSilentLog(): Log {
-  return pino({ level: 'silent', enabled: false });
+  return silentLog;
 }
 
 /** What a value is, for a log line, when only an unknown thing was thrown. */

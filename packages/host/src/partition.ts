@@ -61,6 +61,7 @@ export class Partition {
   readonly #adapters = new HandleTable<{ [NamedKind.adapter]: VirtualGpu }>({
     firstIndex: FIRST_ADAPTER_INDEX,
   });
+  readonly #gpuOfChannel = new Map<number, VirtualGpu>();
   readonly #onEnd: () => void;
   #globalChannel: Channel | null = null;
   #isEnding = false;
@@ -88,6 +89,7 @@ export class Partition {
     this.hostShares = new HostShares(this.sharedObjects, options.quotas.hostShares);
     this.gpus = environment.identities.map((identity) => {
       const gpu = new VirtualGpu(identity, {
+        partitionName: options.name,
         backend,
         memory: bus.memory,
         window: bus.window,
@@ -151,12 +153,13 @@ export class Partition {
       const understood = this.negotiation.write(offset, value);
       this.log.debug({ offset, value, understood }, 'write to configuration space');
     };
-    this.bus.offer({
+    const { index } = this.bus.offer({
       classGuid: VGPU_CHANNEL_GUID,
       instanceGuid,
       mmioMegabytes: 0,
       pci: { vendorId: PciConfig.vendorId, deviceId, config, onWrite },
     });
+    this.#gpuOfChannel.set(index, gpu);
   }
 
   #openChannel(channel: Channel): void {
@@ -165,7 +168,7 @@ export class Partition {
       this.dispatcher.serve(channel, null, () => this.#closeGlobal(channel));
       return;
     }
-    const gpu = this.gpus.find((each) => each.identity.channelIndex === channel.index);
+    const gpu = this.#gpuOfChannel.get(channel.index);
     if (gpu === undefined) channel.abort(new Error(`channel ${channel.index} was not offered`));
     else this.dispatcher.serve(channel, gpu, () => this.closeGpu(gpu, () => {}));
   }
@@ -252,10 +255,11 @@ export class Partition {
     this.#globalChannel = null;
     this.dispatcher.stop();
     this.#destroyEverything(() => {
-      for (const gpu of this.gpus) gpu.close();
-      this.log.info({}, 'a guest is gone');
-      this.#onEnd();
-      this.#resolveEnded();
+      Promise.all(this.gpus.map((gpu) => gpu.close())).then(() => {
+        this.log.info({}, 'a guest is gone');
+        this.#onEnd();
+        this.#resolveEnded();
+      });
     });
   }
 

@@ -8,6 +8,8 @@ import { ExecutionState, type HostClock, Scheduler, type SchedulerDevice } from 
 
 /** What a virtual GPU needs of its partition. */
 export interface VirtualGpuEnvironment {
+  /** The partition's name, for logs. */
+  readonly partitionName: string;
   readonly backend: Backend;
   readonly memory: HostGuestMemory;
   readonly window: HostWindow;
@@ -24,7 +26,6 @@ export interface VirtualGpuIdentity {
   readonly index: number;
   /** Place of the adapter in the backend. */
   readonly adapterIndex: number;
-  readonly channelIndex: number;
   /** What the guest's programs see: the first 8 bytes of the channel's instance GUID. */
   readonly adapterLuid: Luid;
   /** The physical adapter on this host. */
@@ -45,7 +46,10 @@ export class GpuEngine {
   /** Devices, NT objects and address spaces that still need it. */
   #users = 0;
   #isRetired = false;
-  #closed = false;
+  #isClosing = false;
+  /** Resolves when the backend has given everything back. */
+  readonly closed: Promise<void>;
+  #resolveClosed: () => void = () => {};
   readonly #log: Log;
 
   constructor(adapter: BackendAdapter, memory: VideoMemory, scheduler: Scheduler, log: Log) {
@@ -53,6 +57,9 @@ export class GpuEngine {
     this.memory = memory;
     this.scheduler = scheduler;
     this.#log = log;
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
   }
 
   addUser(): void {
@@ -71,12 +78,13 @@ export class GpuEngine {
   }
 
   #closeWhenUnused(): void {
-    if (!this.#isRetired || this.#users > 0 || this.#closed) return;
-    this.#closed = true;
+    if (!this.#isRetired || this.#users > 0 || this.#isClosing) return;
+    this.#isClosing = true;
     this.scheduler.close();
-    this.adapter.close().catch((error: unknown) => {
+    const fail = (error: unknown): void => {
       this.#log.error({ reason: describeError(error) }, 'closing the backend adapter failed');
-    });
+    };
+    this.adapter.close().catch(fail).finally(this.#resolveClosed);
   }
 }
 
@@ -93,6 +101,8 @@ export class VirtualGpu {
   readonly #log: Log;
   #engine: GpuEngine | null = null;
   #opening: Promise<void> | null = null;
+  /** Engines that the backend has not closed yet. */
+  readonly #engines = new Set<GpuEngine>();
   #isClosed = false;
 
   constructor(identity: VirtualGpuIdentity, environment: VirtualGpuEnvironment) {
@@ -137,7 +147,7 @@ export class VirtualGpu {
     let engine: GpuEngine | null = null;
     let lostEarly: string | null = null;
     const adapter = await backend.openAdapter(this.identity.adapterIndex, {
-      name: `${this.#environment.log.bindings()['partition'] ?? 'partition'}/${this.identity.index}`,
+      name: `${this.#environment.partitionName}/${this.identity.index}`,
       log,
       memory,
       window,
@@ -164,9 +174,12 @@ export class VirtualGpu {
       guestMemory: memory,
       log,
     });
-    engine = new GpuEngine(adapter, videoMemory, scheduler, log);
-    if (lostEarly !== null) throw new Error(`lost while it was opened: ${lostEarly}`);
-    return engine;
+    const opened = new GpuEngine(adapter, videoMemory, scheduler, log);
+    engine = opened;
+    this.#engines.add(opened);
+    opened.closed.then(() => this.#engines.delete(opened));
+    if (lostEarly !== null) this.#lose(opened, lostEarly);
+    return opened;
   }
 
   /** The device behind it is gone: everything of this engine is lost, and the next use gets a new one. */
@@ -182,10 +195,12 @@ export class VirtualGpu {
     engine.retire();
   }
 
-  /** Gives the backend's adapter back once its devices are gone. */
-  close(): void {
+  /** Gives the backend's adapters back once nothing uses them. Resolves when the backend has closed all of them. */
+  async close(): Promise<void> {
     this.#isClosed = true;
+    await this.#opening;
     this.#engine?.retire();
     this.#engine = null;
+    await Promise.all([...this.#engines].map((engine) => engine.closed));
   }
 }

@@ -133,7 +133,7 @@ test('the quota of processes fails CreateProcess with a zero handle', async () =
 });
 
 test('what a guest sends never gets into the log: tokens, private data, names', async () => {
-  const { createLog } = await import('../log.ts');
+  const { createLog } = await import('../pino-log.ts');
   const lines: string[] = [];
   const log = createLog({ level: 'trace', destination: { write: (line) => lines.push(line) } });
   const backend = new FakeBackend();
