@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { commands, NtStatus, PciConfig } from '@dxgwire/protocol';
+import { commands, NtStatus, PciConfig, SyncObjectType } from '@dxgwire/protocol';
 import { FakeBackend } from './testing/fake-backend.ts';
 import { IO_SPACE_START, RawGuest } from './testing/raw-guest.ts';
 
@@ -184,6 +184,26 @@ test('the global channel closed ends all processes; the driver may start again o
   assert.equal(guest.backend.left, 0);
   guest.process = (await guest.call(commands.createProcess, {})).hprocess;
   assert.notEqual((await guest.call(commands.createDevice, {})).device, 0);
+  await guest.close();
+});
+
+test('without an IO space nothing is made that a guest CPU should see', async () => {
+  const guest = new RawGuest();
+  await guest.negotiate();
+  await guest.openChannelsOnly();
+  await guest.openAdapters();
+  guest.process = (await guest.call(commands.createProcess, {})).hprocess;
+  const { device } = await guest.call(commands.createDevice, {});
+  const info = { type: SyncObjectType.monitoredFence };
+  assert.equal((await guest.send(commands.createSyncObject, { args: { device, info } })).length, 0);
+  assert.equal((await guest.send(commands.createPagingQueue, { args: { device } })).length, 0);
+  const made = await guest.call(commands.createAllocation, { device, allocInfo: [{}] });
+  const { allocation } = made.allocationInfo[0]!;
+  assert.equal(
+    (await guest.call(commands.lock2, { args: { device, allocation } })).status,
+    NtStatus.noMemory,
+  );
+  assert.equal(guest.partition.census()['windowPages'], 0);
   await guest.close();
 });
 

@@ -175,6 +175,7 @@ export class Device {
         engine.adapter.destroyDevice(this.token);
         engine.removeUser();
       });
+      process.leaveIfLost(engine);
       done();
     };
     engine.memory.destroyAllocations(instances, { assumeNotInUse: false }, finish);

@@ -15,10 +15,12 @@ export const NO_FENCE_PAGE: FencePage = { windowOffset: -1, gpuAddress: 0n };
  * Takes a page of the device window for a fence of this device.
  *
  * @param withGpuAddress whether GPU commands may read it, too.
- * @returns null when the window or the GPU address space is full.
+ * @returns null when the window or the GPU address space is full, or the guest has placed no IO space.
  */
 export function takeFencePage(device: Device, withGpuAddress: boolean): FencePage | null {
-  const { windowAllocator } = device.process.partition;
+  const { windowAllocator, ioSpace } = device.process.partition;
+  // Without an IO space the guest could not be told where the page is.
+  if (!ioSpace.isPlaced) return null;
   const windowOffset = windowAllocator.allocatePage(device.process);
   if (windowOffset < 0) return null;
   if (!withGpuAddress) return { windowOffset, gpuAddress: 0n };

@@ -50,6 +50,21 @@ export class GuestProcess {
     return this.#onEngines.get(engine);
   }
 
+  /** A device is gone. What the process had on an engine that is lost goes with the last one. */
+  leaveIfLost(engine: GpuEngine): void {
+    const place = this.#onEngines.get(engine);
+    if (place === undefined || !engine.isLost || this.isDestroyed) return;
+    for (const device of this.devices) if (device.engine === engine) return;
+    this.#leave(engine, place);
+  }
+
+  #leave(engine: GpuEngine, place: ProcessOnEngine): void {
+    this.#onEngines.delete(engine);
+    engine.scheduler.destroyProcess(place.scheduler);
+    place.memory.destroy();
+    engine.removeUser();
+  }
+
   /**
    * Destroys its devices, then all that is left. Its names are dead at once.
    *
@@ -61,12 +76,7 @@ export class GuestProcess {
     const finish = (): void => {
       left -= 1;
       if (left > 0) return;
-      for (const [engine, place] of this.#onEngines) {
-        engine.scheduler.destroyProcess(place.scheduler);
-        place.memory.destroy();
-        engine.removeUser();
-      }
-      this.#onEngines.clear();
+      for (const [engine, place] of [...this.#onEngines]) this.#leave(engine, place);
       // No view of the process is left in the guest: its pages may go to others.
       this.partition.windowAllocator.releaseOwner(this);
       done();

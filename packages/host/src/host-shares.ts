@@ -149,6 +149,7 @@ export class HostShares {
 }
 
 function openAllocations(engine: GpuEngine, allocations: readonly MemoryAllocation[]): OpenedThing {
+  engine.addUser();
   for (const allocation of allocations) engine.memory.retain(allocation);
   return {
     kind: 'resource',
@@ -156,6 +157,7 @@ function openAllocations(engine: GpuEngine, allocations: readonly MemoryAllocati
     value: () => 0n,
     release: () => {
       for (const allocation of allocations) engine.memory.release(allocation);
+      engine.removeUser();
     },
   };
 }

@@ -41,8 +41,7 @@ const GUEST_ADAPTER_LUID_HIGH = 0x0a;
 const HOST_ADAPTER_LUID_HIGH = 0x01;
 const VGPU_LUID_HIGH = 0x77;
 const FIRST_LUID_LOW = 0x1000;
-/** Index of the first virtual GPU's channel; the global channel is 1. */
-const FIRST_VGPU_CHANNEL = 2;
+const MEBIBYTE = 1 << 20;
 
 class HostInstance implements Host {
   readonly backend: Backend;
@@ -62,6 +61,12 @@ class HostInstance implements Host {
 
   attach(bus: HostBus, options: PartitionOptions = {}): Partition {
     const { backend } = this;
+    const windowBytes = bus.window.lengthBytes;
+    if (windowBytes < MEBIBYTE || windowBytes % MEBIBYTE !== 0) {
+      throw new RangeError(
+        `a device window of ${windowBytes} bytes: the offer can only carry whole MiB, at least 1`,
+      );
+    }
     const quotas = { ...this.#defaults.quotas, ...options.quotas };
     const merged = { ...this.#defaults, ...options, quotas };
     const resolved = resolveOptions(merged, bus.peerName, backend.adapters.length);
@@ -88,7 +93,6 @@ class HostInstance implements Host {
     return {
       index,
       adapterIndex,
-      channelIndex: FIRST_VGPU_CHANNEL + index,
       adapterLuid: luid(FIRST_LUID_LOW + index, GUEST_ADAPTER_LUID_HIGH),
       hostAdapterLuid: luid(FIRST_LUID_LOW + adapterIndex, HOST_ADAPTER_LUID_HIGH),
       vgpuLuid,

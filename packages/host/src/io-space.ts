@@ -18,17 +18,18 @@ export class IoSpace {
   }
 
   /**
-   * Takes the guest's placement.
-   *
-   * @returns false when it is not page aligned, not as long as the window that was offered, or runs past the end
-   *   of what a guest can address (2^52 bytes).
+   * @returns false for a place that is not page aligned, not as long as the window that was offered, or runs past
+   *   the end of what a guest can address (2^52 bytes).
    */
-  place(start: bigint, length: bigint): boolean {
+  canPlace(start: bigint, length: bigint): boolean {
     const pageMask = BigInt(PAGE_BYTES - 1);
     if ((start & pageMask) !== 0n || start === 0n) return false;
-    if (length < BigInt(this.windowBytes) || start + length > 1n << 52n) return false;
+    return length >= BigInt(this.windowBytes) && start + length <= 1n << 52n;
+  }
+
+  /** Takes the guest's placement, which {@link canPlace} found right. */
+  place(start: bigint): void {
     this.#start = start;
-    return true;
   }
 
   /** The channel is gone; the next guest driver places it anew. */

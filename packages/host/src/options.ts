@@ -44,6 +44,13 @@ export interface PartitionOptions {
   /** The backend's adapters to project, by index, one virtual GPU each; the same may come twice. Default: all. */
   readonly adapters?: readonly number[];
   readonly quotas?: Partial<Quotas>;
+  /**
+   * The guest placed the device window: guest-physical address and length, bytes. Called before the guest is answered,
+   * so that a VMM can put the window there; false refuses the place (INVALID_PARAMETER). Null: the place is given up.
+   */
+  readonly onIoSpace?: (
+    place: { readonly start: bigint; readonly lengthBytes: bigint } | null,
+  ) => boolean | undefined;
 }
 
 export interface ResolvedOptions {
@@ -53,6 +60,7 @@ export interface ResolvedOptions {
   readonly mapGuestMemory: boolean;
   readonly adapters: readonly number[];
   readonly quotas: Quotas;
+  readonly onIoSpace: NonNullable<PartitionOptions['onIoSpace']>;
 }
 
 /**
@@ -90,5 +98,6 @@ export function resolveOptions(
     mapGuestMemory: options.mapGuestMemory ?? true,
     adapters,
     quotas: { ...DEFAULT_QUOTAS, ...options.quotas },
+    onIoSpace: options.onIoSpace ?? (() => true),
   };
 }

@@ -178,6 +178,7 @@ export class Partition {
     if (this.#globalChannel !== channel) return;
     this.#globalChannel = null;
     this.#destroyEverything(() => {
+      if (this.ioSpace.isPlaced) this.options.onIoSpace(null);
       this.ioSpace.reset();
       this.negotiation.reset();
     });

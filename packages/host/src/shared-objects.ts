@@ -88,7 +88,9 @@ export class SharedObjects {
       readOnly: resource.readOnly,
     };
     const handle = this.#ntObjects.add(NamedKind.resource, shared);
-    if (handle !== 0) for (const allocation of shared.allocations) engine.memory.retain(allocation);
+    if (handle === 0) return 0;
+    engine.addUser();
+    for (const allocation of shared.allocations) engine.memory.retain(allocation);
     return handle;
   }
 
@@ -108,6 +110,7 @@ export class SharedObjects {
     if (resource === undefined) return false;
     this.#ntObjects.remove(ntHandle, NamedKind.resource);
     for (const allocation of resource.allocations) resource.engine.memory.release(allocation);
+    resource.engine.removeUser();
     return true;
   }
 

@@ -95,7 +95,11 @@ export const adapterHandlers: SomeHandlers<
     if (ioSpace.isPlaced && processes.size > 0) return NtStatus.invalidParameter;
     if (request.start < 1n << 52n && bus.memory.contains(Number(request.start), 1))
       return NtStatus.invalidParameter;
-    return ioSpace.place(request.start, request.length) ? NtStatus.success : NtStatus.invalidParameter;
+    const { start, length: lengthBytes } = request;
+    if (!ioSpace.canPlace(start, lengthBytes)) return NtStatus.invalidParameter;
+    if (call.partition.options.onIoSpace({ start, lengthBytes }) === false) return NtStatus.invalidParameter;
+    ioSpace.place(start);
+    return NtStatus.success;
   },
 
   openAdapter(call) {

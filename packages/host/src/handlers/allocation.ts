@@ -134,6 +134,7 @@ export const allocationHandlers: AllocationHandlers = {
     const allocation = device === undefined ? undefined : findAllocation(device, handle);
     if (device === undefined || allocation === undefined) return NtStatus.invalidParameter;
     if (allocation.instance.allocation.lengthBytes > MAX_LOCK_BYTES) return NtStatus.invalidParameter;
+    if (!call.partition.ioSpace.isPlaced) return NtStatus.noMemory;
     const { status, offset } = device.engine.memory.lock(allocation.instance);
     if (status !== NtStatus.success) return status;
     return { status, cpuVisibleBufferOffset: call.partition.ioSpace.addressOf(offset) };
