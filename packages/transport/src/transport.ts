@@ -225,6 +225,8 @@ export interface GuestBus {
   onRescind: ((channelIndex: number) => void) | null;
   /** Called exactly once when the whole bus ends; null after an orderly close. */
   onClose: ((error: Error | null) => void) | null;
+  /** See {@link HostBus.onInterruption}. */
+  onInterruption?: ((isInterrupted: boolean) => void) | null;
   open(channelIndex: number): Promise<Channel>;
   /** Describes pages to the host (VMBus: GPADL header and body messages). Resolves when the host has them. */
   createGpadl(ranges: readonly PageRange[]): Promise<number>;
@@ -281,6 +283,11 @@ export interface HostBus {
    */
   onGpadlTeardown: ((id: number) => Promise<void> | void) | null;
   onClose: ((error: Error | null) => void) | null;
+  /**
+   * Media that outlive a broken connection call this: with true when one is lost and the bus waits for the next, with
+   * false when it goes on, nothing lost. Meanwhile what is sent waits. Should none come, `onClose` follows.
+   */
+  onInterruption?: ((isInterrupted: boolean) => void) | null;
   close(): Promise<void>;
   abort(error: Error): void;
 }

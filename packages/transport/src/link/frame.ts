@@ -24,6 +24,8 @@ export const FrameKind = {
   memoryData: 4,
   ping: 5,
   pong: 6,
+  /** `id`: bytes of frames received in this session, greetings, pings, pongs and confirmations apart. */
+  confirm: 7,
   inBand: PacketKind.inBand,
   completion: PacketKind.completion,
 } as const;

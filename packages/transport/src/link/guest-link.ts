@@ -14,12 +14,20 @@ import {
   type PciFunction,
 } from '../transport.ts';
 import { FrameFlag, FrameKind } from './frame.ts';
-import { CODECS, MAX_LINK_VERSION, MAX_MEMORY_READS, MIN_LINK_VERSION } from './limits.ts';
+import {
+  CODECS,
+  FEATURE_RESUME,
+  FIRST_REDIAL_MS,
+  LAST_REDIAL_MS,
+  MAX_LINK_VERSION,
+  MAX_MEMORY_READS,
+  MIN_LINK_VERSION,
+} from './limits.ts';
 import { LinkChannel } from './link-channel.ts';
 import type { LinkMessage, LinkMessageBody, WireOffer } from './messages.ts';
 import { MirroredGuestMemory, pageHalves } from './mirrored-memory.ts';
 import { MirroredGuestWindow } from './mirrored-window.ts';
-import { LinkSession, type LinkSessionOptions } from './session.ts';
+import { type LinkMedium, LinkSession, type LinkSessionOptions } from './session.ts';
 
 const MEBIBYTE = 1_048_576;
 
@@ -30,6 +38,11 @@ export interface GuestLinkOptions extends LinkSessionOptions {
   readonly token: string;
   /** How long the host may take to let this guest in, milliseconds. */
   readonly connectTimeoutMs: number;
+  /**
+   * Makes a new connection to the same host, after a pause: the session then survives a broken one. Rejects when that
+   * fails, or when `signal` says that it is no longer wanted. Left out: the session ends with its connection.
+   */
+  readonly redial?: (delayMs: number, signal: AbortSignal) => Promise<LinkMedium>;
 }
 
 /** The guest's end of a link. It is a bus once {@link GuestLink.ready} has resolved: the host has said welcome. */
@@ -55,9 +68,13 @@ export class GuestLink extends LinkSession implements GuestBus {
   readonly #gpadlsTearing = new Pending<void>();
   readonly #gpadls = new Set<number>();
   #nextGpadl = 1;
+  readonly #options: GuestLinkOptions;
+  #redialMs = 0;
+  #redialing: AbortController | null = null;
 
   constructor(options: GuestLinkOptions) {
     super(options);
+    this.#options = options;
     this.#memory = this.#createMemory(0);
     this.#window = this.#createWindow(0);
     this.ready = new Promise((resolve, reject) => {
@@ -68,12 +85,50 @@ export class GuestLink extends LinkSession implements GuestBus {
       const seconds = options.connectTimeoutMs / 1000;
       this.abort(new TransportError('time-out', `the host did not answer the hello within ${seconds} s`));
     }, options.connectTimeoutMs);
+    this.#sendHello({});
+  }
+
+  #sendHello(more: Partial<LinkMessageBody<'hello'>>): void {
+    const { token, name, redial } = this.#options;
     this.sendControl('hello', {
       minVersion: MIN_LINK_VERSION,
       maxVersion: MAX_LINK_VERSION,
       codecs: [...CODECS],
-      token: options.token,
-      name: options.name,
+      features: redial === undefined ? [] : [FEATURE_RESUME],
+      token,
+      name,
+      ...more,
+    });
+  }
+
+  /** Tries to connect again until that works or the lease is over; at once at first, then ever less often. */
+  protected override interrupted(): void {
+    const { redial } = this.#options;
+    if (redial === undefined || this.#redialing !== null) return;
+    const redialing = new AbortController();
+    this.#redialing = redialing;
+    const delayMs = this.#redialMs;
+    this.#redialMs = Math.min(LAST_REDIAL_MS, Math.max(FIRST_REDIAL_MS, delayMs * 2));
+    redial(delayMs, redialing.signal).then(
+      (medium) => {
+        this.#redialing = null;
+        if (this.isClosed) medium.drop();
+        else this.#sayHelloAgain(medium);
+      },
+      () => {
+        this.#redialing = null;
+        if (!this.isClosed) this.interrupted();
+      },
+    );
+  }
+
+  #sayHelloAgain(medium: LinkMedium): void {
+    this.takeMedium(medium);
+    const received = this.receivedBytes;
+    this.#sendHello({
+      session: this.sessionId,
+      receivedLow: received >>> 0,
+      receivedHigh: Math.floor(received / 0x1_0000_0000),
     });
   }
 
@@ -163,6 +218,10 @@ export class GuestLink extends LinkSession implements GuestBus {
   }
 
   #welcome(body: LinkMessageBody<'welcome'>): void {
+    if (this.#isWelcome && this.isInterrupted) {
+      this.#welcomeBack(body);
+      return;
+    }
     if (this.#isWelcome) throw new TransportError('bad-frame', 'a second welcome');
     if (body.version < MIN_LINK_VERSION || body.version > MAX_LINK_VERSION) {
       throw new TransportError(
@@ -181,9 +240,20 @@ export class GuestLink extends LinkSession implements GuestBus {
     this.sessionId = body.session;
     this.#memory = this.#createMemory((body.limits?.memoryPages ?? 0) * PAGE_BYTES);
     this.#window = this.#createWindow(body.windowMegabytes * MEBIBYTE);
-    if (body.heartbeatMs > 0) this.startHeartbeat(body.heartbeatMs);
+    if (this.#options.redial !== undefined && body.features.includes(FEATURE_RESUME) && body.leaseMs > 0) {
+      this.enableResume(body.leaseMs);
+    }
+    this.startHeartbeat(body.heartbeatMs);
     for (const offer of body.offers) this.#offered(offer);
     this.#resolveReady(this);
+  }
+
+  #welcomeBack({ session, isResumed, receivedLow, receivedHigh }: LinkMessageBody<'welcome'>): void {
+    const received = receivedHigh * 0x1_0000_0000 + receivedLow;
+    if (isResumed !== 1 || session !== this.sessionId || !this.resumed(received)) {
+      throw new TransportError('bad-frame', 'the host resumes another session than this one');
+    }
+    this.#redialMs = 0;
   }
 
   #offered({ channel, classGuid, instanceGuid, mmioMegabytes, pci }: WireOffer): void {
@@ -304,6 +374,7 @@ export class GuestLink extends LinkSession implements GuestBus {
 
   protected override settlePending(error: TransportError): void {
     this.#cancelConnect();
+    this.#redialing?.abort();
     this.#rejectReady(error);
     this.#opening.rejectAll(error);
     this.#gpadlsCreating.rejectAll(error);

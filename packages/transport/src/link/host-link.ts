@@ -18,6 +18,7 @@ import {
 import { FrameFlag, FrameKind, LINK_CHANNEL } from './frame.ts';
 import {
   CODECS,
+  FEATURE_RESUME,
   MAX_HANDSHAKE_BYTES,
   MAX_LINK_VERSION,
   MAX_MEMORY_READS,
@@ -27,7 +28,7 @@ import { LinkChannel } from './link-channel.ts';
 import type { LinkMessage, LinkMessageBody } from './messages.ts';
 import { MirroredHostMemory, pageAddress } from './mirrored-memory.ts';
 import { MirroredHostWindow } from './mirrored-window.ts';
-import { LinkSession, type LinkSessionOptions } from './session.ts';
+import { type LinkMedium, LinkSession, type LinkSessionOptions } from './session.ts';
 
 const MEBIBYTE = 1_048_576;
 
@@ -46,6 +47,12 @@ export interface HostLinkOptions extends LinkSessionOptions {
   readonly authenticate: (token: string) => boolean | Promise<boolean>;
   /** The guest has said hello and may come in: set handlers, make offers, call `start`. */
   readonly onReady: (bus: HostBus) => void;
+  /** How long the session waits for its guest after a broken connection, milliseconds; 0: it ends with it. */
+  readonly leaseMs?: number;
+  /** The session of that name which may be resumed, or null. This link is dropped for it. */
+  readonly findSession?: (sessionId: string) => HostLink | null;
+  /** This link's connection has been given to the session that the guest resumes. */
+  readonly onHandedOver?: () => void;
 }
 
 interface Offered {
@@ -65,6 +72,7 @@ export class HostLink extends LinkSession implements HostBus {
   readonly #cancelHandshake: () => void;
   readonly #offered = new Map<number, Offered>();
   #nextIndex = 1;
+  #canResume = false;
   readonly #gpadls = new GpadlTable();
   /** Memory reads in the order in which they were asked. */
   readonly #reads: { resolve: () => void; reject: (error: TransportError) => void }[] = [];
@@ -86,6 +94,11 @@ export class HostLink extends LinkSession implements HostBus {
       const seconds = options.handshakeTimeoutMs / 1000;
       this.#refuse('time-out', `no hello within ${seconds} s`);
     }, options.handshakeTimeoutMs);
+  }
+
+  /** Names this session to a guest that wants to resume it. */
+  get sessionId(): string {
+    return this.#options.sessionId;
   }
 
   get peerName(): string {
@@ -170,18 +183,55 @@ export class HostLink extends LinkSession implements HostBus {
       this.#refuse('version-mismatch', `none of the guest's codecs is known; known: ${CODECS.join()}`);
       return;
     }
-    this.#authenticate(body.token).catch((error: unknown) => this.abort(error as Error));
+    this.#canResume = body.features.includes(FEATURE_RESUME);
+    this.#authenticate(body).catch((error: unknown) => this.abort(error as Error));
   }
 
-  async #authenticate(token: string): Promise<void> {
-    const isAllowed = await this.#options.authenticate(token);
+  async #authenticate(hello: LinkMessageBody<'hello'>): Promise<void> {
+    const isAllowed = await this.#options.authenticate(hello.token);
     if (this.isClosed) return;
     if (!isAllowed) {
-      this.#refuse('refused', token === '' ? 'a token is needed' : 'the token is not valid');
+      this.#refuse('refused', hello.token === '' ? 'a token is needed' : 'the token is not valid');
+      return;
+    }
+    if (hello.session !== '') {
+      this.#handOver(hello);
       return;
     }
     this.#stage = 'ready';
     this.#options.onReady(this);
+  }
+
+  /** The guest has had a session and wants to go on with it: that one gets this connection. */
+  #handOver({ session, receivedLow, receivedHigh }: LinkMessageBody<'hello'>): void {
+    const received = receivedHigh * 0x1_0000_0000 + receivedLow;
+    const found = this.#options.findSession?.(session) ?? null;
+    if (found === null || !found.canGoOn(received)) {
+      this.#refuse('refused', 'there is no such session any more');
+      return;
+    }
+    const medium = this.giveMedium();
+    if (medium === null) return;
+    this.#options.onHandedOver?.();
+    found.#goOn(medium, received);
+  }
+
+  /** Whether this session can go on from what its guest has received. */
+  canGoOn(guestReceivedBytes: number): boolean {
+    return this.isOpen && this.output.canRewind(guestReceivedBytes);
+  }
+
+  /** The guest is back, on another connection; maybe before the old one was missed. */
+  #goOn(medium: LinkMedium, guestReceivedBytes: number): void {
+    if (!this.isInterrupted) this.dropConnection();
+    this.takeMedium(medium);
+    const received = this.receivedBytes;
+    this.#sendWelcome({
+      isResumed: 1,
+      receivedLow: received >>> 0,
+      receivedHigh: Math.floor(received / 0x1_0000_0000),
+    });
+    this.resumed(guestReceivedBytes);
   }
 
   #refuse(code: string, reason: string): void {
@@ -195,6 +245,14 @@ export class HostLink extends LinkSession implements HostBus {
     if (this.#stage === 'started') return;
     if (this.#stage !== 'ready') throw new TransportError('closed', 'the guest has not been let in');
     this.#stage = 'started';
+    this.#sendWelcome({ offers: [...this.#offered.values()].map(wireOffer) });
+    const leaseMs = this.#options.leaseMs ?? 0;
+    if (this.#canResume && leaseMs > 0) this.enableResume(leaseMs);
+    this.startHeartbeat(this.#options.heartbeatMs);
+  }
+
+  #sendWelcome(more: Partial<LinkMessageBody<'welcome'>>): void {
+    const leaseMs = this.#canResume ? (this.#options.leaseMs ?? 0) : 0;
     this.sendControl('welcome', {
       version: MAX_LINK_VERSION,
       codec: CODECS[0] ?? '',
@@ -206,10 +264,11 @@ export class HostLink extends LinkSession implements HostBus {
         gpadls: MAX_GPADLS,
       },
       heartbeatMs: this.#options.heartbeatMs,
-      offers: [...this.#offered.values()].map(wireOffer),
       name: this.#options.hostName,
+      features: leaseMs > 0 ? [FEATURE_RESUME] : [],
+      leaseMs,
+      ...more,
     });
-    this.startHeartbeat(this.#options.heartbeatMs);
   }
 
   offer(options: HostOfferOptions): ChannelOffer {
@@ -365,6 +424,9 @@ export class HostLink extends LinkSession implements HostBus {
   #requireStarted(): void {
     if (this.#stage !== 'started') throw new TransportError('bad-frame', 'memory before welcome');
   }
+
+  /** The guest makes the next connection. */
+  protected override interrupted(): void {}
 
   protected override settlePending(error: TransportError): void {
     this.#cancelHandshake();

@@ -21,3 +21,16 @@ export const MAX_HANDSHAKE_BYTES = 64 * 1024;
 export const DEFAULT_HEARTBEAT_MS = 10_000;
 export const DEFAULT_HANDSHAKE_TIMEOUT_MS = 10_000;
 export const DEFAULT_CLOSE_TIMEOUT_MS = 5_000;
+
+/** Feature of a link whose session outlives a broken connection. */
+export const FEATURE_RESUME = 'resume';
+/** How long a session waits for its guest to come back, milliseconds. */
+export const DEFAULT_LEASE_MS = 30_000;
+/** Most bytes sent and not confirmed, kept to be sent again: what a side may be ahead of the other. */
+export const REPLAY_WINDOW_BYTES = 8 * 1024 * 1024;
+/** Received bytes after which a side confirms them by themselves, and by the way when it writes anyway. */
+export const CONFIRM_BYTES = 256 * 1024;
+export const CONFIRM_BY_THE_WAY_BYTES = 16 * 1024;
+/** Pauses between attempts to connect again, milliseconds: doubled each time from the first to the last. */
+export const FIRST_REDIAL_MS = 50;
+export const LAST_REDIAL_MS = 2_000;

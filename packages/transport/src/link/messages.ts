@@ -72,6 +72,9 @@ export const linkMessages = {
       token: string(5),
       name: string(6),
       session: string(7),
+      /** With `session`: bytes of that session's frames that the guest has received. */
+      receivedLow: uint32(8),
+      receivedHigh: uint32(9),
     },
   },
   welcome: {
@@ -86,6 +89,12 @@ export const linkMessages = {
       offers: messages(7, offerFields),
       features: strings(8),
       name: string(9),
+      /** Answers a hello with a session: 1, and how much of its frames the host has received. */
+      isResumed: uint32(10),
+      receivedLow: uint32(11),
+      receivedHigh: uint32(12),
+      /** How long the session waits for its guest after a broken connection. */
+      leaseMs: uint32(13),
     },
   },
   refused: { id: 3, fields: { code: string(1), reason: string(2) } },

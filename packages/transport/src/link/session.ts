@@ -5,7 +5,14 @@ import { type BusStatistics, PacketKind } from '../transport.ts';
 import { FrameKind, frameSize, LINK_CHANNEL } from './frame.ts';
 import { FrameDecoder, type OnFrame } from './frame-decoder.ts';
 import { Heartbeat } from './heartbeat.ts';
-import { DEFAULT_CLOSE_TIMEOUT_MS, HIGH_WATER_BYTES, LOW_WATER_BYTES } from './limits.ts';
+import {
+  CONFIRM_BY_THE_WAY_BYTES,
+  CONFIRM_BYTES,
+  DEFAULT_CLOSE_TIMEOUT_MS,
+  HIGH_WATER_BYTES,
+  LOW_WATER_BYTES,
+  REPLAY_WINDOW_BYTES,
+} from './limits.ts';
 import type { ChannelLink, LinkChannel } from './link-channel.ts';
 import {
   decodeLinkMessage,
@@ -18,8 +25,10 @@ import { LinkOutput, type OutputChunk } from './output.ts';
 
 export type { OutputChunk } from './output.ts';
 
-/** What a link asks of its medium. */
+/** What a link asks of its medium: one connection. */
 export interface LinkMedium {
+  /** From now on this session is told what comes in, asked for what goes out, and told of the end. */
+  attach(session: LinkSession): void;
   /** There is output: pull it with {@link LinkSession.takeOutput} as far as the medium takes it. */
   wake(): void;
   /**
@@ -27,6 +36,8 @@ export interface LinkMedium {
    * do not wait long for a peer that does not read.
    */
   end(error: Error | null): void;
+  /** Cuts the connection at once. The session is told nothing more. */
+  drop(): void;
   /** Whether the medium keeps a process alive; left out where that is not a notion. */
   setReferenced?(isReferenced: boolean): void;
 }
@@ -42,6 +53,7 @@ export interface LinkSessionOptions {
 }
 
 const EMPTY = new Uint8Array(0);
+const TWO_32 = 0x1_0000_0000;
 const KNOWN_PACKET_FLAGS = 1;
 
 /**
@@ -52,12 +64,24 @@ export abstract class LinkSession implements ChannelLink {
   readonly transport: string;
   readonly statistics: BusStatistics = createBusStatistics();
   onClose: ((error: Error | null) => void) | null = null;
+  onInterruption: ((isInterrupted: boolean) => void) | null = null;
+  /** Called once, after `onClose`, for whoever keeps a list of links. */
+  onEnded: (() => void) | null = null;
   protected readonly clock: Clock;
   protected readonly output: LinkOutput;
   protected readonly channels = new Map<number, LinkChannel>();
   readonly #options: LinkSessionOptions;
-  readonly #decoder: FrameDecoder;
+  #decoder: FrameDecoder;
   readonly #heartbeat: Heartbeat;
+  #medium: LinkMedium | null;
+  /** How long a session without a connection waits for the next one, milliseconds; 0 when it ends with its connection. */
+  #leaseMs = 0;
+  #heartbeatMs = 0;
+  #cancelLease: (() => void) | null = null;
+  #isReferenced = true;
+  /** Bytes of the other side's stream of frames received, and how much of that it knows. */
+  #receivedBytes = 0;
+  #confirmedBytes = 0;
   #state: 'open' | 'closing' | 'closed' = 'open';
   #wakeScheduled = false;
   #isAnyRefused = false;
@@ -70,11 +94,12 @@ export abstract class LinkSession implements ChannelLink {
     this.transport = options.transport;
     this.clock = options.clock;
     this.output = new LinkOutput(() => this.#released());
+    this.#medium = options.medium;
     this.#decoder = new FrameDecoder(this.#onFrame);
     this.#heartbeat = new Heartbeat(
       options.clock,
       (id) => this.#sendPing(id),
-      (error) => this.abort(error),
+      (error) => this.#connectionLost(error),
     );
     this.#closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
@@ -96,11 +121,18 @@ export abstract class LinkSession implements ChannelLink {
   ): void;
   /** Rejects every promise that waits for the other side. Called once. */
   protected abstract settlePending(error: TransportError): void;
+  /** The connection is gone and the session goes on: a guest makes a new one, a host waits. */
+  protected abstract interrupted(error: Error): void;
   /** Gives memory back, after `onClose` has been called. Called once. */
   protected abstract release(): void;
 
   protected get isClosed(): boolean {
     return this.#state === 'closed';
+  }
+
+  /** Neither ended nor about to. */
+  protected get isOpen(): boolean {
+    return this.#state === 'open';
   }
 
   protected requireOpen(): void {
@@ -121,6 +153,9 @@ export abstract class LinkSession implements ChannelLink {
 
   /** The next bytes to write, or null. */
   takeOutput(): OutputChunk | null {
+    if (this.#receivedBytes - this.#confirmedBytes >= CONFIRM_BY_THE_WAY_BYTES && !this.output.isEmpty) {
+      this.#confirm();
+    }
     const chunk = this.output.take();
     if (chunk === null) return null;
     this.statistics.bytesSent += chunk.bytes.length;
@@ -135,17 +170,110 @@ export abstract class LinkSession implements ChannelLink {
       this.#settle(null);
       return;
     }
-    this.#settle(error ?? new TransportError('peer-closed', 'the connection ended without a farewell'));
+    this.#connectionLost(
+      error ?? new TransportError('peer-closed', 'the connection ended without a farewell'),
+      true,
+    );
+  }
+
+  /** The connection is gone, or as good as gone: the session waits for another where that was agreed, else ends. */
+  #connectionLost(error: Error, isGone = false): void {
+    if (this.#state === 'closed') return;
+    if (this.#leaseMs === 0 || this.#state === 'closing') {
+      if (isGone) this.#settle(error);
+      else this.abort(error);
+      return;
+    }
+    const medium = this.#medium;
+    this.#medium = null;
+    if (!isGone) medium?.drop();
+    this.#decoder.stop();
+    this.#heartbeat.stop();
+    this.output.interrupt();
+    const isFirst = this.#cancelLease === null;
+    if (isFirst) this.#startLease(error);
+    this.interrupted(error);
+    if (isFirst) this.onInterruption?.(true);
+  }
+
+  #startLease(error: Error): void {
+    const lease = `the connection was lost and not made again within ${this.#leaseMs / 1000} s`;
+    this.#cancelLease = this.clock.setTimer(() => {
+      const code = error instanceof TransportError ? error.code : 'peer-closed';
+      this.#settle(new TransportError(code, `${lease}: ${error.message}`, { cause: error }));
+    }, this.#leaseMs);
+  }
+
+  /** True from the loss of a connection until the session goes on over another. */
+  get isInterrupted(): boolean {
+    return this.#cancelLease !== null;
+  }
+
+  /** Bytes of the other side's stream received so far: where it has to go on. */
+  protected get receivedBytes(): number {
+    return this.#receivedBytes;
+  }
+
+  /** Agreed with the other side: what is sent is kept until it is confirmed, and a broken connection is survived. */
+  protected enableResume(leaseMs: number): void {
+    this.#leaseMs = leaseMs;
+    this.output.keepForReplay(REPLAY_WINDOW_BYTES);
+  }
+
+  /** Gives a connection up that was not missed yet. */
+  protected dropConnection(): void {
+    this.#connectionLost(new TransportError('peer-closed', 'the guest has made another connection'));
+  }
+
+  /** Takes a connection into use, in place of the one that was lost. Only urgent frames go out until {@link resumed}. */
+  protected takeMedium(medium: LinkMedium): void {
+    this.#medium?.drop();
+    this.#decoder.stop();
+    this.#decoder = new FrameDecoder(this.#onFrame);
+    this.#medium = medium;
+    medium.setReferenced?.(this.#isReferenced);
+    medium.attach(this);
+  }
+
+  /** Gives the connection away: this session never came to be. */
+  protected giveMedium(): LinkMedium | null {
+    const medium = this.#medium;
+    this.#medium = null;
+    this.#state = 'closed';
+    this.#decoder.stop();
+    this.#heartbeat.stop();
+    this.#resolveClosed();
+    return medium;
+  }
+
+  /** Both sides know where to go on. @returns false when the other side's place is not to be had any more. */
+  protected resumed(theirReceivedBytes: number): boolean {
+    if (!this.output.canRewind(theirReceivedBytes)) return false;
+    this.output.rewind(theirReceivedBytes);
+    this.#confirmedBytes = this.#receivedBytes;
+    this.#cancelLease?.();
+    this.#cancelLease = null;
+    this.startHeartbeat(this.#heartbeatMs);
+    this.#scheduleWake();
+    this.#released();
+    this.onInterruption?.(false);
+    return true;
   }
 
   readonly #onFrame: OnFrame = (channel, kind, idLow, idHigh, flags, bytes, view, offset, length) => {
+    if (channel === LINK_CHANNEL && kind >= FrameKind.ping && kind <= FrameKind.confirm) {
+      this.#receiveUrgent(kind, idLow, idHigh);
+      return;
+    }
+    const isControl = channel === LINK_CHANNEL && kind === FrameKind.control;
+    if (!isControl) this.#count(length);
     if (channel !== LINK_CHANNEL) {
       this.#receivePacket(channel, kind, idLow, idHigh, flags, bytes, view, offset, length);
       return;
     }
     switch (kind) {
       case FrameKind.control:
-        this.#receiveMessage(decodeLinkMessage(bytes, offset, length));
+        this.#receiveMessage(decodeLinkMessage(bytes, offset, length), length);
         break;
       case FrameKind.windowData:
         this.statistics.memoryBytesReceived += length;
@@ -158,15 +286,38 @@ export abstract class LinkSession implements ChannelLink {
         this.statistics.memoryBytesReceived += length;
         this.receiveMemoryData(address(idLow, idHigh), bytes, offset, length, flags);
         break;
-      case FrameKind.ping:
-        this.#sendFrame(FrameKind.pong, idLow, idHigh);
-        break;
-      case FrameKind.pong:
-        break;
       default:
         throw new TransportError('bad-frame', `unknown frame kind ${kind} on channel 0`);
     }
   };
+
+  /** Counts a frame of the stream. Before it is looked at: it is not to come again. */
+  #count(length: number): void {
+    this.#receivedBytes += frameSize(length);
+    if (this.#receivedBytes - this.#confirmedBytes < CONFIRM_BYTES || this.#leaseMs === 0) return;
+    this.#confirm();
+    this.#scheduleWake();
+  }
+
+  #receiveUrgent(kind: number, idLow: number, idHigh: number): void {
+    if (kind === FrameKind.ping) {
+      this.#sendFrame(FrameKind.pong, idLow, idHigh);
+    } else if (kind === FrameKind.confirm) {
+      const total = address(idLow, idHigh);
+      if (!this.output.confirm(total)) {
+        throw new TransportError('bad-frame', `the peer confirms ${total} bytes, which it cannot have`);
+      }
+      this.flush();
+    }
+  }
+
+  /** Tells the other side how much of its stream has come. */
+  #confirm(): void {
+    this.#confirmedBytes = this.#receivedBytes;
+    if (this.#leaseMs === 0) return;
+    const total = this.#receivedBytes;
+    this.output.urgent(FrameKind.confirm, total >>> 0, Math.floor(total / TWO_32), EMPTY, 0, 0);
+  }
 
   #receivePacket(
     channel: number,
@@ -198,7 +349,9 @@ export abstract class LinkSession implements ChannelLink {
     target.receive(kind, idLow, idHigh, flags, bytes, view, offset, length);
   }
 
-  #receiveMessage(message: LinkMessage | null): void {
+  #receiveMessage(message: LinkMessage | null, length: number): void {
+    // Greetings belong to a connection, not to the stream that may be sent again over another.
+    if (message === null || !isGreeting(message.type)) this.#count(length);
     if (message === null) return;
     if (message.type === 'close') {
       this.#peerClosed(message.body);
@@ -269,7 +422,7 @@ export abstract class LinkSession implements ChannelLink {
   }
 
   flush(): void {
-    if (!this.output.isEmpty) this.#options.medium.wake();
+    if (!this.output.isEmpty) this.#medium?.wake();
   }
 
   protected sendControl<Type extends LinkMessageType>(
@@ -278,7 +431,8 @@ export abstract class LinkSession implements ChannelLink {
   ): void {
     if (this.#state === 'closed') return;
     const bytes = encodeLinkMessage(type, body);
-    this.output.frame(LINK_CHANNEL, FrameKind.control, 0, 0, 0, bytes, 0, bytes.length);
+    if (isGreeting(type)) this.output.urgent(FrameKind.control, 0, 0, bytes, 0, bytes.length);
+    else this.output.frame(LINK_CHANNEL, FrameKind.control, 0, 0, 0, bytes, 0, bytes.length);
     this.#scheduleWake();
   }
 
@@ -305,12 +459,13 @@ export abstract class LinkSession implements ChannelLink {
   }
 
   #sendPing(id: number): void {
+    if (this.#receivedBytes > this.#confirmedBytes) this.#confirm();
     this.#sendFrame(FrameKind.ping, id >>> 0, 0);
   }
 
   #sendFrame(kind: number, idLow: number, idHigh: number): void {
     if (this.#state === 'closed') return;
-    this.output.frame(LINK_CHANNEL, kind, idLow, idHigh, 0, EMPTY, 0, 0);
+    this.output.urgent(kind, idLow, idHigh, EMPTY, 0, 0);
     this.#scheduleWake();
   }
 
@@ -337,15 +492,23 @@ export abstract class LinkSession implements ChannelLink {
 
   /** Starts the heartbeat, once both sides have agreed on it. */
   protected startHeartbeat(intervalMs: number): void {
-    this.#heartbeat.start(intervalMs);
+    this.#heartbeatMs = intervalMs;
+    if (intervalMs > 0) this.#heartbeat.start(intervalMs);
   }
 
   ref(): void {
-    this.#options.medium.setReferenced?.(true);
+    this.#isReferenced = true;
+    this.#medium?.setReferenced?.(true);
   }
 
   unref(): void {
-    this.#options.medium.setReferenced?.(false);
+    this.#isReferenced = false;
+    this.#medium?.setReferenced?.(false);
+  }
+
+  /** Whether a connection, or the attempt to make one, is to keep a process alive. */
+  get isReferenced(): boolean {
+    return this.#isReferenced;
   }
 
   async close(): Promise<void> {
@@ -379,17 +542,26 @@ export abstract class LinkSession implements ChannelLink {
     this.#decoder.stop();
     this.#heartbeat.stop();
     this.#cancelClose?.();
+    this.#cancelLease?.();
+    this.output.forget();
     const channels = [...this.channels.values()];
     this.channels.clear();
     for (const channel of channels) channel.linkEnded(error);
     this.settlePending(pendingError(error));
-    this.#options.medium.end(error);
+    this.#medium?.end(error);
+    this.#medium = null;
     this.clock.defer(() => {
       this.onClose?.(error);
       this.#resolveClosed();
       this.release();
+      this.onEnded?.();
     });
   }
+}
+
+/** Control messages that open a connection; all others are part of the session's stream. */
+function isGreeting(type: LinkMessageType): boolean {
+  return type === 'hello' || type === 'welcome' || type === 'refused';
 }
 
 /** What pending promises are told when a link has ended with `error`. */
@@ -407,5 +579,5 @@ function address(low: number, high: number): number {
       `address 0x${high.toString(16)}_${low.toString(16)} is too high`,
     );
   }
-  return high * 0x1_0000_0000 + low;
+  return high * TWO_32 + low;
 }

@@ -90,6 +90,14 @@ export class VirtualMedium implements LinkMedium {
     }
   }
 
+  attach(session: LinkSession): void {
+    this.session = session;
+  }
+
+  drop(): void {
+    this.isEnded = true;
+  }
+
   end(_error: Error | null): void {
     if (this.isEnded) return;
     this.wake();

@@ -104,6 +104,11 @@ export interface WebSocketConnectOptions {
   readonly connectTimeoutMs?: number;
   /** Most bytes that may wait to be sent, see `Channel.send`. Default 64 MiB. */
   readonly maxQueuedBytes?: number;
+  /**
+   * False: the bus ends with its connection. By default it survives a broken one where the host agrees: it connects
+   * again within the host's lease, and nothing is lost.
+   */
+  readonly resume?: boolean;
 }
 
 export const DEFAULT_CONNECT_TIMEOUT_MS = 30_000;

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { setTimeout } from 'node:timers/promises';
 import type { ClientOptions } from 'ws';
 import { WebSocket } from 'ws';
 import { systemClock } from '../clock.ts';
@@ -37,9 +39,8 @@ export async function connectWebSocket(
   const address = parseWebSocketUrl(url);
   const token = checkToken(options.token ?? address.token);
   const timeoutMs = options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS;
-  const socket = openSocket(address, token, timeoutMs, options);
-  const medium = new WsMedium(socket);
-  const link = new GuestLink({
+  const { socket, medium } = dial(address, token, timeoutMs, options);
+  const link: GuestLink = new GuestLink({
     transport: 'websocket',
     medium,
     clock: systemClock,
@@ -47,19 +48,54 @@ export async function connectWebSocket(
     name: options.name ?? `guest ${process.pid}`,
     token,
     connectTimeoutMs: timeoutMs,
+    ...(options.resume === false
+      ? {}
+      : { redial: (delayMs, signal) => redial(link, address, token, timeoutMs, options, delayMs, signal) }),
   });
-  let isOpen = false;
-  medium.attach(link, (error) => (isOpen ? socketError(error) : connectError(address, error)));
-  socket.on('open', () => {
-    isOpen = true;
-    medium.wake();
-  });
+  medium.attach(link);
   socket.on('unexpected-response', (request, response) => {
     link.mediumEnded(responseError(address, response.statusCode ?? 0));
     response.resume();
     request.destroy();
   });
   return await link.ready;
+}
+
+/** A socket that is being connected, and what carries a link over it. */
+function dial(
+  address: WebSocketAddress,
+  token: string,
+  timeoutMs: number,
+  options: NodeWebSocketConnectOptions,
+): { socket: WebSocket; medium: WsMedium } {
+  const socket = openSocket(address, token, timeoutMs, options);
+  let isOpen = false;
+  const medium = new WsMedium(socket, (error) =>
+    isOpen ? socketError(error) : connectError(address, error),
+  );
+  socket.on('open', () => {
+    isOpen = true;
+    medium.wake();
+  });
+  return { socket, medium };
+}
+
+async function redial(
+  link: GuestLink,
+  address: WebSocketAddress,
+  token: string,
+  timeoutMs: number,
+  options: NodeWebSocketConnectOptions,
+  delayMs: number,
+  signal: AbortSignal,
+): Promise<WsMedium> {
+  await setTimeout(delayMs, undefined, { signal, ref: link.isReferenced });
+  const { socket, medium } = dial(address, token, timeoutMs, options);
+  const given = () => medium.drop();
+  signal.addEventListener('abort', given, { once: true });
+  await once(socket, 'open', { signal });
+  signal.removeEventListener('abort', given);
+  return medium;
 }
 
 function openSocket(

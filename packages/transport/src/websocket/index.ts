@@ -13,6 +13,7 @@ import {
   parseWebSocketUrl,
   SUBPROTOCOL,
   tokenToSubprotocol,
+  type WebSocketAddress,
   type WebSocketConnectOptions,
 } from './address.ts';
 
@@ -24,18 +25,56 @@ const ROOM_POLL_MS = 4;
 /** A link over the platform's own WebSocket. */
 class PlatformMedium implements LinkMedium {
   readonly #socket: WebSocket;
-  readonly #session: () => LinkSession;
+  #session: LinkSession | null = null;
   #cancelPoll: (() => void) | null = null;
+  #isOpen = false;
+  #hasEnded = false;
+  #error: TransportError | null = null;
 
-  constructor(socket: WebSocket, session: () => LinkSession) {
+  constructor(address: WebSocketAddress, protocols: string[], onOpen: () => void, onFailed: () => void) {
+    const socket = new WebSocket(address.url, protocols);
+    socket.binaryType = 'arraybuffer';
     this.#socket = socket;
+    socket.onopen = () => {
+      this.#isOpen = true;
+      this.wake();
+      onOpen();
+    };
+    socket.onmessage = ({ data }: MessageEvent) => {
+      if (data instanceof ArrayBuffer) this.#session?.receive(new Uint8Array(data));
+      else this.#session?.abort(new TransportError('bad-frame', 'a text message; link frames are binary'));
+    };
+    socket.onclose = ({ code, reason }) => {
+      this.#hasEnded = true;
+      // The platform tells a page no more than this.
+      const hint = 'is the host running, and does it accept this origin?';
+      this.#error = this.#isOpen
+        ? errorOfCloseCode(code, reason)
+        : new TransportError('connect-failed', `cannot connect to ${address.url}: ${hint}`);
+      if (!this.#isOpen) onFailed();
+      this.#session?.mediumEnded(this.#error);
+    };
+  }
+
+  attach(session: LinkSession): void {
     this.#session = session;
+    if (this.#hasEnded) session.mediumEnded(this.#error);
+    else this.wake();
+  }
+
+  drop(): void {
+    this.#session = null;
+    this.#cancelPoll?.();
+    this.#cancelPoll = null;
+    this.#socket.close();
   }
 
   wake(): void {
     const socket = this.#socket;
+    const session = this.#session;
+    if (session === null) return;
     while (socket.readyState === WebSocket.OPEN && socket.bufferedAmount < MAX_SOCKET_BYTES) {
-      const chunk = this.#session().takeOutput();
+      const chunk = session.takeOutput();
       if (chunk === null) return;
       // The platform has its own copy when `send` returns.
       socket.send(chunk.bytes as Uint8Array<ArrayBuffer>);
@@ -52,8 +91,9 @@ class PlatformMedium implements LinkMedium {
     this.#cancelPoll?.();
     this.#cancelPoll = null;
     const socket = this.#socket;
-    if (socket.readyState === WebSocket.OPEN) {
-      for (let chunk = this.#session().takeOutput(); chunk !== null; chunk = this.#session().takeOutput()) {
+    const session = this.#session;
+    if (socket.readyState === WebSocket.OPEN && session !== null) {
+      for (let chunk = session.takeOutput(); chunk !== null; chunk = session.takeOutput()) {
         socket.send(chunk.bytes as Uint8Array<ArrayBuffer>);
         chunk.release();
       }
@@ -81,9 +121,10 @@ export async function connectWebSocket(
   }
   const token = checkToken(options.token ?? address.token);
   const protocols = token === '' ? [SUBPROTOCOL] : [SUBPROTOCOL, tokenToSubprotocol(token)];
-  const socket = new WebSocket(address.url, protocols);
-  socket.binaryType = 'arraybuffer';
-  const medium = new PlatformMedium(socket, () => link);
+  const dial = (onOpen: () => void, onFailed: () => void) =>
+    new PlatformMedium(address, protocols, onOpen, onFailed);
+  const nothing = () => {};
+  const medium = dial(nothing, nothing);
   const link: GuestLink = new GuestLink({
     transport: 'websocket',
     medium,
@@ -92,23 +133,26 @@ export async function connectWebSocket(
     name: options.name ?? 'guest',
     token,
     connectTimeoutMs: options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
+    ...(options.resume === false ? {} : { redial: (delayMs, signal) => redial(dial, delayMs, signal) }),
   });
-  let isOpen = false;
-  socket.onopen = () => {
-    isOpen = true;
-    medium.wake();
-  };
-  socket.onmessage = ({ data }: MessageEvent) => {
-    if (data instanceof ArrayBuffer) link.receive(new Uint8Array(data));
-    else link.abort(new TransportError('bad-frame', 'a text message; link frames are binary'));
-  };
-  socket.onclose = ({ code, reason }) => {
-    if (isOpen) link.mediumEnded(errorOfCloseCode(code, reason));
-    else {
-      // The platform tells a page no more than this.
-      const hint = 'is the host running, and does it accept this origin?';
-      link.mediumEnded(new TransportError('connect-failed', `cannot connect to ${address.url}: ${hint}`));
-    }
-  };
+  medium.attach(link);
   return await link.ready;
+}
+
+function redial(
+  dial: (onOpen: () => void, onFailed: () => void) => PlatformMedium,
+  delayMs: number,
+  signal: AbortSignal,
+): Promise<LinkMedium> {
+  return new Promise((resolve, reject) => {
+    const cancel = systemClock.setTimer(() => {
+      const failed = () => reject(new TransportError('connect-failed', 'the connection was not made again'));
+      const medium = dial(() => resolve(medium), failed);
+      signal.addEventListener('abort', () => medium.drop(), { once: true });
+    }, delayMs);
+    signal.addEventListener('abort', () => {
+      cancel();
+      reject(new TransportError('closed', 'the link has ended'));
+    });
+  });
 }

@@ -1,56 +1,21 @@
-import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
-import { systemClock } from '../clock.ts';
 import { TransportError } from '../errors.ts';
-import { HostLink } from '../link/host-link.ts';
-import { DEFAULT_HANDSHAKE_TIMEOUT_MS, DEFAULT_HEARTBEAT_MS } from '../link/limits.ts';
-import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
-import { type AllocateRegion, allocatePlainRegion } from '../region.ts';
-import type { HostBus } from '../transport.ts';
+import { HostLinks, type LinkHostSettings } from '../link/host-links.ts';
 import { isLoopbackHost, MAX_MESSAGE_BYTES, SUBPROTOCOL, subprotocolToToken } from './address.ts';
 import { socketError } from './connect.ts';
 import { FAREWELL_TIMEOUT_MS, WsMedium } from './ws-medium.ts';
 
-const MEBIBYTE = 1_048_576;
-
-/** What is the same for every guest of a listener. */
-export interface HostLinkSettings {
-  /** A guest has been let in: set handlers, make offers, call `start`. */
-  readonly onHostBus: (bus: HostBus) => void;
-  /**
-   * A link ended before its guest was let in: a wrong token, an old version, or something that is no guest.
-   * `peer` is the address at the other end. For logs; the guest was told as well.
-   */
-  readonly onRefused?: (error: Error, peer: string) => void;
-  /** What guests must know; none by default. */
-  readonly token?: string;
-  /** Decides instead of `token`. The token is empty where the guest gave none. */
-  readonly authenticate?: (token: string, request: IncomingMessage) => boolean | Promise<boolean>;
+/** What is the same for every guest of a WebSocket listener. */
+export interface HostLinkSettings extends LinkHostSettings {
   /**
    * Whether a page of this origin may connect. By default any page may where guests need a token, else only pages
    * of this machine. Programs that are not pages have no origin and are not asked about.
    */
   readonly isOriginAllowed?: (origin: string, request: IncomingMessage) => boolean;
-  /** Device window of each guest, MiB. Default 64. */
-  readonly windowMegabytes?: number;
-  /** Most guest memory mirrored for each guest, bytes. Default 1 GiB. */
-  readonly guestMemoryBytes?: number;
-  /** Where mirrored guest memory and device windows come from, so that another process can map them. */
-  readonly allocateRegion?: AllocateRegion;
-  /** How often each side says something at least, milliseconds; silence of twice that ends a link. Default 10,000. */
-  readonly heartbeatMs?: number;
-  /** How long a guest may take to say hello, milliseconds. Default 10,000. */
-  readonly handshakeTimeoutMs?: number;
-  /** Most bytes that may wait to be sent to one guest. Default 64 MiB. */
-  readonly maxQueuedBytes?: number;
-  /** Most guests at a time. Default 256. */
-  readonly maxGuests?: number;
-  /** What this host calls itself to guests. */
-  readonly name?: string;
 }
 
 export interface ListenWebSocketOptions extends HostLinkSettings {
@@ -66,8 +31,6 @@ export interface ListenWebSocketOptions extends HostLinkSettings {
 
 /** Port of a host unless told otherwise. */
 export const DEFAULT_PORT = 8774;
-const DEFAULT_GUEST_MEMORY_BYTES = 1024 * MEBIBYTE;
-const DEFAULT_MAX_GUESTS = 256;
 
 /** Something that lets guests in. */
 export interface Listener {
@@ -90,12 +53,13 @@ class Endpoint implements Attachment {
   readonly #path: string | null;
   readonly #settings: HostLinkSettings;
   readonly #sockets: WebSocketServer;
-  readonly #links = new Set<HostLink>();
+  readonly #links: HostLinks;
 
   constructor(server: Server, path: string | null, settings: HostLinkSettings) {
     this.#server = server;
     this.#path = path;
     this.#settings = settings;
+    this.#links = new HostLinks('websocket', settings, true);
     const options: ServerOptions & { closeTimeout: number } = {
       noServer: true,
       perMessageDeflate: false,
@@ -121,8 +85,8 @@ class Endpoint implements Attachment {
       refuseUpgrade(stream, 403, `pages of ${origin} may not use this host`);
       return;
     }
-    if (this.#links.size >= (this.#settings.maxGuests ?? DEFAULT_MAX_GUESTS)) {
-      refuseUpgrade(stream, 503, `this host serves ${this.#links.size} guests already`);
+    if (this.#links.isFull) {
+      refuseUpgrade(stream, 503, `this host serves ${this.#links.count} guests already`);
       return;
     }
     this.#sockets.handleUpgrade(request, stream, head, (socket) => this.#connected(socket, request, url));
@@ -140,50 +104,16 @@ class Endpoint implements Attachment {
   }
 
   #connected(socket: WebSocket, request: IncomingMessage, url: URL): void {
-    const settings = this.#settings;
-    const medium = new WsMedium(socket);
     const given = tokensOf(request, url);
-    let isLetIn = false;
-    const link = new HostLink({
-      transport: 'websocket',
-      medium,
-      clock: systemClock,
-      maxQueuedBytes: settings.maxQueuedBytes ?? DEFAULT_MAX_QUEUED_BYTES,
-      windowMegabytes: settings.windowMegabytes ?? 64,
-      guestMemoryBytes: settings.guestMemoryBytes ?? DEFAULT_GUEST_MEMORY_BYTES,
-      allocateRegion: settings.allocateRegion ?? allocatePlainRegion,
-      heartbeatMs: settings.heartbeatMs ?? DEFAULT_HEARTBEAT_MS,
-      handshakeTimeoutMs: settings.handshakeTimeoutMs ?? DEFAULT_HANDSHAKE_TIMEOUT_MS,
-      sessionId: randomUUID(),
-      hostName: settings.name ?? 'dxgwire host',
-      authenticate: (token) => this.#authenticate([token, ...given], request),
-      onReady: (bus) => {
-        isLetIn = true;
-        bus.onClose = null;
-        settings.onHostBus(bus);
-      },
-    });
     const { remoteAddress, remotePort } = request.socket;
-    link.onClose = (error) => {
-      const reason = error ?? new TransportError('peer-closed', 'the guest went away before its hello');
-      if (!isLetIn) settings.onRefused?.(reason, `${remoteAddress}:${remotePort}`);
-    };
-    this.#links.add(link);
-    socket.once('close', () => this.#links.delete(link));
-    medium.attach(link, socketError);
-  }
-
-  async #authenticate(tokens: readonly string[], request: IncomingMessage): Promise<boolean> {
-    const { token, authenticate } = this.#settings;
-    if (authenticate !== undefined) {
-      return await authenticate(tokens.find((entry) => entry !== '') ?? '', request);
-    }
-    return token === undefined || tokens.some((entry) => isSameToken(entry, token));
+    this.#links.connected(new WsMedium(socket, socketError), `${remoteAddress}:${remotePort}`, (token) =>
+      this.#links.authenticate([token, ...given], request),
+    );
   }
 
   async close(): Promise<void> {
     this.#server.off('upgrade', this.#onUpgrade);
-    await Promise.all([...this.#links].map((link) => link.close()));
+    await this.#links.close();
     this.#sockets.close();
   }
 }
@@ -205,12 +135,6 @@ function tokensOf(request: IncomingMessage, url: URL): string[] {
     .map((entry) => subprotocolToToken(entry.trim()))
     .find((entry) => entry !== '');
   return [bearer, subprotocol ?? '', url.searchParams.get('token') ?? ''];
-}
-
-/** Compares in a time that tells nothing about where two tokens differ. */
-function isSameToken(given: string, expected: string): boolean {
-  const digest = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(given), digest(expected));
 }
 
 /**

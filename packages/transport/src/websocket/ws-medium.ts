@@ -20,9 +20,24 @@ export class WsMedium implements LinkMedium {
   #connection: Socket | null = null;
   #isReferenced = true;
 
-  constructor(socket: WebSocket) {
+  #hasEnded = false;
+
+  /** @param errorOf - Words an error of the socket for people. */
+  constructor(socket: WebSocket, errorOf: (error: Error) => TransportError) {
     this.#socket = socket;
     socket.binaryType = 'nodebuffer';
+    socket.on('message', (data: RawData, isBinary: boolean) => {
+      if (isBinary) this.#session?.receive(data as Buffer);
+      else this.#session?.abort(new TransportError('bad-frame', 'a text message; link frames are binary'));
+    });
+    socket.on('error', (error: Error) => {
+      this.#error ??= errorOf(error);
+    });
+    socket.on('close', (code: number, reason: Buffer) => {
+      this.#error ??= errorOfCloseCode(code, reason.toString());
+      this.#hasEnded = true;
+      this.#tellEnd();
+    });
     socket.once('upgrade', (response: IncomingMessage) => {
       this.#connection = response.socket;
       if (!this.#isReferenced) this.#connection.unref();
@@ -35,24 +50,24 @@ export class WsMedium implements LinkMedium {
     else this.#connection?.unref();
   }
 
-  /** Joins the socket to its link. `errorOf` words an error of the socket for people. */
-  attach(session: LinkSession, errorOf: (error: Error) => TransportError): void {
+  attach(session: LinkSession): void {
     this.#session = session;
-    this.#socket.on('message', (data: RawData, isBinary: boolean) => {
-      if (isBinary) session.receive(data as Buffer);
-      else session.abort(new TransportError('bad-frame', 'a text message; link frames are binary'));
-    });
-    this.#socket.on('error', (error: Error) => {
-      this.#error ??= errorOf(error);
-    });
-    this.#socket.on('close', (code: number, reason: Buffer) => {
-      session.mediumEnded(this.#error ?? errorOfCloseCode(code, reason.toString()));
-    });
+    if (this.#hasEnded) this.#tellEnd();
+    else this.wake();
+  }
+
+  #tellEnd(): void {
+    this.#session?.mediumEnded(this.#error);
+  }
+
+  drop(): void {
+    this.#session = null;
+    this.#socket.terminate();
   }
 
   wake(): void {
-    if (this.#session === null || this.#socket.readyState !== this.#socket.OPEN) return;
-    while (this.#unsentBytes < MAX_SOCKET_BYTES) {
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    while (this.#session !== null && this.#unsentBytes < MAX_SOCKET_BYTES) {
       const chunk = this.#session.takeOutput();
       if (chunk === null) return;
       this.#write(chunk);

@@ -1,0 +1,144 @@
+import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { systemClock } from '../clock.ts';
+import { TransportError } from '../errors.ts';
+import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
+import { type AllocateRegion, allocatePlainRegion } from '../region.ts';
+import type { HostBus } from '../transport.ts';
+import { HostLink } from './host-link.ts';
+import { DEFAULT_HANDSHAKE_TIMEOUT_MS, DEFAULT_HEARTBEAT_MS, DEFAULT_LEASE_MS } from './limits.ts';
+import type { LinkMedium } from './session.ts';
+
+const MEBIBYTE = 1_048_576;
+const DEFAULT_GUEST_MEMORY_BYTES = 1024 * MEBIBYTE;
+const DEFAULT_MAX_GUESTS = 256;
+
+/** What is the same for every guest of a listener, whatever carries its link. */
+export interface LinkHostSettings {
+  /** A guest has been let in: set handlers, make offers, call `start`. */
+  readonly onHostBus: (bus: HostBus) => void;
+  /**
+   * A link ended before its guest was let in: a wrong token, an old version, or something that is no guest.
+   * `peer` is the address at the other end. For logs; the guest was told as well.
+   */
+  readonly onRefused?: (error: Error, peer: string) => void;
+  /** What guests must know; none by default. */
+  readonly token?: string;
+  /**
+   * Decides instead of `token`. The token is empty where the guest gave none; the request is the upgrade of a
+   * WebSocket, other media have none.
+   */
+  readonly authenticate?: (token: string, request?: IncomingMessage) => boolean | Promise<boolean>;
+  /** Device window of each guest, MiB. Default 64. */
+  readonly windowMegabytes?: number;
+  /** Most guest memory mirrored for each guest, bytes. Default 1 GiB. */
+  readonly guestMemoryBytes?: number;
+  /** Where mirrored guest memory and device windows come from, so that another process can map them. */
+  readonly allocateRegion?: AllocateRegion;
+  /** How often each side says something at least, milliseconds; silence of twice that ends a link. Default 10,000. */
+  readonly heartbeatMs?: number;
+  /** How long a guest may take to say hello, milliseconds. Default 10,000. */
+  readonly handshakeTimeoutMs?: number;
+  /**
+   * How long a guest whose connection broke may take to come back, milliseconds; everything of its is kept so long.
+   * 0: its link ends with its connection. Default 30,000 over a network; a local socket breaks only with its process.
+   */
+  readonly leaseMs?: number;
+  /** Most bytes that may wait to be sent to one guest. Default 64 MiB. */
+  readonly maxQueuedBytes?: number;
+  /** Most guests at a time. Default 256. */
+  readonly maxGuests?: number;
+  /** What this host calls itself to guests. */
+  readonly name?: string;
+}
+
+/** The links of one listener: lets guests in, and gives a returning guest's connection to its session. */
+export class HostLinks {
+  readonly #settings: LinkHostSettings;
+  readonly #transport: string;
+  readonly #leaseMs: number;
+  readonly #links = new Set<HostLink>();
+  #isClosed = false;
+
+  /** @param survivesConnections - Whether sessions wait for their guest unless the settings say otherwise. */
+  constructor(transport: string, settings: LinkHostSettings, survivesConnections: boolean) {
+    this.#transport = transport;
+    this.#settings = settings;
+    this.#leaseMs = settings.leaseMs ?? (survivesConnections ? DEFAULT_LEASE_MS : 0);
+  }
+
+  /** Links with a guest, or with something that may become one. */
+  get count(): number {
+    return this.#links.size;
+  }
+
+  /** Whether a connection that comes now is one too many. */
+  get isFull(): boolean {
+    return this.#links.size >= (this.#settings.maxGuests ?? DEFAULT_MAX_GUESTS);
+  }
+
+  /**
+   * A connection has been made.
+   *
+   * @param authenticate - Judges the token of the hello; default: as the settings say.
+   */
+  connected(
+    medium: LinkMedium,
+    peer: string,
+    authenticate: (token: string) => boolean | Promise<boolean> = (token) => this.authenticate([token]),
+  ): void {
+    const settings = this.#settings;
+    let isLetIn = false;
+    const link: HostLink = new HostLink({
+      transport: this.#transport,
+      medium,
+      clock: systemClock,
+      maxQueuedBytes: settings.maxQueuedBytes ?? DEFAULT_MAX_QUEUED_BYTES,
+      windowMegabytes: settings.windowMegabytes ?? 64,
+      guestMemoryBytes: settings.guestMemoryBytes ?? DEFAULT_GUEST_MEMORY_BYTES,
+      allocateRegion: settings.allocateRegion ?? allocatePlainRegion,
+      heartbeatMs: settings.heartbeatMs ?? DEFAULT_HEARTBEAT_MS,
+      handshakeTimeoutMs: settings.handshakeTimeoutMs ?? DEFAULT_HANDSHAKE_TIMEOUT_MS,
+      leaseMs: this.#leaseMs,
+      sessionId: randomUUID(),
+      hostName: settings.name ?? 'dxgwire host',
+      authenticate,
+      onReady: (bus) => {
+        isLetIn = true;
+        bus.onClose = null;
+        settings.onHostBus(bus);
+      },
+      findSession: (sessionId) => [...this.#links].find((entry) => entry.sessionId === sessionId) ?? null,
+      onHandedOver: () => this.#links.delete(link),
+    });
+    link.onClose = (error) => {
+      const reason = error ?? new TransportError('peer-closed', 'the guest went away before its hello');
+      if (!isLetIn) settings.onRefused?.(reason, peer);
+    };
+    link.onEnded = () => this.#links.delete(link);
+    this.#links.add(link);
+    medium.attach(link);
+    if (this.#isClosed) link.abort(new TransportError('closed', 'this host has stopped listening'));
+  }
+
+  /** Judges the tokens that a guest gave, by the settings. */
+  async authenticate(tokens: readonly string[], request?: IncomingMessage): Promise<boolean> {
+    const { authenticate } = this.#settings;
+    if (authenticate === undefined) return tokens.some((token) => this.#isToken(token));
+    return await authenticate(tokens.find((token) => token !== '') ?? '', request);
+  }
+
+  /** Whether a token is the one that guests must know, in a time that tells nothing about where it differs. */
+  #isToken(given: string): boolean {
+    const { token } = this.#settings;
+    if (token === undefined) return true;
+    const digest = (text: string) => createHash('sha256').update(text).digest();
+    return timingSafeEqual(digest(given), digest(token));
+  }
+
+  /** Ends every link in order. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all([...this.#links].map((link) => link.close()));
+  }
+}
