@@ -1,4 +1,5 @@
 import { TransportError } from './errors.ts';
+import { connectStream } from './stream/connect.ts';
 import type { GuestBus } from './transport.ts';
 import { connectWebSocket, type NodeWebSocketConnectOptions } from './websocket/node.ts';
 
@@ -13,6 +14,9 @@ const CONNECT_BY_SCHEME: Readonly<Record<string, Connect>> = {
   wss: connectWebSocket,
   http: connectWebSocket,
   https: connectWebSocket,
+  unix: connectStream,
+  tcp: connectStream,
+  stdio: connectStream,
 };
 
 /** Schemes that {@link connect} knows. */

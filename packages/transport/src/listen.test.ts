@@ -38,7 +38,7 @@ describe('URL factories', () => {
 
   it('name the schemes that they know', async () => {
     for (const attempt of [
-      connect('shm:gpu'),
+      connect('usb:gpu'),
       connect('127.0.0.1:8774'),
       connect(''),
       connect('constructor:x'),
@@ -50,8 +50,8 @@ describe('URL factories', () => {
       assert.match(message, /ws:, wss:/);
       assert.match(message, /ws:\/\/127\.0\.0\.1:8774/);
     }
-    assert.deepEqual(CONNECT_SCHEMES, ['ws', 'wss', 'http', 'https']);
-    assert.deepEqual(LISTEN_SCHEMES, ['ws', 'wss']);
+    assert.deepEqual(CONNECT_SCHEMES, ['ws', 'wss', 'http', 'https', 'unix', 'tcp', 'stdio']);
+    assert.deepEqual(LISTEN_SCHEMES, ['ws', 'wss', 'unix', 'tcp', 'stdio']);
     assert.equal(DEFAULT_LISTEN_URL, 'ws://127.0.0.1:8774');
   });
 

@@ -1,5 +1,6 @@
 import { byScheme } from './connect.ts';
 import { TransportError } from './errors.ts';
+import { listenStream } from './stream/listen.ts';
 import type { HostBus } from './transport.ts';
 import { parseWebSocketUrl } from './websocket/address.ts';
 import { DEFAULT_PORT, type HostLinkSettings, type Listener, listenWebSocket } from './websocket/node.ts';
@@ -20,6 +21,9 @@ type Listen = (url: string, options: ListenOptions) => Promise<Listener>;
 const LISTEN_BY_SCHEME: Readonly<Record<string, Listen>> = {
   ws: listenOnWebSocket,
   wss: listenOnWebSocket,
+  unix: listenOnStream,
+  tcp: listenOnStream,
+  stdio: listenOnStream,
 };
 
 /** Schemes that {@link listen} knows. */
@@ -35,6 +39,10 @@ export const DEFAULT_LISTEN_URL = `ws://127.0.0.1:${DEFAULT_PORT}`;
  */
 export async function listen(url: string, options: ListenOptions): Promise<Listener> {
   return await byScheme(url, LISTEN_BY_SCHEME, DEFAULT_LISTEN_URL)(url, options);
+}
+
+async function listenOnStream(url: string, { onBus, ...settings }: ListenOptions): Promise<Listener> {
+  return await listenStream(url, { ...settings, onHostBus: onBus });
 }
 
 async function listenOnWebSocket(url: string, options: ListenOptions): Promise<Listener> {

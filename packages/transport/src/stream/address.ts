@@ -1,0 +1,67 @@
+import { TransportError } from '../errors.ts';
+
+/** Longest path of a Unix socket that Linux takes, bytes. */
+const MAX_SOCKET_PATH_BYTES = 107;
+
+/** Where a stream leads. */
+export type StreamAddress =
+  | { readonly kind: 'unix'; readonly path: string }
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly kind: 'stdio' };
+
+/**
+ * Reads `unix:PATH`, `tcp:HOST:PORT` (also `tcp://HOST:PORT`, IPv6 in brackets) or `stdio:`. `?token=` is taken
+ * out, so that it is in no log and no error message.
+ * @throws TransportError `bad-url`.
+ */
+export function parseStreamUrl(text: string): { address: StreamAddress; token: string } {
+  const [, scheme = '', rest = '', query = ''] = /^([a-z]+):([^?]*)(?:\?(.*))?$/is.exec(text) ?? [];
+  const token = new URLSearchParams(query).get('token') ?? '';
+  switch (scheme.toLowerCase()) {
+    case 'unix':
+      return { address: unixAddress(rest, text), token };
+    case 'tcp':
+      return { address: tcpAddress(rest, text), token };
+    case 'stdio':
+      if (rest !== '' && rest !== '//') throw bad(text, 'stdio: takes no address');
+      return { address: { kind: 'stdio' }, token };
+    default:
+      throw bad(text, 'expected unix:PATH, tcp:HOST:PORT or stdio:');
+  }
+}
+
+function bad(text: string, what: string): TransportError {
+  return new TransportError('bad-url', `'${text.replace(/\?.*/, '')}': ${what}`);
+}
+
+function unixAddress(rest: string, text: string): StreamAddress {
+  const path = decodeURIComponent(rest.startsWith('//') ? rest.slice(2) : rest);
+  if (path === '' || path.includes('\0'))
+    throw bad(text, 'expected a path, as in unix:/run/user/1000/gpu.sock');
+  if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) {
+    throw bad(text, `the path of a Unix socket has at most ${MAX_SOCKET_PATH_BYTES} bytes`);
+  }
+  return { kind: 'unix', path };
+}
+
+function tcpAddress(rest: string, text: string): StreamAddress {
+  const [, bracketed, plain, digits = ''] =
+    /^(?:\/\/)?(?:\[([^\]]+)\]|([^:/@]+)):(\d{1,5})\/?$/.exec(rest) ?? [];
+  const host = bracketed ?? plain ?? '';
+  const port = Number(digits);
+  if (host === '' || digits === '' || port > 65_535)
+    throw bad(text, 'expected a host and a port, as in tcp:127.0.0.1:8775');
+  return { kind: 'tcp', host, port };
+}
+
+/** The URL that leads to an address. */
+export function streamUrl(address: StreamAddress): string {
+  switch (address.kind) {
+    case 'unix':
+      return `unix:${address.path}`;
+    case 'tcp':
+      return `tcp:${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`;
+    case 'stdio':
+      return 'stdio:';
+  }
+}

@@ -1,0 +1,182 @@
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import { createConnection, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { systemClock } from '../clock.ts';
+import { TransportError } from '../errors.ts';
+import { GuestLink } from '../link/guest-link.ts';
+import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
+import type { GuestBus } from '../transport.ts';
+import { parseStreamUrl, type StreamAddress, streamUrl } from './address.ts';
+import { StreamMedium, type StreamPair, streamError } from './stream-medium.ts';
+
+/** Options of a guest's end over a stream. */
+export interface StreamConnectOptions {
+  /** Proof that this guest may use the host. Also taken from `?token=` of a URL. */
+  readonly token?: string;
+  /** What the host logs this guest as. Default: `guest` and the process's number. */
+  readonly name?: string;
+  /** How long to wait until the host has let this guest in, milliseconds. Default 30,000. */
+  readonly connectTimeoutMs?: number;
+  /** Most bytes that may wait to be sent, see `Channel.send`. Default 64 MiB. */
+  readonly maxQueuedBytes?: number;
+  /** False: the bus ends with its connection. By default it survives a broken TCP connection where the host agrees. */
+  readonly resume?: boolean;
+}
+
+const DEFAULT_CONNECT_TIMEOUT_MS = 30_000;
+/** What one read of a socket can bring. Larger is not faster: the kernel gives no more at a time. */
+const READ_BYTES = 256 * 1024;
+
+/**
+ * Connects to a host by `unix:PATH`, `tcp:HOST:PORT`, or `stdio:`: the host is then whoever started this process and
+ * holds the other ends of its standard input and output.
+ *
+ * @throws TransportError `bad-url`; `connect-failed`; `refused` or `version-mismatch` with the host's reason;
+ * `time-out`.
+ */
+export async function connectStream(url: string, options: StreamConnectOptions = {}): Promise<GuestBus> {
+  const { address, token } = parseStreamUrl(url);
+  const given = { ...options, token: options.token ?? token };
+  if (address.kind === 'stdio') {
+    return await join(
+      new StreamMedium({ readable: process.stdin, writable: process.stdout }, streamError),
+      given,
+      'stdio',
+    );
+  }
+  const { medium } = dial(address);
+  const redial = address.kind === 'tcp' && options.resume !== false ? redialTo(address) : undefined;
+  return await join(medium, given, address.kind, redial);
+}
+
+/**
+ * Makes the guest's end of a bus over a stream that is connected, or being connected, to a host's end.
+ *
+ * @throws TransportError as {@link connectStream}.
+ */
+export async function connectOverStream(
+  streams: StreamPair,
+  options: StreamConnectOptions = {},
+): Promise<GuestBus> {
+  return await join(new StreamMedium(streams, streamError), options, 'stream');
+}
+
+/**
+ * Starts a program whose standard input and output are a host's end (`dxgwire host --listen stdio:`), and connects to
+ * it. What it writes to standard error is this process's. The program ends when its standard input does.
+ *
+ * @throws TransportError as {@link connectStream}; `connect-failed` when it cannot be started.
+ */
+export async function connectToChild(
+  command: string,
+  args: readonly string[],
+  options: StreamConnectOptions & { readonly spawn?: SpawnOptions } = {},
+): Promise<{ readonly guest: GuestBus; readonly child: ChildProcess }> {
+  const child = spawn(command, [...args], { ...options.spawn, stdio: ['pipe', 'pipe', 'inherit'] });
+  const { stdin, stdout } = child;
+  if (stdin === null || stdout === null)
+    throw new TransportError('connect-failed', `'${command}' has no pipes`);
+  const medium = new StreamMedium({ readable: stdout, writable: stdin }, streamError);
+  const failed = new Promise<never>((_resolve, reject) => {
+    child.once('error', (error) =>
+      reject(
+        new TransportError('connect-failed', `cannot start '${command}': ${error.message}`, { cause: error }),
+      ),
+    );
+  });
+  failed.catch(() => {});
+  try {
+    return { guest: await Promise.race([join(medium, options, 'stdio'), failed]), child };
+  } catch (error) {
+    child.kill();
+    throw error;
+  }
+}
+
+type Redial = (link: GuestLink, delayMs: number, signal: AbortSignal) => Promise<StreamMedium>;
+
+async function join(
+  medium: StreamMedium,
+  options: StreamConnectOptions,
+  transport: string,
+  redial?: Redial,
+): Promise<GuestBus> {
+  const link: GuestLink = new GuestLink({
+    transport,
+    medium,
+    clock: systemClock,
+    maxQueuedBytes: options.maxQueuedBytes ?? DEFAULT_MAX_QUEUED_BYTES,
+    name: options.name ?? `guest ${process.pid}`,
+    token: options.token ?? '',
+    connectTimeoutMs: options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
+    ...(redial === undefined
+      ? {}
+      : { redial: (delayMs: number, signal: AbortSignal) => redial(link, delayMs, signal) }),
+  });
+  medium.attach(link);
+  return await link.ready;
+}
+
+/** A socket that is being connected, and what carries a link over it. */
+function dial(address: Exclude<StreamAddress, { kind: 'stdio' }>): { socket: Socket; medium: StreamMedium } {
+  let medium: StreamMedium | null = null;
+  let isOpen = false;
+  // One buffer for all reads: the decoder keeps nothing of it.
+  const onread = {
+    buffer: new Uint8Array(READ_BYTES),
+    callback: (length: number, buffer: Uint8Array) => {
+      medium?.received(buffer.subarray(0, length));
+      return true;
+    },
+  };
+  const where =
+    address.kind === 'unix'
+      ? { path: address.path }
+      : { host: address.host, port: address.port, noDelay: true };
+  const socket = createConnection({ ...where, onread }, () => {
+    isOpen = true;
+  });
+  const errorOf = (error: Error) => (isOpen ? streamError(error) : connectError(address, error));
+  medium = new StreamMedium(socket, errorOf, true);
+  return { socket, medium };
+}
+
+function redialTo(address: Exclude<StreamAddress, { kind: 'stdio' }>): Redial {
+  return async (link, delayMs, signal) => {
+    await sleep(delayMs, undefined, { signal, ref: link.isReferenced });
+    const { socket, medium } = dial(address);
+    const stop = () => medium.drop();
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      await new Promise<void>((resolve, reject) => {
+        socket.once('connect', () => resolve());
+        socket.once('close', () =>
+          reject(new TransportError('connect-failed', `no connection to ${streamUrl(address)}`)),
+        );
+      });
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+    return medium;
+  };
+}
+
+const HINTS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there. Is the host running (dxgwire host)?',
+  ENOENT: 'there is no such socket. Is the host running (dxgwire host), and is the path right?',
+  EACCES: 'this user may not use that socket; a host makes it for its own user only',
+  ENOTSOCK: 'that file is no socket',
+  ENOTFOUND: 'the name is not known',
+  EAI_AGAIN: 'the name cannot be looked up now',
+  EHOSTUNREACH: 'the machine cannot be reached',
+  ENETUNREACH: 'the network cannot be reached',
+  ETIMEDOUT: 'no answer',
+};
+
+function connectError(address: StreamAddress, error: Error): TransportError {
+  const code = (error as NodeJS.ErrnoException).code ?? '';
+  const hint = HINTS[code] ?? (error.message || code);
+  return new TransportError('connect-failed', `cannot connect to ${streamUrl(address)}: ${hint}`, {
+    cause: error,
+  });
+}

@@ -1,0 +1,101 @@
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { TransportError } from '../errors.ts';
+import { HostLinks, type LinkHostSettings } from '../link/host-links.ts';
+import { parseStreamUrl, type StreamAddress, streamUrl } from './address.ts';
+import { listenOnSocketFile } from './socket-file.ts';
+import { StreamMedium, type StreamPair, streamError } from './stream-medium.ts';
+
+/** Something that lets guests in over streams. */
+export interface StreamListener {
+  /** What a guest connects to; without a token. */
+  readonly url: string;
+  /** TCP port, 0 where there is none. */
+  readonly port: number;
+  /** Stops listening and closes every link that it let in. */
+  close(): Promise<void>;
+}
+
+/**
+ * Listens for guests on `unix:PATH` or `tcp:HOST:PORT` (port 0 picks a free one), or serves the one guest at the
+ * other ends of this process's standard input and output (`stdio:`).
+ *
+ * @throws TransportError `bad-url` or `listen-failed` with what to do about it.
+ */
+export async function listenStream(url: string, settings: LinkHostSettings): Promise<StreamListener> {
+  const { address, token } = parseStreamUrl(url);
+  const given = token !== '' && settings.token === undefined ? { ...settings, token } : settings;
+  if (address.kind === 'stdio') {
+    const attached = attachHostStream({ readable: process.stdin, writable: process.stdout }, given, 'stdio');
+    return { url: 'stdio:', port: 0, close: () => attached.close() };
+  }
+  // Only a network breaks connections between two programs that go on.
+  const links = new HostLinks(address.kind, given, address.kind === 'tcp');
+  const server = createServer({ noDelay: true }, (socket) => {
+    if (links.isFull) {
+      socket.on('error', () => {});
+      socket.destroy();
+      return;
+    }
+    links.connected(new StreamMedium(socket, streamError), peerOf(socket));
+  });
+  const { shown, removeFile } = await open(server, address);
+  return {
+    url: streamUrl(shown),
+    port: shown.kind === 'tcp' ? shown.port : 0,
+    async close() {
+      const stopped = new Promise<void>((resolve) => {
+        server.close(() => resolve());
+      });
+      await links.close();
+      removeFile();
+      await stopped;
+    },
+  };
+}
+
+function peerOf(socket: Socket): string {
+  const { remoteAddress, remotePort } = socket;
+  return remoteAddress === undefined ? 'a local process' : `${remoteAddress}:${remotePort}`;
+}
+
+async function open(
+  server: Server,
+  address: Exclude<StreamAddress, { kind: 'stdio' }>,
+): Promise<{ shown: StreamAddress; removeFile: () => void }> {
+  if (address.kind === 'unix') {
+    return { shown: address, removeFile: await listenOnSocketFile(server, address.path) };
+  }
+  const { host, port } = address;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(address, error)));
+    server.listen(port, host, () => resolve());
+  });
+  return { shown: { kind: 'tcp', host, port: (server.address() as AddressInfo).port }, removeFile: () => {} };
+}
+
+function listenError(address: StreamAddress, error: NodeJS.ErrnoException): TransportError {
+  const hints: Readonly<Record<string, string>> = {
+    EADDRINUSE: 'the port is in use. Stop what uses it, or choose another port (0 picks a free one)',
+    EACCES: 'this user may not use that port. Choose one from 1024 on',
+    EADDRNOTAVAIL: 'this machine has no such address',
+    ENOTFOUND: 'the name is not known',
+  };
+  const hint = hints[error.code ?? ''] ?? error.message;
+  return new TransportError('listen-failed', `cannot listen on ${streamUrl(address)}: ${hint}`, {
+    cause: error,
+  });
+}
+
+/**
+ * Serves the guest at the other end of a stream: a child's standard input and output, a VM's virtio-serial port, or
+ * any duplex of the caller's.
+ */
+export function attachHostStream(
+  streams: StreamPair,
+  settings: LinkHostSettings,
+  transport = 'stream',
+): { close(): Promise<void> } {
+  const links = new HostLinks(transport, settings, false);
+  links.connected(new StreamMedium(streams, streamError), 'the stream');
+  return links;
+}

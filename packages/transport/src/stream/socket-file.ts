@@ -1,0 +1,73 @@
+import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
+import { createConnection, type Server } from 'node:net';
+import { TransportError } from '../errors.ts';
+
+/**
+ * Listens on a Unix socket for this user only (mode 0600). The file of a listener that is gone is replaced; one that
+ * somebody listens on, and a file that is no socket, are left alone.
+ *
+ * @returns removes the file, unless somebody else has taken its place. Node removes it as well when the server closes.
+ * @throws TransportError `listen-failed`.
+ */
+export async function listenOnSocketFile(server: Server, path: string): Promise<() => void> {
+  await removeStale(path);
+  // Between the file's birth and a change of its mode anyone could connect: it must be born with the right one.
+  const mask = process.umask(0o177);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(path, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    });
+  } catch (error) {
+    throw listenError(path, error as NodeJS.ErrnoException);
+  } finally {
+    process.umask(mask);
+  }
+  chmodSync(path, 0o600);
+  const { ino } = lstatSync(path);
+  return () => {
+    try {
+      if (lstatSync(path).ino === ino) unlinkSync(path);
+    } catch {
+      // It is gone already.
+    }
+  };
+}
+
+async function removeStale(path: string): Promise<void> {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return;
+  if (!found.isSocket()) {
+    throw new TransportError('listen-failed', `cannot listen on ${path}: a file that is no socket is there`);
+  }
+  const code = await new Promise<string>((resolve) => {
+    const probe = createConnection(path);
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve('');
+    });
+    probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'error'));
+  });
+  if (code === 'ECONNREFUSED') {
+    // Whoever else replaces it at the same moment may have been first.
+    if (lstatSync(path, { throwIfNoEntry: false })?.ino === found.ino) unlinkSync(path);
+  } else if (code !== 'ENOENT') {
+    throw new TransportError(
+      'listen-failed',
+      `cannot listen on ${path}: ${code === '' ? 'somebody listens there already' : `it cannot be used (${code})`}`,
+    );
+  }
+}
+
+function listenError(path: string, error: NodeJS.ErrnoException): TransportError {
+  const hints: Readonly<Record<string, string>> = {
+    EADDRINUSE: 'somebody listens there already',
+    EACCES: 'this user may not make files there',
+    ENOENT: 'there is no such folder',
+  };
+  const hint = hints[error.code ?? ''] ?? error.message;
+  return new TransportError('listen-failed', `cannot listen on ${path}: ${hint}`, { cause: error });
+}

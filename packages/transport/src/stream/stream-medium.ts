@@ -1,0 +1,143 @@
+import { Socket } from 'node:net';
+import type { Duplex, Readable, Writable } from 'node:stream';
+import { isTransportError, TransportError } from '../errors.ts';
+import type { LinkMedium, LinkSession, OutputChunk } from '../link/session.ts';
+
+/** Bytes given to the stream and not yet gone after which no more is given. */
+const MAX_STREAM_BYTES = 1024 * 1024;
+/** How long a peer may take to read the farewell and to end its side before the stream is cut, milliseconds. */
+const FAREWELL_TIMEOUT_MS = 2000;
+
+/** Both directions of a connection: one stream, or one for each. */
+export type StreamPair = Duplex | { readonly readable: Readable; readonly writable: Writable };
+
+/** A link over streams of Node: sockets, pipes, character devices, or any duplex. */
+export class StreamMedium implements LinkMedium {
+  readonly #readable: Readable;
+  readonly #writable: Writable;
+  readonly #errorOf: (error: Error) => TransportError;
+  /** Whether written bytes are gone, by copy, when the write is done: a stream in JavaScript may pass them on. */
+  readonly #copiesOnWrite: boolean;
+  #session: LinkSession | null = null;
+  #unsentBytes = 0;
+  #error: TransportError | null = null;
+  #hasEnded = false;
+  #isEnding = false;
+  /** Bytes that came before there was a session. */
+  #early: Uint8Array[] = [];
+  #timer: ReturnType<typeof setTimeout> | null = null;
+
+  /**
+   * @param errorOf - Words an error of the stream for people.
+   * @param readsItself - Bytes come by {@link received} and not by the stream's `data` events.
+   */
+  constructor(streams: StreamPair, errorOf: (error: Error) => TransportError, readsItself = false) {
+    this.#readable =
+      'readable' in streams && typeof streams.readable === 'object' ? streams.readable : (streams as Duplex);
+    this.#writable =
+      'writable' in streams && typeof streams.writable === 'object' ? streams.writable : (streams as Duplex);
+    this.#errorOf = errorOf;
+    this.#copiesOnWrite = this.#writable instanceof Socket;
+    const failed = (error: Error) => {
+      this.#error ??= this.#errorOf(error);
+      this.#ended();
+    };
+    const ended = () => this.#ended();
+    this.#readable.on('error', failed);
+    this.#readable.on('end', ended);
+    this.#readable.on('close', ended);
+    if ((this.#writable as unknown) !== this.#readable) {
+      this.#writable.on('error', failed);
+      this.#writable.on('close', ended);
+    }
+    if (!readsItself) this.#readable.on('data', (bytes: Uint8Array) => this.received(bytes));
+  }
+
+  /** Bytes have come in. They are not kept. */
+  received(bytes: Uint8Array): void {
+    if (this.#session !== null) this.#session.receive(bytes);
+    else if (!this.#hasEnded && !this.#isEnding) this.#early.push(bytes.slice());
+  }
+
+  attach(session: LinkSession): void {
+    this.#session = session;
+    const early = this.#early;
+    this.#early = [];
+    for (const bytes of early) session.receive(bytes);
+    if (this.#hasEnded) session.mediumEnded(this.#error);
+    else this.wake();
+  }
+
+  setReferenced(isReferenced: boolean): void {
+    for (const stream of [this.#readable, this.#writable]) {
+      const socket = stream as { ref?: () => void; unref?: () => void };
+      if (isReferenced) socket.ref?.();
+      else socket.unref?.();
+    }
+  }
+
+  wake(): void {
+    if (this.#hasEnded || this.#isEnding) return;
+    while (this.#session !== null && this.#unsentBytes < MAX_STREAM_BYTES) {
+      const chunk = this.#session.takeOutput();
+      if (chunk === null) return;
+      this.#write(chunk);
+    }
+  }
+
+  #write(chunk: OutputChunk): void {
+    const length = chunk.bytes.length;
+    this.#unsentBytes += length;
+    const bytes = this.#copiesOnWrite ? chunk.bytes : Buffer.from(chunk.bytes);
+    // The callback comes when the bytes are gone, or with an error, which 'error' tells about as well.
+    this.#writable.write(bytes, () => {
+      this.#unsentBytes -= length;
+      chunk.release();
+      this.wake();
+    });
+  }
+
+  /** The other side has ended, or the stream has broken. */
+  #ended(): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#destroy();
+    this.#session?.mediumEnded(this.#error);
+  }
+
+  #destroy(): void {
+    this.#readable.destroy();
+    this.#writable.destroy();
+  }
+
+  drop(): void {
+    this.#session = null;
+    this.#hasEnded = true;
+    this.#destroy();
+  }
+
+  end(error: Error | null): void {
+    const session = this.#session;
+    if (this.#hasEnded || this.#isEnding || session === null) return;
+    this.#isEnding = true;
+    for (let chunk = session.takeOutput(); chunk !== null; chunk = session.takeOutput()) this.#write(chunk);
+    if (isTransportError(error) && error.code === 'time-out') {
+      // The other side is as good as gone: it would not read a farewell.
+      this.#destroy();
+      return;
+    }
+    // What still comes is of no interest, but must be read for the end to be seen.
+    this.#writable.end();
+    this.#timer = setTimeout(() => this.#destroy(), FAREWELL_TIMEOUT_MS);
+    this.#timer.unref();
+  }
+}
+
+/** What an error of a stream means once a link is under way. */
+export function streamError(error: Error): TransportError {
+  const code = (error as NodeJS.ErrnoException).code ?? '';
+  return new TransportError('peer-closed', `the connection was lost: ${error.message || code}`, {
+    cause: error,
+  });
+}

@@ -1,0 +1,57 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describeTransportCompliance, type HostReport, serveCompliance } from '../compliance/index.ts';
+import { connect } from '../connect.ts';
+import { listen } from '../listen.ts';
+import type { HostBus } from '../transport.ts';
+import { attachHostStream, connectOverStream } from './index.ts';
+import { createDuplexPair } from './testing/duplex-pair.ts';
+
+function fixtureOf(makeUrl: () => { url: string; remove: () => void }) {
+  return {
+    async open() {
+      let report: Promise<HostReport> | null = null;
+      const { url, remove } = makeUrl();
+      const listener = await listen(url, {
+        onBus: (host) => {
+          report = serveCompliance(host);
+        },
+      });
+      const guest = await connect(listener.url);
+      if (report === null) throw new Error('the host has seen no guest');
+      const dispose = async () => {
+        await listener.close();
+        remove();
+      };
+      return { guest, report, dispose };
+    },
+  };
+}
+
+describeTransportCompliance(
+  'Unix socket',
+  fixtureOf(() => {
+    const folder = mkdtempSync(join(tmpdir(), 'dxgwire-'));
+    return { url: `unix:${folder}/gpu.sock`, remove: () => rmSync(folder, { recursive: true }) };
+  }),
+);
+
+describeTransportCompliance(
+  'TCP',
+  fixtureOf(() => ({ url: 'tcp:127.0.0.1:0', remove: () => {} })),
+);
+
+describeTransportCompliance('a duplex in memory', {
+  async open() {
+    const [near, far] = createDuplexPair();
+    const report = new Promise<HostReport>((resolve, reject) => {
+      const onHostBus = (host: HostBus) => {
+        serveCompliance(host).then(resolve, reject);
+      };
+      attachHostStream(far, { onHostBus });
+    });
+    const guest = await connectOverStream(near);
+    return { guest, report, async dispose() {} };
+  },
+});
