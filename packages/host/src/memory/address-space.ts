@@ -4,9 +4,7 @@ import {
   type Mapping,
   type MappingKind,
   type MapRequest,
-  PROTECTION_NO_ACCESS,
   PROTECTION_WRITE,
-  PROTECTION_ZERO,
   type Region,
   type RegionKind,
   ReservationType,
@@ -15,23 +13,26 @@ import {
 } from './address-space-types.ts';
 import type { AllocationInstance } from './allocation.ts';
 import type { PageWalker, QueuedOperation } from './device-work.ts';
+import {
+  addressOf,
+  END_ADDRESS,
+  END_PAGE,
+  FIRST_PAGE,
+  guestPage,
+  mappingKind,
+  PAGE_MASK,
+  PAGE_SHIFT,
+  pageOf,
+  pagesOf,
+  partPages,
+  protectionOf,
+  RESERVATION_BYTES,
+  RESERVATION_PAGES,
+  targetOf,
+  USUAL_FIRST_PAGE,
+} from './gpu-address.ts';
 import { RangeList } from './range-list.ts';
 import { Status } from './status.ts';
-
-/** Width of GPU virtual addresses, bits. */
-export const GPU_ADDRESS_BITS = 47;
-/** Granularity of reservations, bytes. */
-export const RESERVATION_BYTES = 65_536;
-
-const PAGE_SHIFT = 12n;
-const PAGE_MASK = 0xfffn;
-const RESERVATION_PAGES = RESERVATION_BYTES / PAGE_BYTES;
-const END_PAGE = 2 ** (GPU_ADDRESS_BITS - 12);
-const END_ADDRESS = 1n << BigInt(GPU_ADDRESS_BITS);
-/** The first reservation unit stays free, so that address 0 and small offsets from it fault. */
-const FIRST_PAGE = RESERVATION_PAGES;
-/** Where the host starts to look when the guest does not care: above 4 GiB, which is left to those who do. */
-const USUAL_FIRST_PAGE = 2 ** 20;
 
 const HOST_ALLOCATION: BackendAllocation = {};
 
@@ -422,49 +423,6 @@ export class AddressSpace implements PageWalker {
 
 function failed(status: number): AddressResult {
   return { status, virtualAddress: 0n };
-}
-
-function pageOf(address: bigint): number {
-  return Number(address >> PAGE_SHIFT);
-}
-
-function addressOf(page: number): bigint {
-  return BigInt(page) << PAGE_SHIFT;
-}
-
-/** Pages of a size that is a multiple of `unitBytes` and fits the address space; else 0. */
-function pagesOf(size: bigint, unitBytes: number): number {
-  if (size <= 0n || size > END_ADDRESS || size % BigInt(unitBytes) !== 0n) return 0;
-  return Number(size >> PAGE_SHIFT);
-}
-
-/** Page of an address in an update; -1 when it cannot be one. */
-function guestPage(address: bigint): number {
-  return (address & PAGE_MASK) !== 0n || address >= END_ADDRESS || address < 0n ? -1 : pageOf(address);
-}
-
-/** First page and end of what an update changes; the same twice when its size cannot be. */
-function targetOf(operation: UpdateOperation): [number, number] {
-  const start = guestPage(operation.kind === 2 ? operation.destAddress : operation.baseAddress);
-  return [start, start + pagesOf(operation.size, PAGE_BYTES)];
-}
-
-function protectionOf(operation: UpdateOperation & { kind: 0 | 3 }): bigint {
-  return operation.kind === 3 ? (operation.protection ?? 0n) : BigInt(PROTECTION_WRITE);
-}
-
-function partPages(length: number, allocationSize: bigint): number {
-  const part = Number(allocationSize >> PAGE_SHIFT);
-  return part > 0 && part < length ? part : length;
-}
-
-/** What a map means; null when allocation and protection do not go together. */
-function mappingKind(instance: AllocationInstance | null, protection: bigint): MappingKind | null {
-  const bits = Number(protection & 0xffn);
-  const special = bits & (PROTECTION_ZERO | PROTECTION_NO_ACCESS);
-  if (special === 0) return instance === null ? null : 'allocation';
-  if (instance !== null || special === (PROTECTION_ZERO | PROTECTION_NO_ACCESS)) return null;
-  return special === PROTECTION_ZERO ? 'zero' : 'no-access';
 }
 
 function fits(instance: AllocationInstance, offsetPages: number, lengthPages: number): boolean {

@@ -37,8 +37,12 @@ export class PagingQueue {
   /** Fence value of the last operation. */
   #issued = 0;
   #completed = 0;
-  /** Values above `#completed` whose operation is done, while an earlier one is not. */
-  readonly #doneEarly = new Set<number>();
+  /**
+   * Runs of values above `#completed` whose operations are done, while an earlier one is not: last value by first, and
+   * first by last. There are never more runs than operations under way, however many were done behind one.
+   */
+  readonly #runEnds = new Map<number, number>();
+  readonly #runStarts = new Map<number, number>();
 
   constructor(device: DeviceMemory, priority: number, fence: SyncObjectInstance) {
     this.device = device;
@@ -67,10 +71,19 @@ export class PagingQueue {
   }
 
   complete(value: number): void {
-    this.#doneEarly.add(value);
-    const before = this.#completed;
-    while (this.#doneEarly.delete(this.#completed + 1)) this.#completed += 1;
-    if (!this.alive || this.#completed === before) return;
-    this.fence.object.signal(this.#completed >>> 0, Math.floor(this.#completed / 0x100000000), false);
+    const start = this.#runStarts.get(value - 1) ?? value;
+    const end = this.#runEnds.get(value + 1) ?? value;
+    this.#runStarts.delete(value - 1);
+    this.#runEnds.delete(value + 1);
+    if (start !== this.#completed + 1) {
+      this.#runEnds.set(start, end);
+      this.#runStarts.set(end, start);
+      return;
+    }
+    this.#runEnds.delete(start);
+    this.#runStarts.delete(end);
+    this.#completed = end;
+    if (!this.alive) return;
+    this.fence.object.signal(end >>> 0, Math.floor(end / 0x100000000), false);
   }
 }

@@ -1,11 +1,5 @@
-import { type HostGuestMemory, type HostWindow, PAGE_BYTES, type PageRange } from '@dxgwire/transport';
-import type {
-  AdapterDescription,
-  AllocationResult,
-  BackendAdapter,
-  BackendDevice,
-  BackendLog,
-} from '../backends/contract.ts';
+import { type HostGuestMemory, PAGE_BYTES, type PageRange } from '@dxgwire/transport';
+import type { AllocationResult, BackendAdapter, BackendDevice, BackendLog } from '../backends/contract.ts';
 import type { SyncObjectInstance } from '../scheduler/sync-object.ts';
 import { Allocation, AllocationInstance } from './allocation.ts';
 import { Destruction } from './destruction.ts';
@@ -13,90 +7,24 @@ import { DeviceMemory } from './device-memory.ts';
 import type { DeviceWork } from './device-work.ts';
 import { type LockResult, lockAllocation, unlockAllocation } from './lock.ts';
 import { Pager, type PagingStatistics } from './pager.ts';
-import { type PagingOperation, PagingQueue } from './paging-queue.ts';
+import { PagingCalls } from './paging-calls.ts';
+import { PagingQueue } from './paging-queue.ts';
 import { GroupMemory, ProcessMemory } from './process-memory.ts';
 import { Residency } from './residency.ts';
 import { Segment, SegmentGroup } from './segment.ts';
 import { Status } from './status.ts';
 import { addSystemPages, setSystemRanges } from './system-memory.ts';
+import type {
+  CreateAllocationRequest,
+  MakeResidentResult,
+  PagingResult,
+  PropertyRequest,
+  SegmentStatistics,
+  VideoMemoryInfo,
+  VideoMemoryLimits,
+  VideoMemoryOptions,
+} from './video-memory-types.ts';
 import type { WindowAllocator } from './window-allocator.ts';
-
-const MAKE_RESIDENT_CANT_TRIM_FURTHER = 1 << 0;
-const MAKE_RESIDENT_MUST_SUCCEED = 1 << 1;
-const EVICT_ONLY_IF_NECESSARY = 1 << 0;
-const OFFER_IMMEDIATELY = 1 << 0;
-const OFFER_ALLOW_DECOMMIT = 1 << 1;
-const PROPERTY_ACCESSED_PHYSICALLY = 1 << 0;
-const PROPERTY_SUPPORTED_SEGMENTS = 1 << 1;
-const PROPERTY_PREFERRED_SEGMENT = 1 << 2;
-
-/** What became of an offered allocation (d3dddi_reclaim_result). */
-export const ReclaimResult = { ok: 0, discarded: 1, notCommitted: 2 } as const;
-
-export interface VideoMemoryLimits {
-  /** Regions, and mappings, of one address space. */
-  readonly addressRanges: number;
-  /** Operations of one paging queue that are not done. */
-  readonly pagingOperations: number;
-  /** Bytes of all allocations that have contents, in a segment or out. */
-  readonly commitBytes: number;
-}
-
-export interface VideoMemoryOptions {
-  readonly adapter: BackendAdapter;
-  readonly description: AdapterDescription;
-  readonly windowAllocator: WindowAllocator;
-  readonly window: HostWindow;
-  readonly guestMemory: HostGuestMemory;
-  readonly log: BackendLog;
-  readonly limits?: Partial<VideoMemoryLimits>;
-}
-
-export interface CreateAllocationRequest {
-  /** The runtime's own name for it (private_runtime_resource_handle), two u32. */
-  readonly runtimeHandleLow: number;
-  readonly runtimeHandleHigh: number;
-  /** The backend may change it in place. */
-  readonly privateData: Uint8Array;
-  readonly resourcePrivateData: Uint8Array;
-  readonly standardLengthBytes: number;
-  readonly existingSystemMemory: boolean;
-  /** Guest pages that commands must not write. */
-  readonly readOnly: boolean;
-}
-
-/** Bytes, all below 2^53. */
-export interface VideoMemoryInfo {
-  /** What the process can have resident: MakeResident grants so much. */
-  readonly budget: number;
-  readonly currentUsage: number;
-  readonly currentReservation: number;
-  readonly availableForReservation: number;
-}
-
-/** Measured use of a segment, bytes. */
-export interface SegmentStatistics {
-  readonly id: number;
-  /** 0 local, 1 non-local. */
-  readonly group: number;
-  readonly lengthBytes: number;
-  /** Promised to allocations: wanted, or still in use by the GPU. */
-  readonly committedBytes: number;
-  readonly residentBytes: number;
-  /** Contents that left the segment and are saved in system memory. */
-  readonly evictedBytes: number;
-  readonly allocationsCommitted: number;
-  readonly allocationsResident: number;
-}
-
-export interface PagingResult {
-  status: number;
-  pagingFenceValue: bigint;
-}
-
-export interface MakeResidentResult extends PagingResult {
-  numBytesToTrim: bigint;
-}
 
 /** The memory manager of one virtual GPU. Knows no handles and no messages; nothing that a guest asks throws. */
 export class VideoMemory {
@@ -111,6 +39,7 @@ export class VideoMemory {
   readonly #pager: Pager;
   readonly #residency: Residency;
   readonly #destruction: Destruction;
+  readonly #calls: PagingCalls;
   #allocations = 0;
   #pagingQueues = 0;
 
@@ -136,6 +65,7 @@ export class VideoMemory {
     };
     this.#pager = new Pager(adapter, options.log);
     this.#residency = new Residency(this.#pager, description.canEvict, this.#limits.commitBytes);
+    this.#calls = new PagingCalls(this.#residency, this.#limits.pagingOperations);
     this.#destruction = new Destruction(adapter, options.windowAllocator, this.#residency, this.#pager);
   }
 
@@ -371,114 +301,42 @@ export class VideoMemory {
     this.#pagingQueues -= 1;
   }
 
-  /**
-   * Counts instances of the queue's device up and makes them resident, all or none.
-   *
-   * @returns 0 when they are, PENDING when they are once the fence has the value, NO_MEMORY with what is missing,
-   *   INVALID_PARAMETER for flags or instances that cannot be.
-   */
+  /** See {@link PagingCalls.makeResident}. */
   makeResident(
     queue: PagingQueue,
     instances: readonly AllocationInstance[],
     flags: number,
   ): MakeResidentResult {
-    const { device } = queue;
-    const mustSucceed = (flags & MAKE_RESIDENT_MUST_SUCCEED) !== 0;
-    const canTrim = (flags & MAKE_RESIDENT_CANT_TRIM_FURTHER) === 0;
-    if (!queue.alive || (mustSucceed && canTrim) || !instances.every((each) => isUsable(each, device))) {
-      return { status: Status.invalidParameter, pagingFenceValue: 0n, numBytesToTrim: 0n };
-    }
-    if (queue.pending >= this.#limits.pagingOperations) {
-      return { status: Status.noMemory, pagingFenceValue: 0n, numBytesToTrim: 0n };
-    }
-    let value = 0;
-    const result = this.#residency.pin(device, instances, queue.priority + 1, (operation) =>
-      this.#pagingDone(queue, value, operation),
-    );
-    if (!result.granted) {
-      if (mustSucceed) device.onFailure(Status.noMemory);
-      const numBytesToTrim = BigInt(result.missingBytes);
-      return { status: Status.noMemory, pagingFenceValue: 0n, numBytesToTrim };
-    }
-    value = queue.issue();
-    if (result.operation === null) queue.complete(value);
-    return { ...resultOf(queue, value), numBytesToTrim: BigInt(device.process.excessBytes) };
+    return this.#calls.makeResident(queue, instances, flags);
   }
 
-  /**
-   * Counts instances of a device down. Memory leaves once GPU work queued before has ended; with the flag
-   * only-if-necessary it stays until there is pressure. `not_written_to` is not used: contents are always kept.
-   *
-   * @returns bytes that the process is over its budget.
-   */
+  /** See {@link PagingCalls.evict}. */
   evict(device: DeviceMemory, instances: readonly AllocationInstance[], flags: number): bigint {
-    const lazy = (flags & EVICT_ONLY_IF_NECESSARY) !== 0;
-    const mark = device.work.snapshot();
-    for (const instance of instances) {
-      if (instance.alive && instance.device === device) this.#residency.unpin(instance, lazy, mark);
-    }
-    return BigInt(device.process.excessBytes);
+    return this.#calls.evict(device, instances, flags);
   }
 
-  /**
-   * The contents are not needed and may be dropped. Offering twice, guest pages, or memory that others have open
-   * changes nothing.
-   *
-   * @param priority 1 low, 2 normal, 3 high, 4 by allocation priority.
-   * @returns INVALID_PARAMETER for another priority, or something that is locked or lost; then nothing is offered.
-   */
+  /** See {@link PagingCalls.offer}. */
   offer(instances: readonly AllocationInstance[], priority: number, flags: number): number {
-    if (!Number.isInteger(priority) || priority < 1 || priority > 4) return Status.invalidParameter;
-    for (const { alive, allocation } of instances) {
-      if (!alive || allocation.lost || allocation.lockOffset >= 0) return Status.invalidParameter;
-    }
-    const immediately = (flags & OFFER_IMMEDIATELY) !== 0;
-    const decommit = (flags & OFFER_ALLOW_DECOMMIT) !== 0;
-    for (const instance of instances) {
-      const { allocation, device } = instance;
-      if (allocation.existingSystemMemory || allocation.instances.size + allocation.retains > 1) continue;
-      const mark = immediately ? device.work.runningSnapshot() : device.work.snapshot();
-      this.#residency.offer(instance, priority, decommit, mark);
-    }
-    return Status.success;
+    return this.#calls.offer(instances, priority, flags);
   }
 
-  /**
-   * Ends offers, all or none.
-   *
-   * @param groups one for each handle: an allocation, or all of a resource.
-   * @param results one for each group, the worst of its allocations; null when not wanted.
-   * @returns 0, PENDING, or NO_MEMORY when pinned memory cannot come back now (nothing changed). The fence always has
-   *   the value, or will have it.
-   */
+  /** See {@link PagingCalls.reclaim}. */
   reclaim(
     queue: PagingQueue,
     groups: readonly (readonly AllocationInstance[])[],
     results: Uint32Array | null,
   ): PagingResult {
-    const { device } = queue;
-    const instances = groups.flat();
-    if (!queue.alive || instances.some((each) => !each.alive || each.device !== device)) {
-      return { status: Status.invalidParameter, pagingFenceValue: 0n };
-    }
-    if (queue.pending >= this.#limits.pagingOperations) {
-      return { status: Status.noMemory, pagingFenceValue: queue.lastValue };
-    }
-    const wasOffered = new Set(instances.filter((each) => each.allocation.offeredRank >= 0));
-    let value = 0;
-    const result = this.#residency.reclaim(device, instances, queue.priority + 1, (operation) =>
-      this.#pagingDone(queue, value, operation),
-    );
-    if (!result.granted) return { status: Status.noMemory, pagingFenceValue: queue.lastValue };
-    value = queue.issue();
-    if (result.operation === null) queue.complete(value);
-    groups.forEach((group, index) => {
-      let worst: number = ReclaimResult.ok;
-      for (const instance of group) worst = Math.max(worst, reclaimResult(instance, wasOffered));
-      if (results !== null) results[index] = worst;
-    });
-    for (const instance of wasOffered) instance.allocation.discarded = false;
-    return resultOf(queue, value);
+    return this.#calls.reclaim(queue, groups, results);
+  }
+
+  /** See {@link PagingCalls.updateProperty}. */
+  updateProperty(queue: PagingQueue, instance: AllocationInstance, request: PropertyRequest): PagingResult {
+    return this.#calls.updateProperty(queue, instance, request);
+  }
+
+  /** See {@link PagingCalls.finishOnQueue}. */
+  finishOnQueue(queue: PagingQueue): PagingResult {
+    return this.#calls.finishOnQueue(queue);
   }
 
   /** A hint for the order of eviction; any 32-bit number. */
@@ -493,34 +351,6 @@ export class VideoMemory {
     const { allocation } = instance;
     if (allocation.lost || allocation.physical !== 'in') return 3;
     return allocation.segment?.group === SegmentGroup.local ? 1 : 2;
-  }
-
-  /**
-   * Where an allocation may live. Takes effect when it comes in the next time, so there is nothing to wait for.
-   *
-   * @returns INVALID_PARAMETER when no segment is left, NOT_SUPPORTED for access by physical address.
-   */
-  updateProperty(
-    queue: PagingQueue,
-    instance: AllocationInstance,
-    request: {
-      /** Bit i: the segment with id i + 1. */
-      readonly supportedSegmentSet: number;
-      /** Five groups of 6 bits: segment id in the low 5, 0 for none. */
-      readonly preferredSegment: number;
-      readonly flags: number;
-      readonly propertyMask: number;
-    },
-  ): PagingResult {
-    const status = this.#updateProperty(queue, instance, request);
-    return status === Status.success ? this.finishOnQueue(queue) : { status, pagingFenceValue: 0n };
-  }
-
-  /** An operation of the queue, such as a mapping, was done at once: gives it its fence value. */
-  finishOnQueue(queue: PagingQueue): PagingResult {
-    const value = queue.issue();
-    queue.complete(value);
-    return resultOf(queue, value);
   }
 
   // Budgets
@@ -619,50 +449,6 @@ export class VideoMemory {
     };
   }
 
-  #pagingDone(queue: PagingQueue, value: number, operation: PagingOperation): void {
-    if (operation.failed) queue.device.onFailure(Status.noMemory);
-    queue.complete(value);
-  }
-
-  #updateProperty(
-    queue: PagingQueue,
-    instance: AllocationInstance,
-    request: {
-      readonly supportedSegmentSet: number;
-      readonly preferredSegment: number;
-      readonly flags: number;
-      readonly propertyMask: number;
-    },
-  ): number {
-    const { allocation } = instance;
-    const { propertyMask } = request;
-    if (!queue.alive || !isUsable(instance, queue.device) || allocation.existingSystemMemory) {
-      return Status.invalidParameter;
-    }
-    if ((propertyMask & PROPERTY_ACCESSED_PHYSICALLY) !== 0 && (request.flags & 1) !== 0) {
-      return Status.notSupported;
-    }
-    let segments = [...allocation.segments];
-    if ((propertyMask & PROPERTY_SUPPORTED_SEGMENTS) !== 0) {
-      segments = allocation.allowedSegments.filter(
-        (segment) => segment.id >= 1 && ((request.supportedSegmentSet >>> (segment.id - 1)) & 1) !== 0,
-      );
-    }
-    if (segments.length === 0) return Status.invalidParameter;
-    if ((propertyMask & PROPERTY_PREFERRED_SEGMENT) !== 0) {
-      const preferred: Segment[] = [];
-      for (let shift = 0; shift < 30; shift += 6) {
-        const id = (request.preferredSegment >>> shift) & 0x1f;
-        const segment = segments.find((each) => each.id === id);
-        if (segment !== undefined && !preferred.includes(segment)) preferred.push(segment);
-      }
-      segments = [...preferred, ...segments.filter((segment) => !preferred.includes(segment))];
-    }
-    allocation.segments = segments;
-    this.#residency.segmentsChanged(allocation);
-    return Status.success;
-  }
-
   #segmentsOf(ids: readonly number[]): Segment[] {
     const segments: Segment[] = [];
     for (const id of ids) {
@@ -671,19 +457,4 @@ export class VideoMemory {
     }
     return segments;
   }
-}
-
-function resultOf(queue: PagingQueue, value: number): PagingResult {
-  const status = queue.hasReached(value) ? Status.success : Status.pending;
-  return { status, pagingFenceValue: BigInt(value) };
-}
-
-function isUsable(instance: AllocationInstance, device: DeviceMemory): boolean {
-  return instance.alive && instance.device === device && !instance.allocation.lost;
-}
-
-function reclaimResult(instance: AllocationInstance, wasOffered: ReadonlySet<AllocationInstance>): number {
-  const { allocation } = instance;
-  if (allocation.lost) return ReclaimResult.notCommitted;
-  return wasOffered.has(instance) && allocation.discarded ? ReclaimResult.discarded : ReclaimResult.ok;
 }
