@@ -135,6 +135,24 @@ test('SetIoSpaceRegion refuses what cannot be an IO space', async () => {
   await guest.close();
 });
 
+test('the embedding program hears where the guest puts the window, may refuse it, and hears of its end', async () => {
+  const places: (bigint | null)[] = [];
+  const guest = await RawGuest.start({
+    onIoSpace: (place) => {
+      places.push(place?.start ?? null);
+      return place?.start !== IO_SPACE_START * 2n;
+    },
+  });
+  assert.deepEqual(places, [IO_SPACE_START]);
+  await guest.call(commands.destroyProcess, {}, { process: guest.process });
+  const length = BigInt(guest.bus.window.lengthBytes);
+  const { status } = await guest.call(commands.setIoSpaceRegion, { start: IO_SPACE_START * 2n, length });
+  assert.equal(status, NtStatus.invalidParameter);
+  await guest.close();
+  assert.deepEqual(places.slice(0, 2), [IO_SPACE_START, IO_SPACE_START * 2n]);
+  assert.equal(places.at(-1), null);
+});
+
 test('a backend that cannot open its adapter fails OpenAdapter, and CreateDevice, with DEVICE_REMOVED', async () => {
   const backend = new FakeBackend();
   backend.failure = 'no such device';
