@@ -34,6 +34,9 @@ import {
 import { RangeList } from './range-list.ts';
 import { Status } from './status.ts';
 
+/** Most mappings that one call may make; a repeated map makes many. */
+const MAX_UPDATE_PIECES = 16_384;
+
 const HOST_ALLOCATION: BackendAllocation = {};
 
 export interface AddressResult {
@@ -48,13 +51,15 @@ export interface AddressResult {
 export class AddressSpace implements PageWalker {
   readonly #regions = new RangeList<Region>();
   readonly #mappings = new RangeList<Mapping>();
-  readonly #maxRanges: number;
+  readonly #maxRegions: number;
+  readonly #maxMappings: number;
   /** Where the last free place was found: the next search starts behind it. */
   #nextPage = USUAL_FIRST_PAGE;
 
-  /** @param maxRanges most regions and most mappings, each. */
-  constructor(maxRanges = 262_144) {
-    this.#maxRanges = maxRanges;
+  /** Looking for room takes time with the number of regions, so there may be fewer of them than of mappings. */
+  constructor(maxMappings = 262_144, maxRegions = 65_536) {
+    this.#maxMappings = maxMappings;
+    this.#maxRegions = Math.min(maxRegions, maxMappings);
   }
 
   /** INVALID_PARAMETER for sizes, bounds or a place that cannot be; NO_MEMORY when there is no room. */
@@ -64,7 +69,7 @@ export class AddressSpace implements PageWalker {
     if (length < 1 || reservationType < 0 || reservationType > ReservationType.noCommit) {
       return failed(Status.invalidParameter);
     }
-    if (this.#regions.size >= this.#maxRanges) return failed(Status.noMemory);
+    if (this.#regions.size >= this.#maxRegions) return failed(Status.noMemory);
     let start: number;
     if (baseAddress !== 0n) {
       if (baseAddress % BigInt(RESERVATION_BYTES) !== 0n) return failed(Status.invalidParameter);
@@ -118,16 +123,17 @@ export class AddressSpace implements PageWalker {
     status: number;
     operation: QueuedOperation | null;
   } {
-    let mappings = this.#mappings.size;
+    let pieces = 0;
     const wereTaken: boolean[] = [];
     for (const operation of operations) {
-      const pieces = this.#checkUpdate(operation);
-      if (pieces < 0) return { status: Status.invalidParameter, operation: null };
-      mappings += pieces;
+      const count = this.#checkUpdate(operation);
+      if (count < 0) return { status: Status.invalidParameter, operation: null };
+      pieces += count;
       const [start, end] = targetOf(operation);
       wereTaken.push(this.#isGuests(start, end));
     }
-    if (mappings > this.#maxRanges || this.#regions.size + operations.length > this.#maxRanges) {
+    const isTooMuch = pieces > MAX_UPDATE_PIECES || this.#mappings.size + pieces > this.#maxMappings;
+    if (isTooMuch || this.#regions.size + operations.length > this.#maxRegions) {
       return { status: Status.noMemory, operation: null };
     }
     return {
@@ -251,7 +257,7 @@ export class AddressSpace implements PageWalker {
   }
 
   get #isFull(): boolean {
-    return this.#mappings.size >= this.#maxRanges || this.#regions.size >= this.#maxRanges;
+    return this.#mappings.size >= this.#maxMappings || this.#regions.size >= this.#maxRegions;
   }
 
   /** @returns a page, -1 for no room, -2 for bounds that make no sense. */
@@ -400,6 +406,7 @@ export class AddressSpace implements PageWalker {
       const offset = Number(allocationOffset >> PAGE_SHIFT);
       const part = instance === null ? length : partPages(length, allocationSize);
       const writable = (protection & BigInt(PROTECTION_WRITE)) !== 0n;
+      this.#clearMappings(start, end);
       for (let page = start; page < end; page += part) {
         this.#setRange(page, Math.min(end, page + part), kind, instance, offset, writable);
       }

@@ -4,6 +4,7 @@ import type { DeviceMemory } from './device-memory.ts';
 import type { WorkSnapshot } from './device-work.ts';
 import { dropLock } from './lock.ts';
 import type { Pager } from './pager.ts';
+import type { ProcessMemory } from './process-memory.ts';
 import type { Residency } from './residency.ts';
 import type { WindowAllocator } from './window-allocator.ts';
 
@@ -48,13 +49,15 @@ export class Destruction {
   destroy(instances: readonly AllocationInstance[], assumeNotInUse: boolean, done: () => void): void {
     const marks = new Set<WorkSnapshot>();
     const devices = new Set<DeviceMemory>();
+    const processes = new Set<ProcessMemory>();
     for (const instance of instances) {
       instance.alive = false;
-      for (const device of instance.device.process.devices) devices.add(device);
+      processes.add(instance.device.process);
       if (!assumeNotInUse) addMark(marks, instance.device.work.snapshot());
       if (!endsGuestPages(instance)) continue;
       for (const other of instance.allocation.instances) devices.add(other.device);
     }
+    for (const process of processes) for (const device of process.devices) devices.add(device);
     for (const device of devices) addMark(marks, device.work.runningSnapshot());
     whenPassed(marks, () => {
       const countDown = new CountDown(done);

@@ -30,6 +30,8 @@ export class Pager {
   };
   /** Bytes of allocations that have contents, wherever they are. */
   committedBytes = 0;
+  /** Entries in all allocations' lists of waiters. */
+  waiterCount = 0;
   readonly #adapter: BackendAdapter;
   readonly #log: BackendLog;
   readonly #marked = new Set<Segment>();
@@ -292,6 +294,7 @@ export class Pager {
 
   #tellWaiters(allocation: Allocation, failed: boolean): void {
     if (allocation.waiters.length === 0) return;
+    this.waiterCount -= allocation.waiters.length;
     for (const operation of allocation.waiters.splice(0)) operation.allocationDone(failed);
   }
 

@@ -24,6 +24,9 @@ export interface GrantResult {
   readonly missingBytes: number;
 }
 
+/** Operations times allocations that may wait for memory at a time, all queues together. */
+const MAX_WAITERS = 1_048_576;
+const TOO_MANY_WAIT: GrantResult = { granted: false, operation: null, missingBytes: 0 };
 const ALL_RESIDENT: GrantResult = { granted: true, operation: null, missingBytes: 0 };
 
 /**
@@ -71,6 +74,7 @@ export class Residency {
     rank: number,
     onDone: (operation: PagingOperation) => void,
   ): GrantResult {
+    if (this.#pager.waiterCount + instances.length > MAX_WAITERS) return TOO_MANY_WAIT;
     const undo: ChargeBefore[] = [];
     for (let i = 0; i < instances.length; i += 1) {
       const instance = instances[i]!;
@@ -136,6 +140,7 @@ export class Residency {
     rank: number,
     onDone: (operation: PagingOperation) => void,
   ): GrantResult {
+    if (this.#pager.waiterCount + instances.length > MAX_WAITERS) return TOO_MANY_WAIT;
     const undo: ChargeBefore[] = [];
     const offers: { readonly allocation: Allocation; readonly offeredRank: number }[] = [];
     for (const instance of instances) {
@@ -217,8 +222,11 @@ export class Residency {
       const segment = allocation.target ?? allocation.chargedSegment!;
       if (allocation.physical !== 'in' || allocation.segment !== segment) {
         // Before the pager is asked: it may be done, or fail, at once.
-        operation.remaining += 1;
-        allocation.waiters.push(operation);
+        if (allocation.waiters.at(-1) !== operation) {
+          operation.remaining += 1;
+          this.#pager.waiterCount += 1;
+          allocation.waiters.push(operation);
+        }
       }
       if (allocation.target !== null) continue;
       allocation.waitRank = rank;
