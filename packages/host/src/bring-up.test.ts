@@ -225,6 +225,36 @@ test('without an IO space nothing is made that a guest CPU should see', async ()
   await guest.close();
 });
 
+test('a virtual GPU taken away: devices stop first, the channel goes when they are gone', async () => {
+  const guest = await RawGuest.start({ backend: new FakeBackend(2) });
+  const first = await guest.call(commands.createDevice, { errorCode: 1n }, { gpu: 0 });
+  const second = await guest.call(commands.createDevice, {}, { gpu: 1 });
+  const rescinded: number[] = [];
+  guest.bus.onRescind = (index) => rescinded.push(index);
+  guest.partition.removeGpu(0);
+  const args = { device: first.device, stateType: 1 };
+  assert.equal((await guest.call(commands.getDeviceState, { args }, { gpu: 0 })).args.executionState, 4);
+  assert.deepEqual(guest.deviceStates, [{ cookie: 1n, state: 4 }]);
+  assert.equal((await guest.call(commands.createDevice, {}, { gpu: 0 })).device, 0);
+  assert.deepEqual(rescinded, []);
+  await guest.call(commands.destroyDevice, { device: first.device }, { gpu: 0 });
+  await guest.call(commands.flushHeapTransitions, {}, { gpu: 1 });
+  assert.deepEqual(rescinded, [2]);
+  const other = await guest.call(
+    commands.getDeviceState,
+    { args: { device: second.device, stateType: 1 } },
+    { gpu: 1 },
+  );
+  assert.equal(other.args.executionState, 1);
+  guest.partition.removeGpu(1, { force: true });
+  await guest.call(commands.createProcess, {});
+  assert.deepEqual(rescinded, [2, 3]);
+  assert.equal(guest.partition.census()['devices'], 0);
+  assert.throws(() => guest.partition.removeGpu(2), RangeError);
+  assert.equal(guest.backend.left, 0);
+  await guest.close();
+});
+
 test('options that cannot be are refused before anything is offered', () => {
   for (const options of [
     { interfaceVersion: 41 },

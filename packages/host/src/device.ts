@@ -158,8 +158,8 @@ export class Device {
     const { engine, process } = this;
     this.isDestroyed = true;
     process.objects.remove(this.handle, ObjectKind.device);
-    process.devices.delete(this);
-    this.gpu.devices.delete(this);
+    process.beginEndOfDevice(this);
+    this.gpu.forgetDevice(this);
     engine.scheduler.flushDevice(this.scheduler);
     const instances = [...this.allocations].map((allocation) => allocation.instance);
     for (const allocation of [...this.allocations]) this.forgetAllocation(allocation);
@@ -175,7 +175,7 @@ export class Device {
         engine.adapter.destroyDevice(this.token);
         engine.removeUser();
       });
-      process.leaveIfLost(engine);
+      process.endDevice(this);
       done();
     };
     engine.memory.destroyAllocations(instances, { assumeNotInUse: false }, finish);

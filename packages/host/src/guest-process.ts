@@ -23,6 +23,9 @@ export class GuestProcess {
   readonly devices = new Set<Device>();
   readonly #onEngines = new Map<GpuEngine, ProcessOnEngine>();
   isDestroyed = false;
+  /** Devices that are no longer there by name, but whose work has not ended. */
+  #dyingDevices = 0;
+  #onLastDevice: (() => void) | null = null;
 
   constructor(partition: Partition) {
     const { quotas } = partition.options;
@@ -50,8 +53,20 @@ export class GuestProcess {
     return this.#onEngines.get(engine);
   }
 
+  /** A device begins to go; {@link endDevice} follows. */
+  beginEndOfDevice(device: Device): void {
+    this.devices.delete(device);
+    this.#dyingDevices += 1;
+  }
+
   /** A device is gone. What the process had on an engine that is lost goes with the last one. */
-  leaveIfLost(engine: GpuEngine): void {
+  endDevice(device: Device): void {
+    this.#dyingDevices -= 1;
+    this.#leaveIfLost(device.engine);
+    if (this.#dyingDevices === 0) this.#onLastDevice?.();
+  }
+
+  #leaveIfLost(engine: GpuEngine): void {
     const place = this.#onEngines.get(engine);
     if (place === undefined || !engine.isLost || this.isDestroyed) return;
     for (const device of this.devices) if (device.engine === engine) return;
@@ -72,19 +87,17 @@ export class GuestProcess {
    */
   destroy(done: () => void): void {
     this.isDestroyed = true;
-    let left = this.devices.size + 1;
+    for (const device of [...this.devices]) device.destroy(() => {});
+    this.objects.forEach(ObjectKind.syncObject, (object) => closeSyncObject(object));
+    this.cpuWaits.releaseAll();
     const finish = (): void => {
-      left -= 1;
-      if (left > 0) return;
       for (const [engine, place] of [...this.#onEngines]) this.#leave(engine, place);
       // No view of the process is left in the guest: its pages may go to others.
       this.partition.windowAllocator.releaseOwner(this);
       done();
     };
-    for (const device of [...this.devices]) device.destroy(finish);
-    this.objects.forEach(ObjectKind.syncObject, (object) => closeSyncObject(object));
-    this.cpuWaits.releaseAll();
-    finish();
+    if (this.#dyingDevices === 0) finish();
+    else this.#onLastDevice = finish;
   }
 
   /** Live objects by kind. */

@@ -2,7 +2,7 @@ import { GLOBAL_CHANNEL_GUID, isProtocolError, PciConfig, VGPU_CHANNEL_GUID } fr
 import { type Channel, GLOBAL_CHANNEL_INDEX, type HostBus, PacketKind } from '@dxgwire/transport';
 import type { Backend } from './backends/contract.ts';
 import type { Device } from './device.ts';
-import { Dispatcher } from './dispatcher.ts';
+import { Dispatcher, type DispatcherStatistics } from './dispatcher.ts';
 import { GpadlUsers } from './gpadls.ts';
 import { GuestProcess } from './guest-process.ts';
 import { HandleTable } from './handle-table.ts';
@@ -196,6 +196,35 @@ export class Partition {
     };
     for (const device of [...gpu.devices]) device.destroy(finish);
     finish();
+  }
+
+  /**
+   * Takes a virtual GPU away from the guest. Its devices are put into the state "stopped" first, so that every waiting
+   * thread of the guest goes on. The channel is rescinded when the guest has destroyed them, because Linux guests do
+   * not survive that earlier; with `force` at once.
+   *
+   * @throws RangeError when there is no virtual GPU of that index.
+   */
+  removeGpu(index: number, options: { readonly force?: boolean } = {}): void {
+    const gpu = this.gpus[index];
+    if (gpu === undefined) throw new RangeError(`virtual GPU ${index}: there are ${this.gpus.length}`);
+    gpu.remove();
+    if (options.force === true) this.#rescind(gpu);
+    else gpu.whenUnused(() => this.#rescind(gpu));
+  }
+
+  #rescind(gpu: VirtualGpu): void {
+    for (const [channelIndex, each] of this.#gpuOfChannel) {
+      if (each !== gpu || this.#isEnding) continue;
+      this.#gpuOfChannel.delete(channelIndex);
+      this.bus.rescind(channelIndex);
+    }
+    this.closeGpu(gpu, () => {});
+  }
+
+  /** What the dispatcher counted. */
+  get statistics(): Readonly<DispatcherStatistics> {
+    return this.dispatcher.statistics;
   }
 
   /** The GPU that the host adapter handle of a message means. */

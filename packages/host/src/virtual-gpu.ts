@@ -97,6 +97,7 @@ export class VirtualGpu {
   /** True between OpenAdapter and CloseAdapter. */
   isOpen = false;
   readonly devices = new Set<Device>();
+  #onUnused: (() => void) | null = null;
   readonly #environment: VirtualGpuEnvironment;
   readonly #log: Log;
   #engine: GpuEngine | null = null;
@@ -104,6 +105,7 @@ export class VirtualGpu {
   /** Engines that the backend has not closed yet. */
   readonly #engines = new Set<GpuEngine>();
   #isClosed = false;
+  #isRemoved = false;
 
   constructor(identity: VirtualGpuIdentity, environment: VirtualGpuEnvironment) {
     this.identity = identity;
@@ -114,7 +116,7 @@ export class VirtualGpu {
 
   /** The device behind it, or null while it is being opened or when that failed. */
   get engine(): GpuEngine | null {
-    return this.#engine;
+    return this.#isRemoved ? null : this.#engine;
   }
 
   /**
@@ -122,7 +124,8 @@ export class VirtualGpu {
    * a loss the next call tries again.
    */
   withEngine(callback: (engine: GpuEngine | null) => void): void {
-    if (this.#engine !== null || this.#isClosed) callback(this.#engine);
+    if (this.#isRemoved) callback(null);
+    else if (this.#engine !== null || this.#isClosed) callback(this.#engine);
     else this.open().then(() => callback(this.#engine));
   }
 
@@ -193,6 +196,28 @@ export class VirtualGpu {
       this.#opening = null;
     }
     engine.retire();
+  }
+
+  /** Calls back once there are no devices, at once if there are none. */
+  whenUnused(callback: () => void): void {
+    if (this.devices.size === 0) callback();
+    else this.#onUnused = callback;
+  }
+
+  /** A device is no longer there by name. */
+  forgetDevice(device: Device): void {
+    this.devices.delete(device);
+    if (this.devices.size > 0 || this.#onUnused === null) return;
+    const callback = this.#onUnused;
+    this.#onUnused = null;
+    callback();
+  }
+
+  /** The adapter is taken away from the guest: its devices stop, and no new ones are made. */
+  remove(): void {
+    if (this.#isRemoved) return;
+    this.#isRemoved = true;
+    this.#engine?.scheduler.adapterLost('the adapter was removed', ExecutionState.stopped);
   }
 
   /** Gives the backend's adapters back once nothing uses them. Resolves when the backend has closed all of them. */

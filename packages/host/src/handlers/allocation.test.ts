@@ -320,6 +320,27 @@ test('guest pages by frame numbers: in chunks, in order, inside guest memory', a
   await finish(guest);
 });
 
+test('16,000 guest pages: more than one list of frames holds', async () => {
+  const pages = 16_000;
+  const perMessage = 15_867;
+  const guest = await RawGuest.start({ guestMemoryBytes: 80 << 20 });
+  const device = await createDevice(guest);
+  const allocation = await createOverPages(guest, device, pages);
+  const block = guest.bus.memory.allocate(pages * PAGE_BYTES);
+  const frames = Array.from({ length: pages }, (_, index) => BigInt(block.address / PAGE_BYTES + index));
+  const set = async (allocOffsetInPages: number, pfns: bigint[]) =>
+    (await guest.call(commands.setExistingSysMemPages, { device, allocation, allocOffsetInPages, pfns }))
+      .status;
+  assert.equal(await set(0, frames.slice(0, perMessage)), NtStatus.success);
+  assert.equal(await set(perMessage, [...frames.slice(perMessage), frames[0]!]), NtStatus.invalidParameter);
+  assert.equal(await set(perMessage, frames.slice(perMessage)), NtStatus.success);
+  assert.equal(
+    (await guest.call(commands.destroyAllocation, { device, allocations: [allocation] })).status,
+    0,
+  );
+  await finish(guest);
+});
+
 test('priorities: of a list and of a resource; counts must fit', async () => {
   const guest = await RawGuest.start();
   const device = await createDevice(guest);

@@ -97,6 +97,24 @@ test('DestroyDevice is answered when nothing of it runs any more', async () => {
   await finish(guest);
 });
 
+test('DestroyProcess waits for a device that was being destroyed before it', async () => {
+  const guest = await RawGuest.start();
+  const device = await createDevice(guest);
+  const { hwqueue } = await createHwQueue(guest, device);
+  const adapter = guest.backend.opened[0]!;
+  adapter.holdsRuns = true;
+  guest.post(commands.submitCommandToHwQueue, { args: { hwqueue, hwqueueProgressFenceId: 1n } });
+  const answers: string[] = [];
+  const destroyed = guest.call(commands.destroyDevice, { device }).then(() => answers.push('device'));
+  const ended = guest.call(commands.destroyProcess, {}).then(() => answers.push('process'));
+  guest.process = (await guest.call(commands.createProcess, {})).hprocess;
+  assert.deepEqual(answers, []);
+  [...adapter.running][0]!.finish();
+  await Promise.all([destroyed, ended]);
+  assert.deepEqual(answers.sort(), ['device', 'process']);
+  await finish(guest);
+});
+
 test('two guests of one host know nothing of each other', async () => {
   const backend = new FakeBackend();
   const host = createHost({ backend });
