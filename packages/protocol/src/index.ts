@@ -1,5 +1,6 @@
 export { type Accessor, type AccessorBase, accessor } from './codec/accessor.ts';
 export type { DecodeContext, MessageCodec } from './codec/codec.ts';
+export { type PairCodec, type Pairs, pairCodec } from './codec/pairs.ts';
 export {
   EXTENDED_HEADER_VERSION,
   FirstValues,

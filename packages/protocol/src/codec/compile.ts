@@ -45,12 +45,17 @@ class CompiledCodec implements MessageCodec {
   }
 }
 
+/** Functions of the description that generated source calls, by tail. */
+export function messageParts(message: Message): { counts: unknown[]; limits: unknown[] } {
+  return {
+    counts: message.tails.map(([, tail]) => (tail.count.from === 'request' ? tail.count.of : null)),
+    limits: message.tails.map(([, tail]) => (tail.kind === 'structs' ? (tail.blob?.limit ?? null) : null)),
+  };
+}
+
 /** A compiling codec of a message. Only where {@link canCompile}. */
 export function compileMessage(name: string, message: Message): MessageCodec {
-  const counts = message.tails.map(([, tail]) => (tail.count.from === 'request' ? tail.count.of : null));
-  const limits = message.tails.map(([, tail]) =>
-    tail.kind === 'structs' ? (tail.blob?.limit ?? null) : null,
-  );
+  const { counts, limits } = messageParts(message);
   const make = new Function('run', 'name', 'counts', 'limits', codecSource(message)) as (
     ...parts: unknown[]
   ) => Functions;

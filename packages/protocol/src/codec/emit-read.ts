@@ -1,24 +1,37 @@
 import type { Message, Tail } from '../schema/message.ts';
 import { countPlace } from '../schema/struct.ts';
 import type { ChoiceNode, DataType, ValueNode } from '../schema/types.ts';
-import { at, casesOf, property, readScalar, readUnit } from './emit.ts';
+import { at, casesOf, isLong, type LongForm, property, readScalar, readUnit } from './emit.ts';
 
 /** Source of a message's decoder: one object literal per struct, bounds checked once per part. */
 export class ReadEmitter {
   /** Helper functions that the decoder calls. */
   readonly helpers: string[] = [];
-  private readonly message: Message;
+  protected readonly message: Message;
+  private readonly long: LongForm;
 
-  constructor(message: Message) {
+  constructor(message: Message, long: LongForm = 'bigint') {
     this.message = message;
+    this.long = long;
   }
 
-  private type(type: DataType, place: string): string {
+  /** Entries of an object literal that read a field: two for a number of 64 bits in pair form. */
+  private entries(key: string, type: DataType, place: (shift: number) => string): [string, string][] {
+    if (this.long === 'bigint' || !isLong(type)) return [[key, this.type(type, place(0))]];
+    return [
+      [`${key}Low`, `view.getUint32(${place(0)}, true)`],
+      [`${key}High`, `view.getUint32(${place(4)}, true)`],
+    ];
+  }
+
+  protected type(type: DataType, place: string): string {
     switch (type.kind) {
       case 'scalar':
         return readScalar(type, place);
       case 'array':
-        return `${type.element.scalar === 'u64' ? 'readLongs' : 'readWords'}(view, ${place}, ${type.count})`;
+        if (!isLong(type.element)) return `readWords(view, ${place}, ${type.count})`;
+        if (this.long === 'pair') return `readWords(view, ${place}, ${2 * type.count})`;
+        return `readLongs(view, ${place}, ${type.count})`;
       case 'bytes':
         return `readBytes(view, ${place}, ${type.count})`;
       case 'text':
@@ -39,24 +52,28 @@ export class ReadEmitter {
   }
 
   private literal(nodes: readonly ValueNode[], base: string, others: readonly string[]): string {
-    const fields: string[] = [];
-    for (const node of nodes) {
-      if (node.node === 'field')
-        fields.push(`${JSON.stringify(node.key)}: ${this.type(node.type, at(base, node.offset))}`);
-      else if (node.node === 'bits') {
-        const { shift, width } = node.placement;
-        const bits = `(${readUnit(node.placement, base)} >>> ${shift}) & ${2 ** width - 1}`;
-        fields.push(`${JSON.stringify(node.key)}: ${width === 1 ? `(${bits}) !== 0` : bits}`);
-      } else if (node.node === 'choice' && !node.keepsRest) fields.push(...this.numbers(node, nodes, base));
+    const fields = nodes.flatMap((node) => this.fields(node, nodes, base));
+    const entries = fields.map(([key, value]) => `${JSON.stringify(key)}: ${value}`);
+    return `{${[...entries, ...others].join(', ')}}`;
+  }
+
+  /** What a node adds to its value, as keys and expressions. Unions of structs add theirs by {@link choices}. */
+  protected fields(node: ValueNode, nodes: readonly ValueNode[], base: string): [string, string][] {
+    if (node.node === 'field')
+      return this.entries(node.key, node.type, (shift) => at(base, node.offset + shift));
+    if (node.node === 'bits') {
+      const { shift, width } = node.placement;
+      const bits = `(${readUnit(node.placement, base)} >>> ${shift}) & ${2 ** width - 1}`;
+      return [[node.key, width === 1 ? `(${bits}) !== 0` : bits]];
     }
-    return `{${[...fields, ...others].join(', ')}}`;
+    return node.node === 'choice' && !node.keepsRest ? this.numbers(node, nodes, base) : [];
   }
 
   /** A union of numbers: each alternative is read or zero, as the selecting field says. */
-  private numbers(node: ChoiceNode, nodes: readonly ValueNode[], base: string): string[] {
+  private numbers(node: ChoiceNode, nodes: readonly ValueNode[], base: string): [string, string][] {
     const { rule } = node;
     const tag = this.tag(rule.key, nodes, base);
-    return node.alternatives.map((alternative) => {
+    return node.alternatives.flatMap((alternative) => {
       let condition: string;
       if (rule.by === 'flag')
         condition = `(${tag} & ${rule.mask}) ${alternative.key === rule.set ? '!==' : '==='} 0`;
@@ -68,10 +85,10 @@ export class ReadEmitter {
           .map(([value]) => `${tag} !== ${value}`);
         condition = rule.otherwise === alternative.key ? others.join(' && ') : own.join(' || ');
       }
-      const { type } = alternative;
-      const zero = type.kind === 'scalar' && type.scalar === 'u64' ? '0n' : '0';
-      const value = this.type(alternative.type, at(base, alternative.offset));
-      return `${JSON.stringify(alternative.key)}: ${condition} ? ${value} : ${zero}`;
+      const { key, type, offset } = alternative;
+      const zero = this.long === 'bigint' && isLong(type) ? '0n' : '0';
+      const entries = this.entries(key, type, (shift) => at(base, offset + shift));
+      return entries.map(([name, value]): [string, string] => [name, `${condition} ? ${value} : ${zero}`]);
     });
   }
 
@@ -87,7 +104,7 @@ export class ReadEmitter {
   }
 
   /** Statements that add the valid alternative of each union of structs to `value`. */
-  private choices(nodes: readonly ValueNode[], base: string): string {
+  protected choices(nodes: readonly ValueNode[], base: string): string {
     let source = '';
     for (const node of nodes) {
       if (node.node !== 'choice' || !node.keepsRest) continue;
@@ -153,10 +170,11 @@ export class ReadEmitter {
     );
   }
 
-  private tail(key: string, tail: Tail, index: number): string {
+  protected tail(key: string, tail: Tail, index: number): string {
     const place = `view, t${index}, c${index}`;
     if (tail.kind === 'words') return `readWords(${place})`;
-    if (tail.kind === 'longs') return `readLongs(${place})`;
+    if (tail.kind === 'longs')
+      return this.long === 'pair' ? `readWords(view, t${index}, 2 * c${index})` : `readLongs(${place})`;
     if (tail.kind === 'bytes') return `readBytes(${place})`;
     const name = `readAll${index}`;
     let source = `function ${name}(view, start, count, blobs, length, offset, context) { const all = []; let blob = blobs;`;

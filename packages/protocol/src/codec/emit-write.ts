@@ -1,15 +1,37 @@
 import type { Message, Tail } from '../schema/message.ts';
 import { countPlace } from '../schema/struct.ts';
 import type { BitsNode, ChoiceNode, DataType, FieldNode, ValueNode } from '../schema/types.ts';
-import { alternativeOf, at, casesOf, gaps, property, writeScalar, writeUnit, zeros } from './emit.ts';
+import {
+  alternativeOf,
+  at,
+  casesOf,
+  gaps,
+  isLong,
+  type LongForm,
+  property,
+  writeScalar,
+  writeUnit,
+  zeros,
+} from './emit.ts';
 
 /** Source of a message's encoder and of `sizeOf`. Every byte is written: padding and fields left out as zero. */
 export class WriteEmitter {
   private readonly message: Message;
+  private readonly long: LongForm;
   private variables = 0;
 
-  constructor(message: Message) {
+  constructor(message: Message, long: LongForm = 'bigint') {
     this.message = message;
+    this.long = long;
+  }
+
+  /** Statements that write the field `key` of `value`. */
+  private field(type: DataType, base: string, offset: number, value: string, key: string): string {
+    if (this.long === 'bigint' || !isLong(type))
+      return this.type(type, base, offset, property(value, key), key);
+    const half = (name: string, shift: number): string =>
+      `view.setUint32(${at(base, offset + shift)}, ${property(value, name)}, true);`;
+    return half(`${key}Low`, 0) + half(`${key}High`, 4);
   }
 
   private type(type: DataType, base: string, offset: number, value: string, key: string): string {
@@ -45,7 +67,7 @@ export class WriteEmitter {
     const units = new Map<number, BitsNode[]>();
     for (const node of nodes) {
       if (node.node === 'field') {
-        source += this.type(node.type, base, shift + node.offset, property(value, node.key), node.key);
+        source += this.field(node.type, base, shift + node.offset, value, node.key);
       } else if (node.node === 'choice') source += this.choice(node, base, shift, value);
       else if (node.node === 'bits') {
         const unit = node.placement.byteOffset;
@@ -71,13 +93,7 @@ export class WriteEmitter {
   private choice(node: ChoiceNode, base: string, shift: number, value: string): string {
     const one = (field: FieldNode): string => {
       const used = field.type.sizeBytes;
-      const written = this.type(
-        field.type,
-        base,
-        shift + field.offset,
-        property(value, field.key),
-        field.key,
-      );
+      const written = this.field(field.type, base, shift + field.offset, value, field.key);
       return `${written}${this.rest(node, base, shift, used, value)}`;
     };
     const { rule } = node;
@@ -139,10 +155,12 @@ export class WriteEmitter {
   }
 
   private count(key: string, tail: Tail, index: number, firsts: Map<string, string>): string {
-    const given = `a${index} === undefined ? 0 : a${index}.length`;
+    const paired = this.long === 'pair' && tail.kind === 'longs';
+    const length = paired ? `pairCount(name, ${JSON.stringify(key)}, a${index})` : `a${index}.length`;
+    const given = `a${index} === undefined ? 0 : ${length}`;
     const rule = tail.count;
     const mismatch = (expected: string): string =>
-      `if (a${index} !== undefined && a${index}.length !== ${expected}) failCount(name, ${JSON.stringify(key)}, a${index}.length, ${expected});`;
+      `if (a${index} !== undefined && ${length} !== ${expected}) failCount(name, ${JSON.stringify(key)}, ${length}, ${expected});`;
     if (rule.from === 'field') {
       const first = firsts.get(rule.path);
       if (first === undefined) firsts.set(rule.path, `c${index}`);
@@ -184,7 +202,8 @@ export class WriteEmitter {
     if (message.trailing.kind !== 'none') {
       source += `writeZeros(view, ${tails.length > 0 ? 't' : at('o', fixedBytes)}, limit - ${tails.length > 0 ? 't' : `(${at('o', fixedBytes)})`});`;
     }
-    return `function encode(value, view, offset) { try { ${source} return size; } catch (error) { return failEncode(name, error); } }`;
+    const kept = this.long === 'pair' ? 'let target = null, space = NO_BYTES;' : '';
+    return `${kept}function encode(value, view, offset) { try { ${source} return size; } catch (error) { return failEncode(name, error); } }`;
   }
 
   private tail(tail: Tail, index: number): string {
@@ -192,8 +211,16 @@ export class WriteEmitter {
     const bytes = tail.elementBytes === 1 ? `c${index}` : `${tail.elementBytes} * c${index}`;
     const next = `t += ${bytes};`;
     if (tail.kind === 'words') return `writeWords(view, t, ${values}, c${index});${next}`;
-    if (tail.kind === 'longs') return `writeLongs(view, t, ${values}, c${index});${next}`;
-    if (tail.kind === 'bytes') return `writeBytes(view, t, ${values});${next}`;
+    if (tail.kind === 'longs') {
+      if (this.long === 'pair') return `writeWords(view, t, ${values}, 2 * c${index});${next}`;
+      return `writeLongs(view, t, ${values}, c${index});${next}`;
+    }
+    if (tail.kind === 'bytes') {
+      if (this.long === 'bigint') return `writeBytes(view, t, ${values});${next}`;
+      // Making a typed array to copy with costs more than all of a small message: the last one is kept.
+      const copy = `if (view !== target) { target = view; space = readBytes(view, 0, view.byteLength); } space.set(${values}, t);`;
+      return `if (c${index} > 16) { ${copy} } else writeBytes(view, t, ${values});${next}`;
+    }
     let body = 'const element = all[i] ?? EMPTY;';
     body += this.nodes(tail.element.nodes, 'p', 0, 0, tail.elementBytes, 'element');
     if (tail.blob !== null) {

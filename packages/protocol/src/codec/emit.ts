@@ -1,6 +1,7 @@
 import type {
   BitPlacement,
   ChoiceNode,
+  DataType,
   FieldNode,
   ScalarName,
   ScalarType,
@@ -8,6 +9,17 @@ import type {
 } from '../schema/types.ts';
 
 /** Parts of generated source that readers, writers and accessors share. */
+
+/**
+ * How values hold a number of 64 bits: as a `bigint`, or as two numbers of 32 bits, `xLow` and `xHigh` (arrays: low
+ * and high in turns), which cost nothing to make.
+ */
+export type LongForm = 'bigint' | 'pair';
+
+/** Whether this is a single number of 64 bits. */
+export function isLong(type: DataType): boolean {
+  return type.kind === 'scalar' && type.scalar === 'u64';
+}
 
 /** `base + offset` as source. */
 export function at(base: string, offset: number): string {

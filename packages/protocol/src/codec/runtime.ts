@@ -68,6 +68,35 @@ export function readWords(view: DataView, offset: number, count: number): Uint32
   return words;
 }
 
+/** As {@link readWords}, into `before` when it has that many. */
+export function readWordsInto(
+  view: DataView,
+  offset: number,
+  count: number,
+  before: Uint32Array | undefined,
+): Uint32Array {
+  if (before === undefined || before.length !== count) return readWords(view, offset, count);
+  for (let i = 0; i < count; i++) before[i] = view.getUint32(offset + 4 * i, true);
+  return before;
+}
+
+/** As {@link readBytes}, or `before` when it is a view of the same bytes. */
+export function readBytesInto(
+  view: DataView,
+  offset: number,
+  count: number,
+  before: Uint8Array | undefined,
+): Uint8Array {
+  if (count === 0) return NO_BYTES;
+  const start = view.byteOffset + offset;
+  const isSame =
+    before !== undefined &&
+    before.byteOffset === start &&
+    before.length === count &&
+    before.buffer === view.buffer;
+  return isSame ? before : new Uint8Array(view.buffer, start, count);
+}
+
 export function readLongs(view: DataView, offset: number, count: number): BigUint64Array {
   if (count === 0) return NO_LONGS;
   const longs = new BigUint64Array(count);
@@ -122,6 +151,13 @@ export function writeLongs(
 ): void {
   if (values === undefined) writeZeros(view, offset, 8 * count);
   else for (let i = 0; i < count; i++) view.setBigUint64(offset + 8 * i, values[i] as bigint, true);
+}
+
+/** Numbers of 64 bits in an array of halves. */
+export function pairCount(name: string, tail: string, halves: ArrayLike<number>): number {
+  const { length } = halves;
+  if (length % 2 !== 0) failCount(name, tail, length, length + 1);
+  return length / 2;
 }
 
 export function writeBytes(view: DataView, offset: number, bytes: Uint8Array | undefined): void {
