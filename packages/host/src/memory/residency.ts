@@ -150,12 +150,13 @@ export class Residency {
       allocation.offeredRank = -1;
       // Where nothing can be evicted, what is in a segment is charged whether it is pinned or not.
       const isCharged = allocation.pinCount > 0 || (!this.#canEvict && allocation.physical === 'in');
-      if (!isCharged || this.#charge(allocation, device.process, undo)) continue;
+      const payer = payerOf(allocation, device.process);
+      if (!isCharged || this.#charge(allocation, payer, undo)) continue;
       if (allocation.offerDecommits && allocation.discarded) {
         allocation.lost = true;
         continue;
       }
-      const missingBytes = this.#missingBytes(allocation, device.process);
+      const missingBytes = this.#missingBytes(allocation, payer);
       for (const before of undo.reverse()) this.#restore(before);
       for (const offer of offers) {
         offer.allocation.offeredRank = offer.offeredRank;
@@ -325,13 +326,8 @@ export class Residency {
   /** The payer has let go, but others have it pinned: one of them pays from now on. */
   #movePayer(allocation: Allocation): void {
     if (allocation.charge !== 'pinned') return;
-    let heir: ProcessMemory | null = null;
-    for (const instance of allocation.instances) {
-      if (instance.residencyCount === 0) continue;
-      if (instance.device.process === allocation.payer) return;
-      heir = instance.device.process;
-    }
-    if (heir !== null) this.#setCharge(allocation, 'pinned', heir, allocation.chargedSegment);
+    const heir = payerOf(allocation, allocation.payer!);
+    if (heir !== allocation.payer) this.#setCharge(allocation, 'pinned', heir, allocation.chargedSegment);
   }
 
   #missingBytes(allocation: Allocation, process: ProcessMemory): number {
@@ -342,6 +338,17 @@ export class Residency {
     }
     return Number.isFinite(least) ? Math.max(least, 1) : allocation.lengthBytes;
   }
+}
+
+/** Who pays for an allocation: `preferred` if it has it pinned, else another that has; `preferred` if nobody has. */
+function payerOf(allocation: Allocation, preferred: ProcessMemory): ProcessMemory {
+  let payer = preferred;
+  for (const { residencyCount, device } of allocation.instances) {
+    if (residencyCount === 0) continue;
+    if (device.process === preferred) return preferred;
+    payer = device.process;
+  }
+  return payer;
 }
 
 /** The best segment that has room for an allocation. Where it is already comes first: that moves nothing. */

@@ -112,6 +112,12 @@ function rankOf(allocation: ModelAllocation): number {
   return 3 + bounds.filter((bound) => allocation.priority >= bound).length;
 }
 
+/** Somebody who has it pinned pays: the preferred one if possible. */
+function payerOf(allocation: ModelAllocation, preferred: ModelProcess): ModelProcess {
+  const pinning = allocation.instances.filter((each) => each.count > 0).map((each) => each.device.process);
+  return pinning.includes(preferred) ? preferred : (pinning.at(-1) ?? preferred);
+}
+
 export class ResidencyModel {
   readonly segments: readonly ModelSegment[];
   processes: ModelProcess[] = [];
@@ -195,8 +201,7 @@ export class ResidencyModel {
       return;
     }
     if (allocation.charge !== 'pinned') return;
-    const payers = allocation.instances.filter((each) => each.count > 0).map((each) => each.device.process);
-    if (!payers.includes(allocation.payer!)) allocation.payer = payers.at(-1)!;
+    allocation.payer = payerOf(allocation, allocation.payer!);
   }
 
   offer(instance: ModelInstance, priority: number, decommit: boolean, work: ModelWork | null): void {
@@ -224,7 +229,8 @@ export class ResidencyModel {
       if (allocation.offered === null) continue;
       offered.add(allocation);
       allocation.offered = null;
-      if (allocation.pinCount === 0 || this.#charge(allocation, device.process)) continue;
+      if (allocation.pinCount === 0 || this.#charge(allocation, payerOf(allocation, device.process)))
+        continue;
       if (allocation.decommit && allocation.discarded) {
         allocation.lost = true;
         continue;
