@@ -40,6 +40,17 @@ interface MutableCall {
   wantsAnswer: boolean;
 }
 
+/** A message under way: what its answer needs. The dispatcher reuses one; an answer that comes later gets a copy. */
+interface Exchange {
+  channel: Channel;
+  idLow: number;
+  idHigh: number;
+  wantsAnswer: boolean;
+  route: Route;
+  version: number;
+  request: object;
+}
+
 export interface DispatcherStatistics {
   commands: number;
   /** Commands answered (or, one-way, ended) with a failure. */
@@ -58,6 +69,13 @@ export class Dispatcher {
   readonly #partition: Partition;
   readonly #header: CommandHeader = createCommandHeader();
   readonly #call: MutableCall;
+  // Filled before it is first read: each message sets all of it.
+  readonly #exchange = {
+    idLow: 0,
+    idHigh: 0,
+    wantsAnswer: false,
+    version: 0,
+  } as Exchange;
   readonly #replyView = new DataView(new ArrayBuffer(Limits.maxMessageBytes));
   readonly #replyBytes = new Uint8Array(this.#replyView.buffer);
   /** Bytes sent on a channel since it said that it is full. */
@@ -98,15 +116,20 @@ export class Dispatcher {
 
   #receive(channel: Channel, gpuOfChannel: VirtualGpu | null, packet: Packet): void {
     if (this.#isStopped) return;
+    let route: Route | undefined;
     try {
-      this.#dispatch(channel, gpuOfChannel, packet);
+      route = this.#parse(channel, packet);
     } catch (error) {
-      if (isProtocolError(error)) this.#partition.fail(error);
-      else this.#failInternally(channel, packet, error);
+      const malformed = isProtocolError(error) ? error : new ProtocolError('bad-value', describeError(error));
+      this.#partition.fail(malformed);
+      return;
     }
+    if (route === undefined) this.#refuseUnknown(channel, packet);
+    else this.#carryOut(gpuOfChannel);
   }
 
-  #dispatch(channel: Channel, gpuOfChannel: VirtualGpu | null, packet: Packet): void {
+  /** Frame, codec, version. @returns undefined for a command that is not offered; throws for a malformed message. */
+  #parse(channel: Channel, packet: Packet): Route | undefined {
     if (packet.kind !== PacketKind.inBand) {
       throw new ProtocolError(
         'bad-value',
@@ -114,38 +137,56 @@ export class Dispatcher {
       );
     }
     const header = this.#header;
-    const call = this.#call;
-    const version = this.#partition.negotiation.version;
+    const { version } = this.#partition.negotiation;
     decodeHeader(packet.view, packet.offset, packet.length, version, header);
     this.statistics.commands += 1;
-    const { idLow, idHigh } = packet;
-    const wantsAnswer = (packet.flags & PACKET_FLAG_COMPLETION_REQUESTED) !== 0;
     const route = findRoute(header);
-    if (route === undefined) {
-      this.#refuseUnknown(channel, packet, header, wantsAnswer);
-      return;
+    if (route === undefined || version < route.def.since) return undefined;
+    const exchange = this.#exchange;
+    exchange.channel = channel;
+    exchange.idLow = packet.idLow;
+    exchange.idHigh = packet.idHigh;
+    exchange.wantsAnswer = (packet.flags & PACKET_FLAG_COMPLETION_REQUESTED) !== 0;
+    exchange.route = route;
+    exchange.version = version;
+    exchange.request = route.def.request!.decode(packet.view, header.bodyOffset, header.bodyLength) as object;
+    return route;
+  }
+
+  /** Handle look-up, handler, reply. Nothing throws out of it. */
+  #carryOut(gpuOfChannel: VirtualGpu | null): void {
+    const exchange = this.#exchange;
+    let outcome: Outcome<object> | Later<object>;
+    try {
+      outcome = this.#resolve(exchange, gpuOfChannel)
+        ? exchange.route.handle(this.#call, exchange.request)
+        : NtStatus.invalidParameter;
+    } catch (error) {
+      outcome = this.#statusOfDefect(exchange.route, error);
     }
-    const { def } = route;
-    const request = def.request!.decode(packet.view, header.bodyOffset, header.bodyLength) as object;
+    if (outcome instanceof Later) this.#answerLater(outcome, { ...exchange });
+    else this.#answer(exchange, outcome);
+  }
+
+  /** Finds whom the message is for and from. @returns false when there is no such virtual GPU or process. */
+  #resolve(exchange: Exchange, gpuOfChannel: VirtualGpu | null): boolean {
+    const { route, version, request, wantsAnswer } = exchange;
+    const header = this.#header;
+    const call = this.#call;
     call.version = version;
     call.processHandle = header.process;
     call.wantsAnswer = wantsAnswer;
-    let outcome: Outcome<object> | Later<object> = NtStatus.success;
     if (route.isVgpuCommand) {
       const gpu = this.#findGpu(header, gpuOfChannel, version);
-      if (gpu === undefined) outcome = NtStatus.invalidParameter;
-      else call.gpu = gpu;
+      if (gpu === undefined) return false;
+      call.gpu = gpu;
     }
     if (route.needsProcess) {
       const process = this.#partition.findProcess(header.process);
-      if (process === undefined) outcome = NtStatus.invalidParameter;
-      else call.process = process;
+      if (process === undefined) return false;
+      call.process = process;
     }
-    if (!this.#fits(route, version, request)) outcome = NtStatus.invalidParameter;
-    if (outcome === NtStatus.success) outcome = route.handle(call, request);
-    if (outcome instanceof Later)
-      this.#answerLater(outcome, channel, idLow, idHigh, wantsAnswer, route, version, request);
-    else this.#answer(channel, idLow, idHigh, wantsAnswer, route, version, request, outcome);
+    return this.#fits(route, version, request);
   }
 
   /** A longer reply would break the guest's ring reader: such a command gets a short one, and is not carried out. */
@@ -169,58 +210,58 @@ export class Dispatcher {
     return undefined;
   }
 
-  #refuseUnknown(channel: Channel, packet: Packet, header: CommandHeader, wantsAnswer: boolean): void {
+  #refuseUnknown(channel: Channel, packet: Packet): void {
+    const header = this.#header;
     this.statistics.unknown += 1;
     const known = commandById(channelOf(header), header.commandType);
     this.#partition.log.debug(
       { channelType: header.channelType, command: known?.name ?? header.commandType },
       'a command that no guest of this host sends',
     );
-    if (!wantsAnswer) return;
+    if ((packet.flags & PACKET_FLAG_COMPLETION_REQUESTED) === 0) return;
     this.#replyView.setUint32(0, NtStatus.notSupported, true);
     this.#complete(channel, packet.idLow, packet.idHigh, STATUS_REPLY_BYTES);
   }
 
-  #answerLater(
-    pending: Later<object>,
-    channel: Channel,
-    idLow: number,
-    idHigh: number,
-    wantsAnswer: boolean,
-    route: Route,
-    version: number,
-    request: object,
-  ): void {
+  #answerLater(pending: Later<object>, exchange: Exchange): void {
     let isAnswered = false;
-    pending.start((outcome) => {
-      if (isAnswered || this.#isStopped) return;
+    const complete = (outcome: Outcome<object>): void => {
+      if (isAnswered) return;
       isAnswered = true;
-      this.#answer(channel, idLow, idHigh, wantsAnswer, route, version, request, outcome);
-    });
+      this.#answer(exchange, outcome);
+    };
+    try {
+      pending.start(complete);
+    } catch (error) {
+      complete(this.#statusOfDefect(exchange.route, error));
+    }
   }
 
-  #answer(
-    channel: Channel,
-    idLow: number,
-    idHigh: number,
-    wantsAnswer: boolean,
-    route: Route,
-    version: number,
-    request: object,
-    outcome: Outcome<object>,
-  ): void {
+  #answer(exchange: Exchange, outcome: Outcome<object>): void {
+    const { channel, route, idLow, idHigh } = exchange;
     if (typeof outcome === 'number' && isFailure(outcome)) this.#noteFailure(route.def, outcome);
-    if (!wantsAnswer || !channel.isOpen) return;
+    if (!exchange.wantsAnswer || !channel.isOpen || this.#isStopped) return;
     let length: number;
-    if (typeof outcome === 'number') {
-      if (route.repliesStatusOnly) {
-        this.#replyView.setUint32(0, outcome, true);
-        length = STATUS_REPLY_BYTES;
-      } else if (this.#fits(route, version, request)) {
-        length = encodeFailureReply(route.def, version, outcome, request, this.#replyView, 0);
-      } else length = 0;
-    } else length = encodeReply(route.def, version, outcome as never, this.#replyView, 0, request);
+    try {
+      length = this.#encode(exchange, outcome);
+    } catch (error) {
+      length = this.#encode(exchange, this.#statusOfDefect(route, error));
+    }
     this.#complete(channel, idLow, idHigh, length);
+  }
+
+  /** Writes an answer into the reply buffer. @returns its length. */
+  #encode(exchange: Exchange, outcome: Outcome<object>): number {
+    const { route, version, request } = exchange;
+    if (typeof outcome !== 'number') {
+      return encodeReply(route.def, version, outcome as never, this.#replyView, 0, request);
+    }
+    if (route.repliesStatusOnly) {
+      this.#replyView.setUint32(0, outcome, true);
+      return STATUS_REPLY_BYTES;
+    }
+    if (!this.#fits(route, version, request)) return 0;
+    return encodeFailureReply(route.def, version, outcome, request, this.#replyView, 0);
   }
 
   #noteFailure(def: AnyCommand, status: number): void {
@@ -261,30 +302,11 @@ export class Dispatcher {
   }
 
   /** A defect of this host: the command fails, the guest's link and all others go on. */
-  #failInternally(channel: Channel, packet: Packet, error: unknown): void {
-    const route = findRoute(this.#header);
-    const isMemory = error instanceof RangeError;
-    this.#partition.log.error(
-      {
-        command: route?.def.name,
-        reason: describeError(error),
-        stack: error instanceof Error ? error.stack : undefined,
-      },
-      'a command failed inside the host',
-    );
-    if (route === undefined || (packet.flags & PACKET_FLAG_COMPLETION_REQUESTED) === 0) return;
-    const status = isMemory ? NtStatus.noMemory : NtStatus.invalidParameter;
-    try {
-      const request = route.def.request!.decode(
-        packet.view,
-        this.#header.bodyOffset,
-        this.#header.bodyLength,
-      ) as object;
-      this.#answer(channel, packet.idLow, packet.idHigh, true, route, this.#call.version, request, status);
-    } catch (second) {
-      this.#partition.fail(
-        new ProtocolError('bad-value', `a command could not be answered: ${describeError(second)}`),
-      );
-    }
+  #statusOfDefect(route: Route, error: unknown): number {
+    const stack = error instanceof Error ? error.stack : undefined;
+    const entry = { command: route.def.name, reason: describeError(error), stack };
+    this.#partition.log.error(entry, 'a command failed inside the host');
+    // JavaScript's own RangeError is what an array too large to allocate throws.
+    return error instanceof RangeError ? NtStatus.noMemory : NtStatus.invalidParameter;
   }
 }
