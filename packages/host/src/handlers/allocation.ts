@@ -116,6 +116,7 @@ export const allocationHandlers: AllocationHandlers = {
     const device = findDevice(call, request.device);
     if (device === undefined) return NtStatus.invalidParameter;
     const { resource: handle, allocations: handles, flags } = request;
+    if ((flags & DestroyAllocationFlags.reserved) !== 0) return NtStatus.invalidParameter;
     if (handle === 0) {
       const allocations = findDestroyed(device, handles);
       return allocations === null

@@ -1,4 +1,4 @@
-import { CreateContextFlags, NtStatus } from '@dxgwire/protocol';
+import { CreateContextFlags, CreateHwQueueFlags, NtStatus } from '@dxgwire/protocol';
 import type { ContextServices } from '../backends/contract.ts';
 import type { Device } from '../device.ts';
 import { takeFencePage } from '../fence-pages.ts';
@@ -34,7 +34,8 @@ export const contextHandlers: SomeHandlers<
   createContextVirtual(call, request) {
     const { process, partition } = call;
     const device = findDevice(call, request.device);
-    if (device === undefined) return NtStatus.invalidParameter;
+    const hasReserved = (request.flags & CreateContextFlags.reserved) !== 0;
+    if (device === undefined || hasReserved) return NtStatus.invalidParameter;
     if (!device.isActive) return NtStatus.deviceRemoved;
     const node = device.gpu.description.nodes[request.nodeOrdinal];
     // A node has one engine: affinity 0 leaves the choice to the host, 1 is that engine.
@@ -80,6 +81,7 @@ export const contextHandlers: SomeHandlers<
     const { process, partition } = call;
     const context = findContext(call, request.context);
     if (context === undefined || !context.context.hardwareQueues) return NtStatus.invalidParameter;
+    if ((request.flags & CreateHwQueueFlags.reserved) !== 0) return NtStatus.invalidParameter;
     const { device } = context;
     if (!device.isActive) return NtStatus.deviceRemoved;
     // The queue and its progress fence take a handle each.

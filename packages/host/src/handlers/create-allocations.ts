@@ -25,7 +25,6 @@ export interface CreatedAllocations {
 
 /** Not offered: protected contents and memory sections of another process. */
 const REFUSED_FLAGS = CreateAllocationFlags.createProtected | CreateAllocationFlags.existingSection;
-const KNOWN_FLAGS = 0x3_ffff;
 
 const STANDARD_DESCRIPTION_BYTES = 24;
 /** Offset of `size` (u64) in d3dkmt_createstandardallocation. */
@@ -40,7 +39,7 @@ function checkRequest(request: Request): number | null {
   const { flags, allocInfo } = request;
   if (allocInfo.length === 0 || allocInfo.length > Limits.maxCreateAllocations)
     return NtStatus.invalidParameter;
-  if ((flags & ~KNOWN_FLAGS) !== 0) return NtStatus.invalidParameter;
+  if (has(flags, CreateAllocationFlags.reserved)) return NtStatus.invalidParameter;
   if (has(flags, REFUSED_FLAGS)) return NtStatus.notSupported;
   const isShared = has(flags, CreateAllocationFlags.createShared);
   const mayShare =

@@ -175,3 +175,40 @@ test('what a guest sends never gets into the log: tokens, private data, names', 
   }
   await guest.close();
 });
+
+test('reserved bits of flags are refused wherever there are any', async () => {
+  const guest = await RawGuest.start({ asyncMessages: false });
+  const device = await createDevice(guest);
+  const context = await createContext(guest, device);
+  const { context: container } = await createHwQueue(guest, device);
+  const fence = await createFence(guest, device);
+  const { pagingQueue } = await createPagingQueue(guest, device);
+  const allocation = await createAllocation(guest, device);
+  const flags = 1 << 29;
+  const objects = [fence.handle];
+  const before = guest.partition.census();
+  assert.equal((await guest.call(commands.createDevice, { flags })).device, 0);
+  assert.equal((await guest.call(commands.createContextVirtual, { device, flags })).context, 0);
+  assert.equal((await guest.send(commands.createAllocation, { device, flags, allocInfo: [{}] })).length, 0);
+  assert.equal((await guest.send(commands.evict, { device, flags, allocations: [allocation] })).length, 0);
+  const args = { flags, broadcastContextCount: 1, broadcastContext: [context] };
+  const statuses = [
+    await guest.call(commands.createHwQueue, { context: container, flags }),
+    await guest.call(commands.submitCommand, { args }),
+    await guest.call(commands.signalSyncObject, { device, flags, objects, fenceValues: [1n] }),
+    await guest.call(commands.waitForSyncObjectFromCpu, {
+      device,
+      flags,
+      objects,
+      fenceValues: [1n],
+      guestEventPointer: 1n,
+    }),
+    await guest.call(commands.makeResident, { pagingQueue, flags, allocations: [allocation] }),
+    await guest.call(commands.offerAllocations, { device, flags, priority: 2, allocations: [allocation] }),
+    await guest.call(commands.destroyAllocation, { device, flags, allocations: [allocation] }),
+    await guest.call(commands.updateGpuVirtualAddress, { device, context, flags, operations: [{}] }),
+  ];
+  for (const { status } of statuses) assert.equal(status, NtStatus.invalidParameter);
+  assert.deepEqual(guest.partition.census(), before);
+  await finish(guest);
+});

@@ -1,4 +1,4 @@
-import { DeviceStateType, NtStatus } from '@dxgwire/protocol';
+import { CreateDeviceFlags, DeviceStateType, NtStatus } from '@dxgwire/protocol';
 import { Device } from '../device.ts';
 import { later, type SomeHandlers } from '../handler.ts';
 import { ObjectKind } from '../objects.ts';
@@ -11,6 +11,7 @@ export const deviceHandlers: SomeHandlers<
 > = {
   createDevice(call, request) {
     const { gpu, process } = call;
+    if ((request.flags & CreateDeviceFlags.reserved) !== 0) return NtStatus.invalidParameter;
     return withEngine(call, (engine) => {
       if (process.isDestroyed) return NtStatus.invalidParameter;
       if (process.objects.room < 1) return NtStatus.noMemory;

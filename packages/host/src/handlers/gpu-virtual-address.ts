@@ -106,6 +106,7 @@ export const gpuVirtualAddressHandlers: SomeHandlers<
     if (context === undefined) return NtStatus.invalidParameter;
     const { device } = context;
     const { queue } = context.context;
+    if ((flags & UpdateGpuVaFlags.reserved) !== 0) return NtStatus.invalidParameter;
     const isOfDevice = request.device === 0 || request.device === device.handle;
     if (queue === null || !isOfDevice) return NtStatus.invalidParameter;
     const fence = fenceObject === 0 ? null : call.process.objects.get(fenceObject, ObjectKind.syncObject);

@@ -1,4 +1,11 @@
-import { Limits, NtStatus, OfferPriority } from '@dxgwire/protocol';
+import {
+  EvictFlags,
+  Limits,
+  MakeResidentFlags,
+  NtStatus,
+  OfferFlags,
+  OfferPriority,
+} from '@dxgwire/protocol';
 import type { Device } from '../device.ts';
 import { returnFencePage, takeFencePage } from '../fence-pages.ts';
 import type { SomeHandlers } from '../handler.ts';
@@ -84,7 +91,8 @@ export const residencyHandlers: SomeHandlers<
     if (pagingQueue === undefined) return NtStatus.invalidParameter;
     const { device, queue } = pagingQueue;
     const instances = findInstances(device, request.allocations);
-    if (instances === null) return NtStatus.invalidParameter;
+    const hasReserved = (request.flags & MakeResidentFlags.reserved) !== 0;
+    if (instances === null || hasReserved) return NtStatus.invalidParameter;
     return device.engine.memory.makeResident(queue, instances, request.flags);
   },
 
@@ -92,6 +100,7 @@ export const residencyHandlers: SomeHandlers<
     const device = findDevice(call, request.device);
     const instances = device === undefined ? null : findInstances(device, request.allocations);
     if (device === undefined || instances === null) return NtStatus.invalidParameter;
+    if ((request.flags & EvictFlags.reserved) !== 0) return NtStatus.invalidParameter;
     return { numBytesToTrim: device.engine.memory.evict(device.memory, instances, request.flags) };
   },
 
@@ -99,6 +108,7 @@ export const residencyHandlers: SomeHandlers<
     const device = findDevice(call, request.device);
     const groups = device === undefined ? null : findGroups(device, request.allocations, request.resources);
     if (device === undefined || groups === null) return NtStatus.invalidParameter;
+    if ((request.flags & OfferFlags.reserved) !== 0) return NtStatus.invalidParameter;
     if (request.priority < OfferPriority.low || request.priority > OfferPriority.auto) {
       return NtStatus.invalidParameter;
     }

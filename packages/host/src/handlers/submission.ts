@@ -1,4 +1,4 @@
-import { Limits, NtStatus } from '@dxgwire/protocol';
+import { Limits, NtStatus, SubmitCommandFlags } from '@dxgwire/protocol';
 import type { Device } from '../device.ts';
 import type { Call, SomeHandlers } from '../handler.ts';
 import { ObjectKind } from '../objects.ts';
@@ -52,6 +52,7 @@ export const submissionHandlers: SomeHandlers<'submitCommand' | 'submitCommandTo
     const { device } = main;
     const count = args.broadcastContextCount;
     const isValid =
+      (args.flags & SubmitCommandFlags.reserved) === 0 &&
       count >= 1 &&
       count <= Limits.maxBroadcastContexts &&
       args.numPrimaries <= Limits.maxWrittenPrimaries &&

@@ -173,7 +173,12 @@ export const syncHandlers: SomeHandlers<
 
   signalSyncObject(call, request) {
     const { objects, contexts, fenceValues, fenceValue, flags } = request;
-    if (objects.length > Limits.maxObjectsSignaled || contexts.length > Limits.maxBroadcastContexts) {
+    const hasReserved = (flags & SignalFlags.reserved) !== 0;
+    if (
+      hasReserved ||
+      objects.length > Limits.maxObjectsSignaled ||
+      contexts.length > Limits.maxBroadcastContexts
+    ) {
       return NtStatus.invalidParameter;
     }
     const event = (flags & SignalFlags.enqueueCpuEvent) === 0 ? null : request.cpuEventHandle;
@@ -231,6 +236,7 @@ export const syncHandlers: SomeHandlers<
     const instances = findWaitObjects(call, request.objects);
     if (instances === null) return NtStatus.invalidParameter;
     if (!device.isActive) return NtStatus.deviceRemoved;
+    if ((request.flags & WaitFromCpuFlags.reserved) !== 0) return NtStatus.invalidParameter;
     const isAny = (request.flags & WaitFromCpuFlags.waitAny) !== 0;
     return process.cpuWaits.wait(device.scheduler, instances, request.fenceValues, isAny, event);
   },
