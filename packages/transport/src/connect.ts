@@ -1,4 +1,5 @@
 import { TransportError } from './errors.ts';
+import { connectSharedMemory } from './shared-memory/guest.ts';
 import { connectStream } from './stream/connect.ts';
 import type { GuestBus } from './transport.ts';
 import { connectWebSocket, type NodeWebSocketConnectOptions } from './websocket/node.ts';
@@ -17,6 +18,7 @@ const CONNECT_BY_SCHEME: Readonly<Record<string, Connect>> = {
   unix: connectStream,
   tcp: connectStream,
   stdio: connectStream,
+  shm: connectSharedMemory,
 };
 
 /** Schemes that {@link connect} knows. */

@@ -1,5 +1,6 @@
 import { byScheme } from './connect.ts';
 import { TransportError } from './errors.ts';
+import { listenSharedMemory } from './shared-memory/host.ts';
 import { listenStream } from './stream/listen.ts';
 import type { HostBus } from './transport.ts';
 import { parseWebSocketUrl } from './websocket/address.ts';
@@ -24,6 +25,7 @@ const LISTEN_BY_SCHEME: Readonly<Record<string, Listen>> = {
   unix: listenOnStream,
   tcp: listenOnStream,
   stdio: listenOnStream,
+  shm: listenOnSharedMemory,
 };
 
 /** Schemes that {@link listen} knows. */
@@ -43,6 +45,10 @@ export async function listen(url: string, options: ListenOptions): Promise<Liste
 
 async function listenOnStream(url: string, { onBus, ...settings }: ListenOptions): Promise<Listener> {
   return await listenStream(url, { ...settings, onHostBus: onBus });
+}
+
+async function listenOnSharedMemory(url: string, { onBus, ...settings }: ListenOptions): Promise<Listener> {
+  return await listenSharedMemory(url, { ...settings, onHostBus: onBus });
 }
 
 async function listenOnWebSocket(url: string, options: ListenOptions): Promise<Listener> {

@@ -1,0 +1,197 @@
+import { unlinkSync } from 'node:fs';
+import { createConnection, type Socket } from 'node:net';
+import { errorOfPeer, TransportError } from '../errors.ts';
+import type { GuestMessage, HostMessage } from '../mock-vmbus/control.ts';
+import { VmbusGuest, type VmbusGuestOptions } from '../mock-vmbus/guest-bus.ts';
+import { GUEST_RAM_ADDRESS } from '../mock-vmbus/in-process.ts';
+import { MappedWindow } from '../mock-vmbus/mapped-window.ts';
+import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
+import type { GuestBus } from '../transport.ts';
+import { parseSharedMemoryUrl } from './address.ts';
+import { type MemoryFile, openMemoryFile } from './memory-file.ts';
+import { checkFromHost, type FromGuest, type WelcomeMessage } from './messages.ts';
+import { nativeMemory } from './native.ts';
+import { DEFAULT_CLOSE_TIMEOUT_MS, DEFAULT_SPIN_MICROSECONDS, PROTOCOL_VERSION } from './settings.ts';
+import { SocketLink } from './socket-link.ts';
+
+/** Options of a guest's end over shared memory. */
+export interface SharedMemoryConnectOptions {
+  /** Proof that this guest may use the host. Also taken from `?token=` of the URL. */
+  readonly token?: string;
+  /** What the host logs this guest as. Default: `guest` and the process's number. */
+  readonly name?: string;
+  /** How long to wait until the host has let this guest in, milliseconds. Default 30,000. */
+  readonly connectTimeoutMs?: number;
+  /** Most bytes that may wait outside one ring before `send` refuses with `limit`. Default 64 MiB. */
+  readonly maxQueuedBytes?: number;
+  /** How long this end looks on by itself before it sleeps, microseconds. Default 20; 0 on a machine with one core. */
+  readonly spinMicroseconds?: number;
+  /** How long an orderly close waits for the host, milliseconds. Default 5000. */
+  readonly closeTimeoutMs?: number;
+}
+
+const DEFAULT_CONNECT_TIMEOUT_MS = 30_000;
+
+class SharedMemoryGuest extends VmbusGuest {
+  readonly #socket: SocketLink<FromGuest>;
+
+  constructor(options: VmbusGuestOptions, socket: SocketLink<FromGuest>) {
+    super(options);
+    this.#socket = socket;
+  }
+
+  ref(): void {
+    this.#socket.ref();
+  }
+
+  unref(): void {
+    this.#socket.unref();
+  }
+}
+
+/**
+ * Connects to a host of this machine and this user by `shm:NAME`, and maps the memory that the two share.
+ *
+ * @throws TransportError `unsupported` where there is no such memory; `bad-url`; `connect-failed`; `refused` or
+ * `version-mismatch` with the host's reason; `time-out`.
+ */
+export async function connectSharedMemory(
+  url: string,
+  options: SharedMemoryConnectOptions = {},
+): Promise<GuestBus> {
+  nativeMemory();
+  const address = parseSharedMemoryUrl(url, false);
+  const socket = await connectSocket(address.path, url);
+  return await new Promise<GuestBus>((resolve, reject) => {
+    new Joining(socket, { ...options, token: options.token ?? address.token }, resolve, reject);
+  });
+}
+
+/** From the first message until the bus is there; then hands over what comes. */
+class Joining {
+  readonly #link: SocketLink<FromGuest>;
+  readonly #options: SharedMemoryConnectOptions;
+  readonly #resolve: (bus: GuestBus) => void;
+  readonly #reject: (error: Error) => void;
+  readonly #timer: ReturnType<typeof setTimeout>;
+  #guest: SharedMemoryGuest | null = null;
+
+  constructor(
+    socket: Socket,
+    options: SharedMemoryConnectOptions,
+    resolve: (bus: GuestBus) => void,
+    reject: (error: Error) => void,
+  ) {
+    this.#options = options;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#link = new SocketLink(socket, {
+      message: (message) => this.#message(message),
+      bell: () => this.#guest?.doorbellAll(),
+      lost: (error) => {
+        if (this.#guest !== null) this.#guest.peerVanished(error);
+        else this.#fail(error);
+      },
+    });
+    const timeoutMs = options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS;
+    this.#timer = setTimeout(() => {
+      this.#fail(new TransportError('time-out', `the host did not answer within ${timeoutMs / 1000} s`));
+    }, timeoutMs);
+    const name = options.name ?? `guest ${process.pid}`;
+    this.#link.post({ type: 'hello', version: PROTOCOL_VERSION, token: options.token ?? '', name });
+  }
+
+  #fail(error: Error): void {
+    clearTimeout(this.#timer);
+    this.#link.close();
+    this.#reject(error);
+  }
+
+  #message(value: unknown): void {
+    const message = checkFromHost(value);
+    if (this.#guest !== null) {
+      this.#guest.receive(message as HostMessage);
+    } else if (message.type === 'refused') {
+      const { code, reason } = message;
+      this.#fail(errorOfPeer({ code, message: reason }, 'the host refused this guest'));
+    } else if (message.type === 'welcome') {
+      this.#welcome(message);
+    } else {
+      throw new TransportError('bad-frame', `${message.type} before welcome`);
+    }
+  }
+
+  #welcome(message: WelcomeMessage): void {
+    const files: MemoryFile[] = [];
+    try {
+      files.push(openMemoryFile(message.ram));
+      files.push(openMemoryFile(message.window));
+    } catch (error) {
+      for (const file of files) file.close();
+      this.#fail(error as Error);
+      return;
+    }
+    const [ram, window] = files as [MemoryFile, MemoryFile];
+    const link = this.#link;
+    this.#guest = new SharedMemoryGuest(
+      {
+        transport: 'shared-memory',
+        threads: 'many',
+        maxQueuedBytes: this.#options.maxQueuedBytes ?? DEFAULT_MAX_QUEUED_BYTES,
+        spinMicroseconds: this.#options.spinMicroseconds ?? DEFAULT_SPIN_MICROSECONDS,
+        closeTimeoutMs: this.#options.closeTimeoutMs ?? DEFAULT_CLOSE_TIMEOUT_MS,
+        ram: { bytes: ram.bytes, baseAddress: GUEST_RAM_ADDRESS, file: null },
+        window: new MappedWindow(window.bytes, null),
+        link: {
+          post: (posted: GuestMessage) => link.post(posted),
+          doorbell: (channel) => link.doorbell(channel),
+          close: () => {
+            link.close();
+            ram.close();
+            window.close();
+          },
+        },
+      },
+      link,
+    );
+    clearTimeout(this.#timer);
+    link.startHeartbeat(message.heartbeatMs);
+    link.post({ type: 'mapped' });
+    this.#resolve(this.#guest);
+  }
+}
+
+async function connectSocket(path: string, url: string): Promise<Socket> {
+  return await new Promise<Socket>((resolve, reject) => {
+    const socket = createConnection(path);
+    const failed = (error: NodeJS.ErrnoException) => {
+      reject(connectError(path, url, error));
+    };
+    socket.once('error', failed);
+    socket.once('connect', () => {
+      socket.off('error', failed);
+      resolve(socket);
+    });
+  });
+}
+
+function connectError(path: string, url: string, error: NodeJS.ErrnoException): TransportError {
+  const shown = url.replace(/\?.*/, '');
+  const hints: Readonly<Record<string, string>> = {
+    ECONNREFUSED: 'its host is gone',
+    ENOENT: 'no host of that name runs here. Start one with dxgwire host --listen',
+    EACCES: 'its host runs as another user',
+  };
+  if (error.code === 'ECONNREFUSED') removeDeadSocket(path);
+  const hint = hints[error.code ?? ''] ?? error.message;
+  return new TransportError('connect-failed', `cannot connect to ${shown}: ${hint}`, { cause: error });
+}
+
+/** A host that was killed could not remove its socket. */
+function removeDeadSocket(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // Somebody else has removed it, or may.
+  }
+}

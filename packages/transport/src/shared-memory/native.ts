@@ -1,0 +1,106 @@
+import { fchmodSync, ftruncateSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { TransportError } from '../errors.ts';
+
+/** The few system calls for memory that two processes see. */
+export interface NativeMemory {
+  /** Maps `lengthBytes` of an open file, shared, for reading and writing. @throws Error. */
+  map(fileDescriptor: number, lengthBytes: number): Mapping;
+  /**
+   * A zeroed file in memory that has no name in any folder, closed on exec, mode 0600. Its size is sealed: nobody who
+   * opens it can cut it short, which would kill whoever has it mapped.
+   * @throws Error when the kernel has none.
+   */
+  createFile(lengthBytes: number): number;
+}
+
+/** A mapping and its bytes. */
+export interface Mapping {
+  readonly bytes: Uint8Array;
+  /**
+   * Lets go of the file. The bytes read as zero from then on; the addresses are given back when nobody can reach them
+   * any more, so that a late access is harmless.
+   */
+  release(): void;
+}
+
+const PROT_READ_WRITE = 3;
+const MAP_SHARED = 1;
+/** MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_NORESERVE. */
+const MAP_HOLE = 0x4032;
+const MAP_FAILED = 0xffff_ffff_ffff_ffffn;
+const MFD_CLOEXEC_ALLOW_SEALING = 3;
+const F_ADD_SEALS = 1033;
+/** F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW. */
+const SEALS = 7;
+
+let cached: NativeMemory | null = null;
+
+/** The system calls. @throws TransportError `unsupported` where there are none, naming what to use instead. */
+export function nativeMemory(): NativeMemory {
+  cached ??= load();
+  return cached;
+}
+
+function load(): NativeMemory {
+  const { platform, arch } = process;
+  if (platform !== 'linux' || (arch !== 'x64' && arch !== 'arm64')) {
+    throw new TransportError(
+      'unsupported',
+      `shared memory works on Linux on x64 and arm64, not on ${platform} ${arch}; use unix:PATH or tcp:HOST:PORT`,
+    );
+  }
+  try {
+    return loadLinux();
+  } catch (error) {
+    throw new TransportError(
+      'unsupported',
+      `shared memory needs the package koffi, which cannot be loaded here (${(error as Error).message}); ` +
+        'use unix:PATH',
+      { cause: error },
+    );
+  }
+}
+
+function loadLinux(): NativeMemory {
+  // Loaded on first use and by `require`: a machine for which koffi has no binary must still get an answer.
+  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+  const libc = koffi.load(null);
+  const mmap = libc.func(
+    'void *mmap(void *address, size_t length, int protection, int flags, int fd, int64_t offset)',
+  );
+  const munmap = libc.func('int munmap(void *address, size_t length)');
+  const memfdCreate = libc.func('int memfd_create(const char *name, unsigned int flags)');
+  const fcntl = libc.func('int fcntl(int fd, int command, int argument)');
+  const unreachable = new FinalizationRegistry<{ address: bigint; lengthBytes: number }>(
+    ({ address, lengthBytes }) => {
+      munmap(address, lengthBytes);
+    },
+  );
+  return {
+    map(fileDescriptor, lengthBytes) {
+      const address = mmap(null, lengthBytes, PROT_READ_WRITE, MAP_SHARED, fileDescriptor, 0) as bigint;
+      if (address === MAP_FAILED) {
+        throw new Error(`mmap of ${lengthBytes} bytes failed with error ${koffi.errno()}`);
+      }
+      const buffer = koffi.view(address, lengthBytes);
+      unreachable.register(buffer, { address, lengthBytes });
+      return {
+        bytes: new Uint8Array(buffer),
+        release: () => {
+          mmap(address, lengthBytes, PROT_READ_WRITE, MAP_HOLE, -1, 0);
+        },
+      };
+    },
+    createFile(lengthBytes) {
+      const fileDescriptor = memfdCreate('dxgwire', MFD_CLOEXEC_ALLOW_SEALING) as number;
+      if (fileDescriptor < 0) throw new Error(`memfd_create failed with error ${koffi.errno()}`);
+      fchmodSync(fileDescriptor, 0o600);
+      ftruncateSync(fileDescriptor, lengthBytes);
+      if (fcntl(fileDescriptor, F_ADD_SEALS, SEALS) !== 0) {
+        throw new Error(`sealing a memory file failed with error ${koffi.errno()}`);
+      }
+      return fileDescriptor;
+    },
+  };
+}

@@ -1,0 +1,109 @@
+import type { Socket } from 'node:net';
+import { systemClock } from '../clock.ts';
+import { TransportError } from '../errors.ts';
+import { Heartbeat } from '../link/heartbeat.ts';
+import type { BusLink } from '../mock-vmbus/control.ts';
+import { encodeMessage, Mark, WireDecoder } from './wire.ts';
+
+const BELL = Uint8Array.of(Mark.bell);
+const ALIVE = Uint8Array.of(Mark.alive);
+/** How long a peer may take to read the last message before the socket is cut, milliseconds. */
+const FAREWELL_TIMEOUT_MS = 2000;
+/** A peer that lets this much of messages wait is not going to read them. */
+const MAX_UNSENT_BYTES = 16 * 1024 * 1024;
+
+/** What a link tells its side. */
+export interface LinkEvents {
+  message(message: unknown): void;
+  bell(): void;
+  /** The other side is gone, or hangs, or sends what cannot be. Called at most once. */
+  lost(error: TransportError): void;
+}
+
+/** The socket between two processes that share memory: messages, doorbells, and the news of the other's end. */
+export class SocketLink<Message> implements BusLink<Message> {
+  readonly #socket: Socket;
+  readonly #heartbeat: Heartbeat;
+  readonly #decoder: WireDecoder;
+  #isClosed = false;
+
+  constructor(socket: Socket, events: LinkEvents) {
+    this.#socket = socket;
+    this.#decoder = new WireDecoder(events.bell, events.message);
+    const lost = (error: TransportError) => {
+      if (this.#isClosed) return;
+      this.#isClosed = true;
+      this.#stop();
+      socket.destroy();
+      events.lost(error);
+    };
+    this.#heartbeat = new Heartbeat(systemClock, () => this.#write(ALIVE), lost);
+    socket.on('data', (bytes: Uint8Array) => {
+      if (this.#isClosed) return;
+      this.#heartbeat.heard();
+      try {
+        this.#decoder.push(bytes);
+      } catch (error) {
+        lost(error as TransportError);
+      }
+    });
+    let cause: Error | undefined;
+    socket.on('error', (error) => {
+      cause = error;
+    });
+    socket.on('close', () => {
+      const why = cause === undefined ? '' : `: ${cause.message}`;
+      lost(new TransportError('peer-closed', `the process at the other end is gone${why}`, { cause }));
+    });
+  }
+
+  startHeartbeat(intervalMs: number): void {
+    if (intervalMs > 0) this.#heartbeat.start(intervalMs);
+  }
+
+  post(message: Message): void {
+    if (this.#isClosed) return;
+    this.#write(encodeMessage(message));
+    if (this.#socket.writableLength > MAX_UNSENT_BYTES) {
+      this.#socket.destroy(new Error(`it does not read: ${this.#socket.writableLength} bytes wait`));
+    }
+  }
+
+  /**
+   * Never held back because an earlier one is still under way: the other side may have answered that one already.
+   * A side that does not read is rung no more than a few times, by the rules of the ring.
+   */
+  doorbell(_channel: number): void {
+    if (!this.#isClosed) this.#write(BELL);
+  }
+
+  #write(bytes: Uint8Array): void {
+    this.#heartbeat.spoke();
+    this.#socket.write(bytes);
+  }
+
+  ref(): void {
+    this.#socket.ref();
+  }
+
+  unref(): void {
+    this.#socket.unref();
+  }
+
+  #stop(): void {
+    this.#heartbeat.stop();
+    this.#decoder.stop();
+  }
+
+  /** Nothing is said any more, and nothing heard: what was posted still leaves. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#stop();
+    this.#socket.end();
+    this.#socket.resume();
+    const timer = setTimeout(() => this.#socket.destroy(), FAREWELL_TIMEOUT_MS);
+    timer.unref();
+    this.#socket.once('close', () => clearTimeout(timer));
+  }
+}
