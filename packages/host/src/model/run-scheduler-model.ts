@@ -558,11 +558,18 @@ class Episode {
       const due = this.#model.running
         .filter((_, node) => dueMs[node] === firstMs)
         .map((items) => items[0]!.queue.device);
-      const isHung = (device: ModelSchedulerDevice) =>
-        device.state !== ExecutionState.active ||
-        device.closing ||
-        this.#devices.find((each) => each.model === device)?.real.state === ExecutionState.hung;
-      this.#model.lose([due.find(isHung) ?? due[0]!], ExecutionState.hung);
+      const hung = due.find((device) => {
+        const real = this.#devices.find((each) => each.model === device)?.real;
+        return device.state === ExecutionState.active && real?.state === ExecutionState.hung;
+      });
+      // None: the one that was too slow was lost before.
+      if (hung !== undefined) this.#model.lose([hung], ExecutionState.hung);
+      else
+        assert.equal(
+          due.some((device) => device.state !== ExecutionState.active || device.closing),
+          true,
+          'hung',
+        );
       for (const item of this.#model.running.flat()) {
         this.#model.ended(item.name, ExecutionState.reset, this.#clock.nowMs());
       }
