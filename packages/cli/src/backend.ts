@@ -17,16 +17,18 @@ export interface OpenBackend {
  * does not want them.
  *
  * @param adapter only this adapter: its index, or a part of its name.
+ * @param timeoutMs how long work may run before it counts as hung; default: the backend's own.
  * @throws CommandFailure when it cannot start; UsageError when no adapter fits.
  */
 export async function openBackend(
   name: BackendName,
   adapter: string | undefined,
   log: BackendLog,
+  timeoutMs?: number,
 ): Promise<OpenBackend> {
   let backend: Backend;
   try {
-    backend = await load(name, log);
+    backend = await load(name, log, timeoutMs === undefined ? {} : { timeoutMs });
   } catch (error) {
     const wayOut = name === 'webgpu' ? ' (`--backend reference` needs no GPU)' : '';
     throw new CommandFailure(`the ${name} backend did not start: ${describe(error)}${wayOut}`, {
@@ -41,19 +43,23 @@ export async function openBackend(
   }
 }
 
-async function load(name: BackendName, log: BackendLog): Promise<Backend> {
+async function load(
+  name: BackendName,
+  log: BackendLog,
+  timeout: { readonly timeoutMs?: number },
+): Promise<Backend> {
   switch (name) {
     case 'webgpu': {
       const { createWebgpuBackend } = await import('@dxgwire/host/backends/webgpu');
-      return await createWebgpuBackend({ log });
+      return await createWebgpuBackend({ log, ...timeout });
     }
     case 'reference': {
       const { createReferenceBackend } = await import('@dxgwire/host/backends/reference');
-      return createReferenceBackend();
+      return createReferenceBackend(timeout);
     }
     case 'null': {
       const { createNullBackend } = await import('@dxgwire/host/backends/null');
-      return createNullBackend();
+      return createNullBackend(timeout);
     }
   }
 }

@@ -26,6 +26,17 @@ describe('dxgwire host', () => {
     assert.ok(adapters.every(({ description }) => description !== ''));
   });
 
+  for (const timeout of ['0', '-1', '1.5', 'soon', '2147483648']) {
+    it(`refuses --timeout ${timeout} with the range`, async () => {
+      const { code, stderr } = await dxgwire(['host', '--backend', 'null', `--timeout=${timeout}`]);
+      assert.equal(code, 2);
+      assert.match(
+        stderr,
+        /^dxgwire: --timeout takes milliseconds, a whole number from 1 to 2147483647, not ".*"\n$/,
+      );
+    });
+  }
+
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     it(`ends with code 0 on ${signal}`, async () => {
       const host = await HostProcess.start(['--backend', 'null']);

@@ -16,6 +16,7 @@ const OPTIONS = {
   backend: { type: 'string', default: 'webgpu' },
   adapter: { type: 'string' },
   token: { type: 'string' },
+  timeout: { type: 'string' },
   log: { type: 'string', default: 'info' },
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
@@ -30,6 +31,7 @@ Options:
   --backend NAME    ${BACKENDS.join(', ')}; default webgpu
   --adapter WHICH   offer only this adapter: its number in the list, or a part of its name
   --token SECRET    guests must give it; needed to listen beyond this machine (or DXGWIRE_TOKEN)
+  --timeout MS      how long work may run before its device is reset; default 2000, on a software device 30000
   --log LEVEL       ${LOG_LEVELS.join(', ')}; default info. JSON lines on standard error
   --json            one line of JSON in place of text, once it listens: url, backend, adapters
   --help            this text
@@ -51,12 +53,13 @@ export const host: Command = {
     }
     const backendName = oneOf('backend', values.backend, BACKENDS);
     const level = oneOf('log', values.log, LOG_LEVELS);
+    const timeoutMs = values.timeout === undefined ? undefined : milliseconds('timeout', values.timeout);
     const token = tokenFrom(values.token);
     checkListenUrl(values.listen, token);
     const log = createLog({ level, destination: destination({ dest: 2, sync: true }) });
     // From the start, so that Ctrl-C while the backend starts leaves nothing behind either.
     const stop = interrupted();
-    const { backend, adapters } = await openBackend(backendName, values.adapter, log);
+    const { backend, adapters } = await openBackend(backendName, values.adapter, log, timeoutMs);
     const dxgHost = createHost({ backend, log });
     let listener: Listener;
     try {
@@ -73,6 +76,20 @@ export const host: Command = {
   },
 };
 
+/** @throws UsageError for what is not a whole number from 1 to 2^31 - 1, the longest that a timer takes. */
+function milliseconds(name: string, text: string): number {
+  const value = /^\d+$/.test(text) ? Number(text) : 0;
+  if (value < 1 || value >= 2 ** 31) {
+    throw new UsageError(
+      `--${name} takes milliseconds, a whole number from 1 to ${2 ** 31 - 1}, not "${text}"`,
+    );
+  }
+  return value;
+}
+
+/** Schemes whose URLs name a machine: the others stay on this one, behind the file system's rights. */
+const NETWORK_PROTOCOLS = ['ws:', 'wss:', 'tcp:'];
+
 /**
  * Checks where to listen before a backend starts. Anyone who reaches a host without a token may use its GPU, so
  * beyond this machine it wants one.
@@ -88,6 +105,7 @@ function checkListenUrl(text: string, token: string | undefined): void {
     const known = LISTEN_SCHEMES.map((scheme) => `${scheme}:`).join(', ');
     throw new UsageError(`--listen takes ${known}, as in ${DEFAULT_LISTEN_URL}; not "${text}"`);
   }
+  if (!NETWORK_PROTOCOLS.includes(url.protocol)) return;
   const isLoopback = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname);
   if (!isLoopback && token === undefined) {
     throw new UsageError(

@@ -21,7 +21,7 @@ export interface WebgpuBackendOptions extends DiscoveryOptions {
    * partitions share one per device (`shared`: less memory, but a hung guest costs all of them their devices).
    */
   readonly isolation?: 'partition' | 'shared';
-  /** Time without an end after which a submission counts as hung, milliseconds. Default 10 s; 30 s in software. */
+  /** Time without an end after which a submission counts as hung, milliseconds. Default 2 s; 30 s in software. */
   readonly timeoutMs?: number;
   /** Memory of a software device, bytes. Default: half of the system's. */
   readonly memoryBytes?: number;
@@ -29,7 +29,9 @@ export interface WebgpuBackendOptions extends DiscoveryOptions {
   readonly maxInFlight?: number;
 }
 
-const GPU_TIMEOUT_MS = 10_000;
+/** What Windows gives a GPU (TdrDelay). */
+const GPU_TIMEOUT_MS = 2000;
+/** A processor that plays GPU takes seconds for a frame that is a GPU's milliseconds, and shares its cores. */
 const SOFTWARE_TIMEOUT_MS = 30_000;
 const MAX_IN_FLIGHT = 256;
 const MEBIBYTE = 1 << 20;
