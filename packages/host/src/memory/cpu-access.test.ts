@@ -109,6 +109,24 @@ describe('existing system memory', () => {
     assert.equal(f.memory.setSystemRanges(a, [whole]), Status.invalidParameter);
   });
 
+  it('may lie in several blocks of the machine’s memory that touch', () => {
+    const f = new MemoryFixture();
+    const device = f.device(f.memory.createProcess());
+    f.guestMemory.seam = 7 * PAGE;
+    const [a, b] = [f.allocate(device, 5 * PAGE, true), f.allocate(device, 5 * PAGE, true)];
+    assert.equal(f.memory.setSystemPages(a, 0, [4n, 5n, 6n, 7n, 8n], 5), Status.success);
+    assert.equal(f.memory.setSystemRanges(b, [{ address: 4 * PAGE, length: 5 * PAGE }]), Status.success);
+    for (const { allocation } of [a, b]) {
+      let address = 4 * PAGE;
+      for (const range of allocation.systemRanges) {
+        assert.equal(range.address, address);
+        assert.equal(f.guestMemory.contains(range.address, range.length), true);
+        address += range.length;
+      }
+      assert.equal(address, 9 * PAGE);
+    }
+  });
+
   it('is let go of before its destruction is done, also by openers', () => {
     const f = new MemoryFixture();
     const [dp, dq] = [f.device(f.memory.createProcess()), f.device(f.memory.createProcess())];

@@ -44,11 +44,10 @@ export function addSystemPages(
     added.push(last);
   }
   if (joinsPrevious !== undefined) added.unshift(joinsPrevious);
-  for (const range of added) {
-    if (!guestMemory.contains(range.address, range.length)) return Status.invalidParameter;
-  }
+  const shared = splitByMemory(guestMemory, added);
+  if (shared === null) return Status.invalidParameter;
   const kept = previous === undefined ? [] : allocation.systemRanges.slice(0, -1);
-  return accept(adapter, allocation, writable, [...kept, ...added], offsetInPages + count);
+  return accept(adapter, allocation, writable, [...kept, ...shared], offsetInPages + count);
 }
 
 /** As {@link addSystemPages} for all pages at once (a GPADL). The ranges must be as long as the allocation. */
@@ -66,11 +65,33 @@ export function setSystemRanges(
     if (range.address % PAGE_BYTES !== 0 || range.length % PAGE_BYTES !== 0 || range.length <= 0) {
       return Status.invalidParameter;
     }
-    if (!guestMemory.contains(range.address, range.length)) return Status.invalidParameter;
     lengthBytes += range.length;
   }
   if (lengthBytes !== allocation.lengthBytes) return Status.invalidParameter;
-  return accept(adapter, allocation, writable, [...ranges], lengthBytes / PAGE_BYTES);
+  const shared = splitByMemory(guestMemory, ranges);
+  if (shared === null) return Status.invalidParameter;
+  return accept(adapter, allocation, writable, shared, lengthBytes / PAGE_BYTES);
+}
+
+/**
+ * Splits ranges so that each lies in one piece of guest memory: a machine's memory may be several blocks that touch.
+ *
+ * @returns null when a page of them is not the guest's to share.
+ */
+function splitByMemory(guestMemory: HostGuestMemory, ranges: readonly PageRange[]): PageRange[] | null {
+  const split: PageRange[] = [];
+  const left = [...ranges].reverse();
+  for (let range = left.pop(); range !== undefined; range = left.pop()) {
+    const { address, length } = range;
+    if (guestMemory.contains(address, length)) {
+      split.push(range);
+      continue;
+    }
+    if (length <= PAGE_BYTES) return null;
+    const half = Math.ceil(length / PAGE_BYTES / 2) * PAGE_BYTES;
+    left.push({ address: address + half, length: length - half }, { address, length: half });
+  }
+  return split;
 }
 
 function accept(

@@ -44,6 +44,8 @@ export class FakeGuestMemory implements HostGuestMemory {
   readonly guestBytes: Uint8Array;
   readonly #hostBytes: Uint8Array;
   readonly gpadls = new Map<number, readonly PageRange[]>();
+  /** Where one block of memory ends and the next begins, if there are two. */
+  seam = 0;
   fetches = 0;
 
   constructor(lengthBytes: number, kind: 'mapped' | 'mirrored' = 'mapped') {
@@ -57,6 +59,7 @@ export class FakeGuestMemory implements HostGuestMemory {
   }
 
   contains(address: number, length: number): boolean {
+    if (address < this.seam && address + length > this.seam) return false;
     return address >= 0 && length >= 0 && address + length <= this.guestBytes.length;
   }
 

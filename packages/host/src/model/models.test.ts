@@ -2,7 +2,7 @@ import { describe, it } from 'node:test';
 import { runResidencyModel } from './run-residency-model.ts';
 import { runSchedulerModel } from './run-scheduler-model.ts';
 
-const STEPS = 20_000;
+const STEPS = 200_000;
 const SEED = 20_240_607;
 
 describe('the managers against their models', () => {
