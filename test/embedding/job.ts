@@ -38,11 +38,12 @@ export class Job {
     this.handles = handles;
   }
 
-  static async start(driver: KmtDriver): Promise<Job> {
+  /** @param index - Which of the guest's adapters. */
+  static async start(driver: KmtDriver, index = 0): Promise<Job> {
     const process = await driver.openDevice({ comm: 'job' });
     const filter = { filter: 1n, adapterCount: 16 };
     const { adapters } = unwrap(await process.enumAdapters3(filter), 'enumAdapters3');
-    const adapter = adapters[0]!.adapterHandle;
+    const adapter = adapters[index]!.adapterHandle;
     const { device } = unwrap(await process.createDevice({ adapter }), 'createDevice');
     const paging = unwrap(await process.createPagingQueue({ device }), 'createPagingQueue');
     const { context } = unwrap(
@@ -139,8 +140,8 @@ export class Job {
  * All kinds of work that a guest gives to a host: a fill and a copy on the GPU, a lock that shows them, memory of the
  * guest itself in scattered pages, fences by CPU and GPU with and without an event.
  */
-export async function runJob(driver: KmtDriver, bus: GuestBus): Promise<void> {
-  const job = await Job.start(driver);
+export async function runJob(driver: KmtDriver, bus: GuestBus, index = 0): Promise<void> {
+  const job = await Job.start(driver, index);
   const { process } = job;
   const { device, progressFence, queue } = job.handles;
   const source = await job.allocate(4 * PAGE_BYTES);

@@ -1,8 +1,10 @@
 import type { Host, Partition, PartitionOptions } from '@dxgwire/host';
+import type { ChannelOffer } from '@dxgwire/transport';
 import {
   createVmmGuestBus,
   createVmmHostBus,
   type GuestRamBlock,
+  type PciIdentity,
   type VmmGuestBus,
   type VmmGuestCalls,
   type VmmHostBus,
@@ -29,7 +31,8 @@ export class Machine {
   readonly ram: readonly GuestRamBlock[];
   readonly window: Uint8Array;
   readonly hostBus: VmmHostBus;
-  readonly guest: VmmGuestBus;
+  /** The kernel that runs in it now. */
+  guest: VmmGuestBus;
   readonly partition: Partition;
   /** What the host asked of the VMM beside offers and doorbells, in order. */
   readonly told: string[] = [];
@@ -38,6 +41,9 @@ export class Machine {
   readonly rings = new Map<number, number>();
   /** Calls across the boundary, by kind. */
   readonly counts: Record<string, number> = {};
+  /** The offers that stand: a kernel that starts asks for them. */
+  readonly #offers = new Map<number, [ChannelOffer, PciIdentity | null]>();
+  readonly #ringPages: 'together' | 'apart';
   /** Called when the host rings the guest's bell, before the guest hears it. */
   onHostDoorbell: (() => void) | null = null;
 
@@ -58,6 +64,7 @@ export class Machine {
       peerName: 'machine',
       retry: () => () => {},
     });
+    this.#ringPages = ringPages;
     this.guest = createVmmGuestBus({ guestRam, window, calls: this.#guestCalls(), ringPages });
     this.partition = host.attach(this.hostBus, partitionOptions);
   }
@@ -68,9 +75,13 @@ export class Machine {
 
   #hostCalls(): VmmHostCalls {
     return {
-      // The guest's side is made a little later than the host's.
-      offerChannel: (offer, pci) => queueMicrotask(() => this.guest.offerChannel(offer, pci)),
+      offerChannel: (offer, pci) => {
+        this.#offers.set(offer.index, [offer, pci]);
+        // The guest's side is made a little later than the host's.
+        queueMicrotask(() => this.guest.offerChannel(offer, pci));
+      },
       rescindChannel: (channel, error) => {
+        this.#offers.delete(channel);
         this.told.push(error === null ? `rescind ${channel}` : `rescind ${channel}: ${error.name}`);
         this.guest.rescindChannel(channel);
       },
@@ -139,6 +150,22 @@ export class Machine {
     const pages = this.ringPages(channel);
     const page = pages[ring === 0 ? 0 : pages.length / 2]!;
     return new Uint32Array(page.buffer, page.byteOffset, PAGE_BYTES / 4);
+  }
+
+  /** The kernel has died: another one starts in the same RAM, whatever is in it. */
+  async restart(): Promise<void> {
+    const { ram: guestRam, window } = this;
+    this.guest.abort(new Error('kernel panic'));
+    await settle();
+    this.rings.clear();
+    this.gpadls.clear();
+    this.guest = createVmmGuestBus({
+      guestRam,
+      window,
+      calls: this.#guestCalls(),
+      ringPages: this.#ringPages,
+    });
+    for (const [offer, pci] of this.#offers.values()) this.guest.offerChannel(offer, pci);
   }
 
   /** Switches the machine off and waits until nothing of it is left in the host. */
