@@ -196,8 +196,7 @@ test('envelopes: bytes that are none end in a ProtocolError', () => {
 });
 
 test('limits are kept before anything is made', () => {
-  const { createAllocation, updateGpuVirtualAddress, createProcess, submitCommand, isFeatureEnabled } =
-    commands;
+  const { createAllocation, updateGpuVirtualAddress, createProcess, submitCommand } = commands;
   // Two bytes each as protobuf, 12 and 64 in packed form.
   const elements = (id: number, count: number): Uint8Array => {
     const writer = protobuf.Writer.create();

@@ -3,6 +3,14 @@
  * schema that `dxgwire.proto` prints.
  */
 export {
+  type ChannelPacket,
+  type LinkSide,
+  type PacketChannel,
+  protobufChannel,
+  protobufGuestBus,
+  protobufHostBus,
+} from './channel.ts';
+export {
   decodeEnvelope,
   type Envelope,
   type EnvelopeHeader,
@@ -20,3 +28,13 @@ export {
   protoBodies,
   protoStructs,
 } from './schema.ts';
+export {
+  eventToProtobuf,
+  type PendingReply,
+  protobufToEvent,
+  protobufToReply,
+  protobufToRequest,
+  replyToProtobuf,
+  requestToProtobuf,
+  type TranscodedRequest,
+} from './transcode.ts';
