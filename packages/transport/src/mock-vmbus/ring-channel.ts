@@ -16,8 +16,17 @@ import { packetSpace, RingProducer } from './ring-producer.ts';
 const PACKETS_PER_SERVICE = 512;
 /** Consecutive services by microtask before one is put off to the next turn, so that timers and input run. */
 const SERVICES_PER_TURN = 64;
-/** Spins in vain after the last packet before a channel only sleeps. */
-const SPIN_CREDIT = 4;
+/** How long a look on lasts: this, and some of what waits last on the average. */
+const SPIN_AT_LEAST_MS = 0.06;
+const SPIN_MEAN_FACTOR = 4;
+/** After this many looks in vain in a row no further ones add to the pause: 2^(n-1) looks left out. */
+const MAX_VAIN_LOOKS = 7;
+/** Looks at the ring between two at the clock. */
+const SPINS_PER_LOOK = 32;
+/** Weight of the latest wait in the mean that decides whether looking on pays. */
+const WAIT_WEIGHT = 0.25;
+/** A wait counts as at most this many times what looking on may take: one long pause is soon forgotten. */
+const WAIT_LIMIT_FACTOR = 4;
 
 export interface RingChannelOptions {
   readonly index: number;
@@ -36,8 +45,8 @@ export interface RingChannelOptions {
    */
   readonly retry?: ((callback: () => void) => () => void) | undefined;
   /**
-   * How long this side looks on by itself for an answer or for more before it sleeps, microseconds. 0 where the
-   * other side runs on the same thread.
+   * How long this side looks on by itself for an answer or for more before it sleeps, microseconds; it does so only
+   * while packets mostly come within that time. 0 where the other side runs on the same thread.
    */
   readonly spinMicroseconds: number;
   /** Called once when this side has ended: after a flush with null, or at once with the error. */
@@ -67,8 +76,12 @@ export class RingChannel implements Channel {
   #refused = false;
   /** A packet that wants a completion was sent in this turn. */
   #isAwaiting = false;
-  /** Looking on is given up after this many times in vain, until there is traffic again. */
-  #spinCredit = 0;
+  /** Mean of how long this side waited for packets, milliseconds, and since when it waits; 0: it does not. */
+  #meanWaitMs = 0;
+  #waitingSinceMs = 0;
+  /** Looks in vain one after the other, and how many are left out for that. */
+  #vainLooks = 0;
+  #looksToSkip = 0;
   #cancelRetry: (() => void) | null = null;
   readonly #closed: Promise<void>;
   #resolveClosed: () => void = () => {};
@@ -166,7 +179,7 @@ export class RingChannel implements Channel {
     this.#flushScheduled = false;
     this.flush();
     // Whoever waits for an answer looks out for it.
-    if (this.#isAwaiting && this.#spinCredit > 0) this.doorbell();
+    if (this.#isAwaiting && this.#looksOn) this.doorbell();
     this.#isAwaiting = false;
   };
 
@@ -274,6 +287,7 @@ export class RingChannel implements Channel {
       consumer.mask();
       while (budget > 0 && this.#isDraining && consumer.next()) {
         budget -= 1;
+        if (this.#waitingSinceMs !== 0) this.#waited();
         this.#deliver(consumer.packet);
         if (consumer.unreleasedBytes >= this.#releaseBytes) this.#release();
       }
@@ -290,20 +304,45 @@ export class RingChannel implements Channel {
     if (this.#peerClosed && this.#isDraining) this.#end(null);
   }
 
+  /** Whether packets come so soon, as a rule, that looking on for them costs less than sleeping and being woken. */
+  get #looksOn(): boolean {
+    const { spinMicroseconds } = this.#options;
+    return spinMicroseconds > 0 && this.#meanWaitMs * 1000 <= spinMicroseconds;
+  }
+
+  #waited(): void {
+    const limitMs = (this.#options.spinMicroseconds / 1000) * WAIT_LIMIT_FACTOR;
+    const waitedMs = Math.min(limitMs, performance.now() - this.#waitingSinceMs);
+    this.#waitingSinceMs = 0;
+    this.#meanWaitMs += (waitedMs - this.#meanWaitMs) * WAIT_WEIGHT;
+  }
+
   /** Looks on for a moment with the mask up. @returns true when there is more. */
   #spin(): boolean {
     const { spinMicroseconds } = this.#options;
     if (spinMicroseconds === 0) return false;
     // What this side has just queued must not wait for the end of the spin.
     if (this.#flushScheduled) this.#publish();
-    if (this.#spinCredit === 0) return false;
-    const endMs = performance.now() + spinMicroseconds / 1000;
+    const nowMs = performance.now();
+    if (this.#waitingSinceMs === 0) this.#waitingSinceMs = nowMs;
+    if (!this.#looksOn) return false;
+    if (this.#looksToSkip > 0) {
+      this.#looksToSkip -= 1;
+      return false;
+    }
+    const lookMs = SPIN_AT_LEAST_MS + this.#meanWaitMs * SPIN_MEAN_FACTOR;
+    const endMs = nowMs + Math.min(spinMicroseconds / 1000, lookMs);
     do {
-      for (let i = 0; i < 16; i += 1) {
-        if (this.#consumer.hasData()) return true;
+      for (let i = 0; i < SPINS_PER_LOOK; i += 1) {
+        if (this.#consumer.hasData()) {
+          this.#vainLooks = 0;
+          return true;
+        }
       }
     } while (performance.now() < endMs);
-    this.#spinCredit -= 1;
+    // Where the other side has no core to itself, looking on only keeps it from answering.
+    this.#vainLooks = Math.min(MAX_VAIN_LOOKS, this.#vainLooks + 1);
+    this.#looksToSkip = (1 << this.#vainLooks) >> 1;
     return false;
   }
 
@@ -311,7 +350,6 @@ export class RingChannel implements Channel {
     if (this.#state !== 'open') return;
     this.#statistics.packetsReceived += 1;
     this.#statistics.bytesReceived += packetSpace(packet.length);
-    this.#spinCredit = SPIN_CREDIT;
     this.#onPacket?.(packet);
   }
 

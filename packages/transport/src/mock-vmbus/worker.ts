@@ -22,7 +22,7 @@ export interface SharedBusOptions {
    * the first where both ends have it.
    */
   readonly doorbell?: 'wait-async' | 'message-port';
-  /** How long an end that awaits something looks on by itself before it sleeps, microseconds. Default 20. */
+  /** How long an end looks on by itself at most before it sleeps, while packets come that fast, microseconds. Default 200. */
   readonly spinMicroseconds?: number;
   /** How long an orderly close waits for the other thread, milliseconds. Default 5000. */
   readonly closeTimeoutMs?: number;
@@ -48,7 +48,7 @@ export interface SharedBusDescriptor<Side extends 'guest' | 'host'> {
 
 const GUEST_BELL = 0;
 const HOST_BELL = 1;
-const DEFAULT_SPIN_MICROSECONDS = 20;
+const DEFAULT_SPIN_MICROSECONDS = 200;
 const DEFAULT_CLOSE_TIMEOUT_MS = 5000;
 
 type WaitAsync = (

@@ -24,7 +24,7 @@ export interface SharedMemoryConnectOptions {
   readonly connectTimeoutMs?: number;
   /** Most bytes that may wait outside one ring before `send` refuses with `limit`. Default 64 MiB. */
   readonly maxQueuedBytes?: number;
-  /** How long this end looks on by itself before it sleeps, microseconds. Default 20; 0 on a machine with one core. */
+  /** How long this end looks on by itself before it sleeps, microseconds. Default 200; 0 on a machine with one core. */
   readonly spinMicroseconds?: number;
   /** How long an orderly close waits for the host, milliseconds. Default 5000. */
   readonly closeTimeoutMs?: number;

@@ -20,7 +20,7 @@ import { SocketLink } from './socket-link.ts';
  * system as it is touched; `allocateRegion` is of no use here, and there is nothing to resume.
  */
 export interface SharedMemorySettings extends LinkHostSettings {
-  /** How long this end looks on by itself before it sleeps, microseconds. Default 20; 0 on a machine with one core. */
+  /** How long this end looks on by itself before it sleeps, microseconds. Default 200; 0 on a machine with one core. */
   readonly spinMicroseconds?: number;
   /** How long an orderly close waits for a guest, milliseconds. Default 5000. */
   readonly closeTimeoutMs?: number;

@@ -4,4 +4,4 @@ import { availableParallelism } from 'node:os';
 export const PROTOCOL_VERSION = 1;
 export const DEFAULT_CLOSE_TIMEOUT_MS = 5000;
 /** With one core the other side cannot do anything while this one looks on. */
-export const DEFAULT_SPIN_MICROSECONDS = availableParallelism() > 1 ? 20 : 0;
+export const DEFAULT_SPIN_MICROSECONDS = availableParallelism() > 1 ? 200 : 0;
