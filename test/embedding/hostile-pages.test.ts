@@ -99,6 +99,22 @@ describe('page lists of a hostile guest', () => {
     assert.equal(await guest.setPages(allocation, frames.slice(2), 2), success);
   });
 
+  test('neighbouring frames of two blocks of RAM that touch are fine, and those behind the last are not', async () => {
+    const touching = new Machine(host, { highAddress: 0x30_0000 });
+    const raw = await RawGuest.start(touching);
+    const border = BigInt(0x30_0000 / PAGE_BYTES);
+    const end = border + BigInt(touching.ram[1]!.bytes.length / PAGE_BYTES);
+    const across = [-2n, -1n, 0n, 1n].map((page) => border + page);
+    const byFrames = await raw.createOverSystemMemory(4);
+    assert.equal(await raw.setPages(byFrames, across), success);
+    const byList = await raw.createOverSystemMemory(4);
+    assert.equal(touching.hostBus.createGpadl(1, across), null);
+    assert.equal(await raw.setStore(byList, 1), success);
+    const beyond = await raw.createOverSystemMemory(2);
+    assert.equal(await raw.setPages(beyond, [end - 1n, end]), invalidParameter);
+    await touching.powerOff();
+  });
+
   test('lists that do not exist, fit or belong there are refused', async () => {
     const allocation = await guest.createOverSystemMemory(2);
     const { hostBus } = machine;

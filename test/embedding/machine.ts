@@ -21,6 +21,8 @@ export interface MachineOptions extends PartitionOptions {
   readonly ringPages?: 'together' | 'apart';
   /** RAM that other threads may write. Default: plain memory. */
   readonly shared?: boolean;
+  /** Where the larger block of RAM lies; default above 4 GiB. */
+  readonly highAddress?: number;
 }
 
 /**
@@ -48,12 +50,17 @@ export class Machine {
   onHostDoorbell: (() => void) | null = null;
 
   constructor(host: Host, options: MachineOptions = {}) {
-    const { ringPages = 'together', shared = false, ...partitionOptions } = options;
+    const {
+      highAddress = HIGH_RAM_ADDRESS,
+      ringPages = 'together',
+      shared = false,
+      ...partitionOptions
+    } = options;
     const memory = (bytes: number) =>
       new Uint8Array(shared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes));
     this.ram = [
       { address: LOW_RAM_ADDRESS, bytes: memory(2 * MEBIBYTE) },
-      { address: HIGH_RAM_ADDRESS, bytes: memory(16 * MEBIBYTE) },
+      { address: highAddress, bytes: memory(16 * MEBIBYTE) },
     ];
     this.window = memory(8 * MEBIBYTE);
     const { ram: guestRam, window } = this;
