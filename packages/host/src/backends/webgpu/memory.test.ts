@@ -51,6 +51,20 @@ test('memory that was refused is an out-of-memory error, unless the descriptor i
     assert.match(use!.message, /nvalid/);
   }));
 
+test('a buffer too large for Node to map at once is refused without harm', () =>
+  withRig(async (rig) => {
+    const { writer } = rig;
+    const id = rig.id();
+    const size = 2 ** 32 + 64;
+    const error = await rig.scope('validation', () => {
+      ops.createBuffer(writer, id, rig.memory(64), 0, size, COPY_DST, true, '');
+      ops.writeMapped(writer, id, 0, new Uint8Array(4));
+      ops.unmap(writer, id);
+    });
+    assert.match(error!.message, /max buffer size/);
+    assert.equal(await rig.scope('validation', () => {}), null);
+  }));
+
 test('mapping: at creation, for writing, aborted, refused', () =>
   withRig(async (rig) => {
     const { writer } = rig;

@@ -1,16 +1,10 @@
 import { ProtocolError } from '@dxgwire/protocol';
 import { captured, ErrorScopes } from './error-scopes.ts';
 import { InvalidObjects } from './invalid-objects.ts';
+import type { MappedRange } from './mapped-range.ts';
 import { type ObjectKind, type ObjectKinds, ObjectTable } from './object-table.ts';
 import type { ReturnsWriter } from './returns-writer.ts';
 import type { SubmissionData } from './submission-data.ts';
-
-/** A mapped range of a buffer: its bytes are asked for once, since Dawn gives no range twice. */
-export interface Mapping {
-  readonly offset: number;
-  readonly length: number;
-  bytes: Uint8Array | null;
-}
 
 /** Anything that pass records go to. */
 export type PassEncoder = GPURenderPassEncoder | GPUComputePassEncoder | GPURenderBundleEncoder;
@@ -38,7 +32,8 @@ export class ContextState {
   readonly invalid: InvalidObjects;
   readonly scopes: ErrorScopes;
   readonly returns: ReturnsWriter;
-  readonly mappings = new Map<number, Mapping>();
+  /** Ranges that are mapped, by the ids of their buffers. */
+  readonly mappings = new Map<number, MappedRange>();
   /** Data of the submission that is being executed. */
   data: SubmissionData;
   encoder: GPUCommandEncoder | null = null;

@@ -1,5 +1,6 @@
 import type { StreamGroupHandlers } from '@dxgwire/protocol/stream';
-import { type ContextState, type Mapping, messageOf } from './context-state.ts';
+import { type ContextState, messageOf } from './context-state.ts';
+import { MappedRange } from './mapped-range.ts';
 import type { WriteTarget } from './submission-data.ts';
 
 /** Mapping buffers, and writing into mapped ones. */
@@ -16,9 +17,9 @@ export function mappingHandlers(
       mapBuffer(buffer, mode, offset, size)
         .then(
           () => {
-            const mapping: Mapping = { offset, length: size, bytes: null };
-            finishMap(state, requestId, buffer, mapping, target);
-            if (state.objects.get(id, 'buffer') === buffer) state.mappings.set(id, mapping);
+            const range = new MappedRange(buffer, offset, size);
+            finishMap(state, requestId, range, target);
+            if (state.objects.get(id, 'buffer') === buffer) state.mappings.set(id, range);
           },
           (error: unknown) => {
             target?.cancel();
@@ -50,48 +51,39 @@ async function mapBuffer(buffer: GPUBuffer, mode: number, offset: number, size: 
 function finishMap(
   state: ContextState,
   requestId: number,
-  buffer: GPUBuffer,
-  mapping: Mapping,
+  range: MappedRange,
   target: WriteTarget | null,
 ): void {
-  let written = target === null;
   try {
     if (target !== null) {
-      const bytes = bytesOf(buffer, mapping);
-      target.write(bytes);
-      written = true;
+      range.visit(0, range.length, (bytes, position) => target.write(position, bytes));
+      target.finish();
     }
-    state.returns.mapResult(requestId, 'success', '');
   } catch {
     // The guest unmapped or destroyed the buffer after Dawn mapped it and before we came here.
-    if (!written) target?.cancel();
+    target?.cancel();
     state.returns.mapResult(requestId, 'aborted', 'the buffer was unmapped before its contents were read');
+    return;
   }
-}
-
-function bytesOf(buffer: GPUBuffer, mapping: Mapping): Uint8Array {
-  mapping.bytes ??= new Uint8Array(buffer.getMappedRange(mapping.offset, mapping.length));
-  return mapping.bytes;
+  state.returns.mapResult(requestId, 'success', '');
 }
 
 function writeMapped(state: ContextState, id: number, offset: number, data: Uint8Array): void {
-  const mapping = state.mappings.get(id);
-  const buffer = state.objects.get(id, 'buffer');
+  const range = state.mappings.get(id);
   // Written to a buffer that is mapped no more, or whose creation failed: its errors have been raised elsewhere.
-  if (mapping === undefined || buffer === undefined) return;
-  const start = offset - mapping.offset;
-  if (start < 0 || start + data.length > mapping.length) {
+  if (range === undefined) return;
+  const start = offset - range.offset;
+  if (start < 0 || start + data.length > range.length) {
     state.fail(
-      `bytes ${offset} to ${offset + data.length} are outside the mapped range at ${mapping.offset}, ${mapping.length} bytes`,
+      `bytes ${offset} to ${offset + data.length} are outside the mapped range at ${range.offset}, ${range.length} bytes`,
     );
     return;
   }
-  let bytes: Uint8Array;
   try {
-    bytes = bytesOf(buffer, mapping);
+    range.visit(start, data.length, (bytes, position) => {
+      bytes.set(data.subarray(position, position + bytes.length));
+    });
   } catch (error) {
     state.scopes.inject({ type: 'out-of-memory', message: messageOf(error) });
-    return;
   }
-  bytes.set(data, start);
 }

@@ -1,6 +1,7 @@
 import type { StreamGroupHandlers } from '@dxgwire/protocol/stream';
 import { type ContextState, messageOf } from './context-state.ts';
 import { captured } from './error-scopes.ts';
+import { MappedRange } from './mapped-range.ts';
 import { mappingHandlers } from './mapping-handlers.ts';
 import { isSurelyInvalidBuffer, isSurelyInvalidTexture } from './surely-invalid.ts';
 import { leastTextureBytes } from './texture-size.ts';
@@ -12,13 +13,17 @@ export function resourceHandlers(state: ContextState): StreamGroupHandlers<'reso
     ...mappingHandlers(state),
     createBuffer(id, _handleLow, _handleHigh, size, usage, mappedAtCreation, label) {
       state.mappings.delete(id);
+      const isInvalid = isSurelyInvalidBuffer(device, size, usage);
       // Without bytes no memory is needed, so none need be there.
-      if (state.data.allocationBytes() < size && size > 0 && !isSurelyInvalidBuffer(device, size, usage)) {
+      if (state.data.allocationBytes() < size && size > 0 && !isInvalid) {
         refuseMemory(state, 'buffer', id, () => device.createBuffer({ size, usage, label }));
         return;
       }
-      state.define('buffer', id, () => makeBuffer(device, { size, usage, label, mappedAtCreation }));
-      if (mappedAtCreation) state.mappings.set(id, { offset: 0, length: size, bytes: null });
+      // Dawn takes memory for the mapping even of a buffer that it refuses; nobody would account for that.
+      const mapped = mappedAtCreation && !isInvalid;
+      state.define('buffer', id, () => makeBuffer(device, { size, usage, label, mappedAtCreation: mapped }));
+      const buffer = state.objects.get(id, 'buffer');
+      if (buffer?.mapState === 'mapped') state.mappings.set(id, new MappedRange(buffer, 0, size));
     },
     destroyBuffer(id) {
       state.destroy(id, 'buffer');

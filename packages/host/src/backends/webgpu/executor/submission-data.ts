@@ -8,8 +8,10 @@ export interface SubmissionData {
   target(): WriteTarget | null;
 }
 
-/** Memory that is written when a map has succeeded. Exactly one of its methods is called, once. */
+/** Memory that is written when a map has succeeded: all of its bytes in order, then `finish`; or `cancel`. */
 export interface WriteTarget {
-  write(bytes: Uint8Array): void;
+  /** `position` counts from the start of what was mapped. */
+  write(position: number, bytes: Uint8Array): void;
+  finish(): void;
   cancel(): void;
 }

@@ -54,23 +54,34 @@ export class FrameData implements SubmissionData {
     const writeId = this.next();
     if (writeId === 0) return null;
     const runs = this.runs();
+    const inline: Uint8Array[] = [];
     return {
-      write: (bytes) => this.sendWrote(writeId, true, this.scatter(runs, bytes)),
+      write: (position, bytes) => this.scatter(runs, position, bytes, inline),
+      finish: () => this.sendWrote(writeId, true, inline),
       cancel: () => this.sendWrote(writeId, false, []),
     };
   }
 
-  /** Copies bytes to where the runs say. @returns what has to be sent back. */
-  private scatter(runs: readonly Run[], bytes: Uint8Array): Uint8Array[] {
-    const inline: Uint8Array[] = [];
-    let position = 0;
+  /** Copies bytes to where the runs say; what has to be sent back is added to `inline`, one entry for each run. */
+  private scatter(runs: readonly Run[], position: number, bytes: Uint8Array, inline: Uint8Array[]): void {
+    let runStart = 0;
+    let inlineIndex = -1;
     for (const { region, offset, length } of runs) {
-      const piece = bytes.subarray(position, position + length);
-      position += length;
-      if (region === INLINE_REGION) inline.push(piece);
-      else if (region !== ZERO_REGION) this.regions.view(region, offset, piece.length).set(piece);
+      if (region === INLINE_REGION) inlineIndex += 1;
+      const from = Math.max(position, runStart);
+      const to = Math.min(position + bytes.length, runStart + length);
+      if (from < to && region !== ZERO_REGION) {
+        const piece = bytes.subarray(from - position, to - position);
+        const at = from - runStart;
+        if (region === INLINE_REGION) {
+          inline[inlineIndex] ??= new Uint8Array(length);
+          inline[inlineIndex]!.set(piece, at);
+        } else {
+          this.regions.view(region, offset + at, piece.length).set(piece);
+        }
+      }
+      runStart += length;
     }
-    return inline;
   }
 
   private view({ region, offset, length }: Run): Uint8Array {
