@@ -2,6 +2,7 @@
 // Each step and each test counts once in the closing line.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { generate } from './docs.mjs';
 import { runTests } from './run-tests.mjs';
 import { build, root, runNode, toolPath } from './steps.mjs';
 
@@ -32,9 +33,7 @@ await step('lint', () =>
   runNode([toolPath('@biomejs/biome', 'bin/biome'), 'check', '--error-on-warnings', '.']),
 );
 await step('repository rules', () => runNode([join(root, 'tools/tidy.mjs')]));
-await step('generated documents are fresh', () =>
-  runNode([join(root, 'tools/dist/generate-docs.js'), '--check']),
-);
+await step('generated files are fresh', () => generate(['--check']));
 
 process.stdout.write('--- tests\n');
 const tests = await runTests();

@@ -22,6 +22,7 @@ const BROWSER_ENTRIES = [
   'packages/protocol/src/index.ts',
   'packages/protocol/src/stream/index.ts',
   'packages/protocol/src/blobs/index.ts',
+  'packages/protocol/src/protobuf/index.ts',
   'packages/guest/src/index.ts',
   'packages/guest/src/kmt/index.ts',
   'packages/guest/src/webgpu/index.ts',
