@@ -5,6 +5,7 @@ import { createGPU, globals } from '@dxgwire/guest/webgpu';
 import { createHost, type Host } from '@dxgwire/host';
 import { type Backend, createReferenceBackend, ReferenceEncoder } from '@dxgwire/host/backends';
 import { createWebgpuBackend } from '@dxgwire/host/backends/webgpu';
+import { CreateAllocationFlags } from '@dxgwire/protocol';
 import { decodeEnvelope, protobufGuestBus, protobufHostBus } from '@dxgwire/protocol/protobuf';
 import type { Channel, GuestBus } from '@dxgwire/transport';
 import { connectWebSocket, listenWebSocket } from '@dxgwire/transport/websocket/node';
@@ -146,7 +147,8 @@ for (const version of [40, 27]) {
       unwrap(await process.waitForSynchronizationObjectFromCpu(signal), 'wait');
       assert.equal(fence.fenceView?.value(), value + 5n);
       assert.ok((await process.destroyDevice({ device: 0xc0ffee40 })).ret < 0);
-      const none = { device, allocationInfo: [{ privDrvData: sized(1 << 46) }] };
+      const flags = CreateAllocationFlags.createProtected;
+      const none = { device, flags, allocationInfo: [{ privDrvData: sized(PAGE) }] };
       assert.ok((await process.createAllocation(none)).ret < 0, 'a failure without a status');
       unwrap(await process.destroyDevice({ device }), 'destroyDevice');
     });
