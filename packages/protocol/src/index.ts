@@ -130,6 +130,7 @@ export type { Luid } from './schema/luid.ts';
 export {
   CommandChannelType,
   type CountRule,
+  extendedHeader,
   type Message,
   type Tail,
   type Trailing,
