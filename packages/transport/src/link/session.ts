@@ -543,6 +543,7 @@ export abstract class LinkSession implements ChannelLink {
     this.#heartbeat.stop();
     this.#cancelClose?.();
     this.#cancelLease?.();
+    this.#cancelLease = null;
     this.output.forget();
     const channels = [...this.channels.values()];
     this.channels.clear();

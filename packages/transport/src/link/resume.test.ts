@@ -1,0 +1,367 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { bytesOfSeed, isOfSeed, Random } from '../compliance/data.ts';
+import { isTransportError } from '../errors.ts';
+import { type Channel, type GuestBus, type HostBus, PacketKind } from '../transport.ts';
+import { GuestLink } from './guest-link.ts';
+import { HostLink } from './host-link.ts';
+import type { LinkMedium, LinkSession } from './session.ts';
+import { VirtualClock } from './virtual-link.ts';
+
+const GUID = new Uint8Array(16);
+const SLOT_BYTES = 64 * 1024;
+const LEASE_MS = 30_000;
+
+/** One side of a connection that a test can cut between any two bytes. */
+class CuttableMedium implements LinkMedium {
+  other: CuttableMedium | null = null;
+  session: LinkSession | null = null;
+  #early: Uint8Array[] = [];
+  /** Bytes that still get through, in this direction. */
+  #left: number;
+  readonly #clock: VirtualClock;
+  readonly #onCut: () => void;
+  readonly #random: Random;
+  isCut = false;
+
+  constructor(clock: VirtualClock, random: Random, left: number, onCut: () => void) {
+    this.#clock = clock;
+    this.#random = random;
+    this.#left = left;
+    this.#onCut = onCut;
+  }
+
+  attach(session: LinkSession): void {
+    this.session = session;
+    for (const bytes of this.#early.splice(0)) session.receive(bytes);
+    if (this.isCut) session.mediumEnded(null);
+    else this.wake();
+  }
+
+  receive(bytes: Uint8Array): void {
+    if (this.session === null) this.#early.push(bytes);
+    else this.session.receive(bytes);
+  }
+
+  wake(): void {
+    for (;;) {
+      if (this.isCut) return;
+      const chunk = this.session?.takeOutput() ?? null;
+      if (chunk === null) return;
+      const bytes = chunk.bytes.slice(0, this.#left);
+      chunk.release();
+      this.#left -= bytes.length;
+      const other = this.other;
+      // Now at once, now cut in two, always in order.
+      const split = this.#random.below(bytes.length + 1);
+      this.#clock.defer(() => {
+        if (other === null || other.isCut) return;
+        other.receive(bytes.slice(0, split));
+        other.receive(bytes.slice(split));
+      });
+      if (this.#left === 0) this.#clock.defer(() => this.#onCut());
+    }
+  }
+
+  end(): void {
+    this.wake();
+    this.#clock.defer(() => this.cut());
+  }
+
+  drop(): void {
+    this.session = null;
+    this.cut();
+  }
+
+  /** Both sides hear that the connection is gone; what was under way is lost. */
+  cut(): void {
+    if (this.isCut) return;
+    this.isCut = true;
+    const session = this.session;
+    this.#clock.defer(() => session?.mediumEnded(null));
+    this.other?.cut();
+  }
+}
+
+interface NetworkOptions {
+  readonly seed: number;
+  /** Mean bytes between cuts; 0: none. */
+  readonly cutEvery: number;
+  readonly onBus: (bus: HostBus) => void;
+}
+
+/** A guest and a host with a network between them that loses connections. */
+function createNetwork({ seed, cutEvery, onBus }: NetworkOptions) {
+  const clock = new VirtualClock();
+  const random = new Random(seed);
+  const links = new Set<HostLink>();
+  const state = { cuts: 0, connections: 0, isDown: false, current: null as CuttableMedium | null };
+  const connectMedia = (): CuttableMedium => {
+    state.connections += 1;
+    const left = () => (cutEvery === 0 ? Number.MAX_SAFE_INTEGER : 40 + random.below(cutEvery * 2));
+    const cut = () => {
+      if (near.isCut) return;
+      state.cuts += 1;
+      near.cut();
+    };
+    const near = new CuttableMedium(clock, random, left(), cut);
+    const far = new CuttableMedium(clock, random, left(), cut);
+    near.other = far;
+    far.other = near;
+    state.current = near;
+    const link: HostLink = new HostLink({
+      transport: 'virtual',
+      medium: far,
+      clock,
+      maxQueuedBytes: 64 * 1024 * 1024,
+      windowMegabytes: 4,
+      guestMemoryBytes: 64 * 1024 * 1024,
+      allocateRegion: (length) => ({ bytes: new Uint8Array(length), path: null, offset: 0, free: () => {} }),
+      heartbeatMs: 1000,
+      handshakeTimeoutMs: 5000,
+      leaseMs: LEASE_MS,
+      sessionId: `session ${links.size}`,
+      hostName: 'host',
+      authenticate: (token) => token === 'secret',
+      onReady: onBus,
+      findSession: (id) => [...links].find((entry) => entry.sessionId === id) ?? null,
+      onHandedOver: () => links.delete(link),
+    });
+    link.onEnded = () => links.delete(link);
+    links.add(link);
+    far.attach(link);
+    return near;
+  };
+  const first = connectMedia();
+  const guest = new GuestLink({
+    transport: 'virtual',
+    medium: first,
+    clock,
+    maxQueuedBytes: 64 * 1024 * 1024,
+    name: 'guest',
+    token: 'secret',
+    connectTimeoutMs: 5000,
+    redial: (delayMs, signal) =>
+      new Promise((resolve, reject) => {
+        const cancel = clock.setTimer(() => {
+          if (state.isDown) reject(new Error('no network'));
+          else resolve(connectMedia());
+        }, delayMs);
+        signal.addEventListener('abort', cancel);
+      }),
+  });
+  first.attach(guest);
+  return { clock, random, guest, links, state };
+}
+
+/** Runs time on until something has happened, or fails after an hour. */
+async function until(clock: VirtualClock, what: string, isDone: () => boolean): Promise<void> {
+  for (let ms = 0; ms < 3_600_000; ms += 50) {
+    if (isDone()) return;
+    await clock.advance(50);
+  }
+  assert.fail(`${what} has not happened within an hour`);
+}
+
+async function openChannel(clock: VirtualClock, guest: GuestBus): Promise<Channel> {
+  let channel: Channel | null = null;
+  guest.open(1).then(
+    (opened) => {
+      channel = opened;
+    },
+    () => {},
+  );
+  await until(clock, 'open', () => channel !== null);
+  return channel as unknown as Channel;
+}
+
+describe('a session over connections that break', () => {
+  for (let seed = 1; seed <= 60; seed += 1) {
+    // The greeting itself gets through: only what has begun can be resumed.
+    const cutEvery = [1500, 6000, 40_000, 400_000][seed % 4]!;
+    // A frame must get through whole: nothing larger than what a connection carries at the least.
+    const slotBytes = Math.min(SLOT_BYTES, cutEvery >>> 3);
+    it(`loses, repeats and reorders nothing (seed ${seed}, a cut each ${cutEvery} bytes)`, async () => {
+      let bus: HostBus | null = null;
+      let far: Channel | null = null;
+      const heard = { guest: [] as number[], host: [] as number[] };
+      const closes: (Error | null)[] = [];
+      const network = createNetwork({
+        seed,
+        cutEvery,
+        onBus: (host) => {
+          bus = host;
+          host.onClose = (error) => closes.push(error);
+          host.onChannelOpen = (channel) => {
+            far = channel;
+            channel.onPacket = ({ idLow, bytes, offset, length }) => {
+              heard.host.push(idLow);
+              assert.ok(isOfSeed(idLow, bytes.slice(offset, offset + length)), `packet ${idLow}`);
+              // What was flushed before it is here.
+              const slot = block?.address ?? 0;
+              if (idLow % 4 === 0) assert.ok(isOfSeed(seed + idLow, host.memory.view(slot, slotBytes)));
+              channel.send(PacketKind.completion, idLow, 0, 0, bytes, offset, length);
+            };
+          };
+          host.offer({ classGuid: GUID, instanceGuid: GUID, mmioMegabytes: 4 });
+          host.start();
+        },
+      });
+      const { clock, guest, random, state } = network;
+      guest.onClose = (error) => closes.push(error);
+      let isReady = false;
+      guest.ready.then(
+        () => {
+          isReady = true;
+        },
+        () => {},
+      );
+      await clock.settle();
+      // A cut before the welcome ends the attempt to connect, as it should.
+      if (!isReady) {
+        await until(clock, 'end', () => closes.length > 0 || isReady);
+        if (!isReady) return;
+      }
+      const channel = await openChannel(clock, guest);
+      const block = guest.memory.allocate(SLOT_BYTES);
+      channel.onPacket = ({ idLow, bytes, offset, length }) => {
+        heard.guest.push(idLow);
+        assert.ok(isOfSeed(idLow, bytes.slice(offset, offset + length)));
+      };
+      const count = 120;
+      for (let id = 1; id <= count; id += 1) {
+        if (id % 4 === 0) {
+          // The block is written again only when the host has seen it: it is the guest's own memory.
+          await until(clock, `packet ${id - 1}`, () => heard.guest.length === id - 1);
+          block.write(0, bytesOfSeed(seed + id, slotBytes));
+        }
+        const payload = bytesOfSeed(id, random.below(random.below(8) === 0 ? slotBytes : 100));
+        channel.send(PacketKind.inBand, id, 0, 1, payload, 0, payload.length);
+        if (random.below(3) === 0) (bus as unknown as HostBus).window.storeU64(8, id, seed);
+        if (random.below(3) === 0) await clock.advance(random.below(30));
+      }
+      await until(clock, 'the last answer', () => heard.guest.length >= count);
+      const expected = Array.from({ length: count }, (_, i) => i + 1);
+      assert.deepEqual(heard.host, expected);
+      assert.deepEqual(heard.guest, expected);
+      assert.deepEqual(closes, []);
+      if (cutEvery < 5000) assert.ok(state.cuts > 3, `${state.cuts} cuts`);
+      assert.equal(network.links.size, 1);
+      assert.ok(far !== null);
+      guest.abort(new Error('done'));
+      await clock.advance(60_000);
+      assert.equal(closes.length, 2);
+      assert.equal(network.links.size, 0);
+      assert.equal(clock.timerCount, 0);
+    });
+  }
+
+  async function openNetwork(cutEvery = 0) {
+    const closes = { guest: [] as (Error | null)[], host: [] as (Error | null)[] };
+    const channels: Channel[] = [];
+    const network = createNetwork({
+      seed: 1,
+      cutEvery,
+      onBus: (host) => {
+        host.onClose = (error) => closes.host.push(error);
+        host.onChannelOpen = (channel) => {
+          channels.push(channel);
+          channel.onPacket = () => {};
+        };
+        host.offer({ classGuid: GUID, instanceGuid: GUID, mmioMegabytes: 4 });
+        host.start();
+      },
+    });
+    network.guest.onClose = (error) => closes.guest.push(error);
+    await network.clock.settle();
+    await network.guest.ready;
+    const channel = await openChannel(network.clock, network.guest);
+    return { ...network, closes, channel, channels };
+  }
+
+  it('ends once on both sides when nobody comes back within the lease', async () => {
+    const { clock, guest, state, closes, channel, links } = await openNetwork();
+    const interruptions: boolean[] = [];
+    guest.onInterruption = (isInterrupted) => interruptions.push(isInterrupted);
+    const pending = assert.rejects(guest.createGpadl([guest.memory.allocate(4096)]), isTransportError);
+    state.isDown = true;
+    state.current?.cut();
+    await clock.advance(LEASE_MS - 1000);
+    assert.deepEqual(closes, { guest: [], host: [] });
+    assert.deepEqual(interruptions, [true]);
+    assert.ok(channel.isOpen);
+    await clock.advance(2000);
+    await pending;
+    for (const error of [...closes.guest, ...closes.host] as unknown[]) {
+      assert.ok(isTransportError(error) && error.code === 'peer-closed');
+      assert.match(error.message, /within 30 s/);
+    }
+    assert.equal(closes.guest.length + closes.host.length, 2);
+    await clock.advance(60_000);
+    assert.equal(clock.timerCount, 0);
+    assert.equal(links.size, 0);
+    assert.equal(closes.guest.length + closes.host.length, 2);
+  });
+
+  it('goes on when the network is back just in time, and says so', async () => {
+    const { clock, guest, state, closes, channels } = await openNetwork();
+    const interruptions: boolean[] = [];
+    guest.onInterruption = (isInterrupted) => interruptions.push(isInterrupted);
+    state.isDown = true;
+    state.current?.cut();
+    await clock.advance(LEASE_MS - 4000);
+    state.isDown = false;
+    await clock.advance(3000);
+    assert.deepEqual(interruptions, [true, false]);
+    await clock.advance(LEASE_MS);
+    assert.deepEqual(closes, { guest: [], host: [] });
+    assert.ok(channels[0]?.isOpen);
+  });
+
+  it('notices a connection that carries nothing any more, and makes another', async () => {
+    const { clock, state, closes } = await openNetwork();
+    const dead = state.current!;
+    // Both directions lose everything, and nobody is told.
+    dead.other!.other = null;
+    dead.other = null;
+    await clock.advance(10_000);
+    assert.equal(state.connections, 2);
+    assert.deepEqual(closes, { guest: [], host: [] });
+  });
+
+  it('refuses a session that is unknown, and a wrong token', async () => {
+    const { clock, guest, state, closes, links } = await openNetwork();
+    state.isDown = true;
+    state.current?.cut();
+    await clock.advance(100);
+    for (const link of [...links]) link.abort(new Error('the host has had enough'));
+    state.isDown = false;
+    await clock.advance(5000);
+    assert.equal(closes.guest.length, 1);
+    const [error] = closes.guest;
+    assert.ok(isTransportError(error) && error.code === 'refused');
+    assert.match(error.message, /no such session/);
+    assert.equal(guest.isInterrupted, false);
+    await clock.advance(60_000);
+    assert.equal(clock.timerCount, 0);
+    assert.equal(links.size, 0);
+  });
+
+  it('keeps bounded memory for a side that does not confirm', async () => {
+    const { clock, guest, channel } = await openNetwork();
+    const block = guest.memory.allocate(32 * 1024 * 1024);
+    // The guest's output is pulled by hand from here on: a peer that reads and confirms nothing.
+    block.flush(0, block.length);
+    let taken = 0;
+    for (;;) {
+      const chunk = guest.takeOutput();
+      if (chunk === null) break;
+      taken += chunk.bytes.length;
+      chunk.release();
+    }
+    assert.ok(taken <= 9 * 1024 * 1024, `${taken} bytes ahead`);
+    channel.abort(new Error('done'));
+    guest.abort(new Error('done'));
+    await clock.advance(60_000);
+  });
+});
