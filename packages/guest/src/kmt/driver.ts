@@ -242,7 +242,8 @@ export class KmtDriver {
   }
 
   private enqueue(step: () => Promise<void>): void {
-    this.steps = this.steps.then(step);
+    // A bus that ends in the middle of a step throws out of it; configuration space cannot be reached any more.
+    this.steps = this.steps.then(step).catch(() => this.lose('bus-failed'));
   }
 
   private async addOffer(offer: ChannelOffer): Promise<void> {

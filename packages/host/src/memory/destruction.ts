@@ -45,6 +45,10 @@ export class Destruction {
   /**
    * Destroys instances. Without `assumeNotInUse` waits for the work queued by their devices, and always for work that
    * runs now on any device of their process: addresses are the process', so that any could use them.
+   *
+   * For guest pages nobody waits behind a GPU wait that may never be satisfied: the guest's thread sleeps in a call that
+   * only its death ends, and the signal may be its own to give (dxg protocol, 2.3 and 8.4). Work that comes to life later
+   * and touches them faults.
    */
   destroy(instances: readonly AllocationInstance[], assumeNotInUse: boolean, done: () => void): void {
     const marks = new Set<WorkSnapshot>();
@@ -53,8 +57,10 @@ export class Destruction {
     for (const instance of instances) {
       instance.alive = false;
       processes.add(instance.device.process);
-      if (!assumeNotInUse) addMark(marks, instance.device.work.snapshot());
-      if (!endsGuestPages(instance)) continue;
+      const { work } = instance.device;
+      const takesPages = endsGuestPages(instance);
+      if (!assumeNotInUse) addMark(marks, takesPages ? work.ableSnapshot() : work.snapshot());
+      if (!takesPages) continue;
       for (const other of instance.allocation.instances) devices.add(other.device);
     }
     for (const process of processes) for (const device of process.devices) devices.add(device);

@@ -13,6 +13,11 @@ export interface DeviceWork {
   snapshot(): WorkSnapshot | null;
   /** A mark behind the work that is running now; null when there is none. */
   runningSnapshot(): WorkSnapshot | null;
+  /**
+   * A mark behind the queued work that can go on by itself: a queue counts until it stands at a wait that is not
+   * satisfied and runs nothing. Null when there is none.
+   */
+  ableSnapshot(): WorkSnapshot | null;
   /** Starts nothing new of this device until as many `release` calls. */
   hold(): void;
   release(): void;

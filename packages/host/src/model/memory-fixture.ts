@@ -53,6 +53,10 @@ export class FakeWork implements DeviceWork {
     return this.#marks[0] ?? null;
   }
 
+  ableSnapshot(): WorkSnapshot | null {
+    return this.#mark;
+  }
+
   hold(): void {
     this.holds += 1;
   }

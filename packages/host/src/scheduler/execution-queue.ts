@@ -59,6 +59,8 @@ export class ExecutionQueue {
   #workQueued = 0;
   #workEnded = 0;
   readonly #marks = new MarkList();
+  /** Marks that pass also when the queue can go no further by itself. */
+  readonly #ableMarks = new MarkList();
   readonly #waitNode: QueueWaitNode;
 
   /** The last progress fence value that a submission announced. */
@@ -120,6 +122,7 @@ export class ExecutionQueue {
     do {
       this.#retire();
     } while (this.#cursor !== null && this.#step(this.#cursor));
+    if (this.#isStuck && !this.#ableMarks.isEmpty) this.#ableMarks.passUpTo(this.#workQueued);
     this.#finishIfEmpty();
   }
 
@@ -171,6 +174,7 @@ export class ExecutionQueue {
     if (this.#running > 0 || this.#count > 0) return;
     this.#workEnded = this.#workQueued;
     this.#marks.passUpTo(this.#workEnded);
+    this.#ableMarks.passUpTo(this.#workEnded);
     this.#finishIfEmpty();
   }
 
@@ -200,6 +204,15 @@ export class ExecutionQueue {
     this.#marks.add(serial, mark);
   }
 
+  /** Puts a mark behind all work that can go on without a signal from elsewhere. */
+  addAbleMark(mark: WorkMark): void {
+    if (this.hasWork && !this.#isStuck) this.#ableMarks.add(this.#workQueued, mark);
+  }
+
+  get #isStuck(): boolean {
+    return this.isBlocked && this.#running === 0;
+  }
+
   #retire(): void {
     while (this.#head !== null && this.#head !== this.#cursor) {
       const item = this.#head;
@@ -222,6 +235,7 @@ export class ExecutionQueue {
   #workDone(item: QueueItem): void {
     this.#workEnded = item.workSerial;
     if (!this.#marks.isEmpty) this.#marks.passUpTo(item.workSerial);
+    if (!this.#ableMarks.isEmpty) this.#ableMarks.passUpTo(item.workSerial);
   }
 
   /** @returns whether the cursor moved on. */

@@ -67,6 +67,14 @@ export class SchedulerDevice implements DeviceWork {
     return mark.done ? null : mark;
   }
 
+  ableSnapshot(): WorkSnapshot | null {
+    const mark = new WorkMark();
+    for (const context of this.contexts) {
+      for (const queue of context.queues) queue.addAbleMark(mark);
+    }
+    return mark.done ? null : mark;
+  }
+
   hold(): void {
     this.#holds += 1;
   }
