@@ -5,6 +5,8 @@ struct Filter {
   radius: i32,
   // 0: the blurred picture, 1: its edges, 2: the picture with its edges drawn in.
   show: u32,
+  // Where this dispatch begins: a large picture is filtered in bands of rows.
+  firstRow: u32,
 }
 
 @group(0) @binding(0) var<uniform> settings: Filter;
@@ -19,33 +21,39 @@ fn load(at: vec2i) -> vec4f {
   return textureLoad(source, clamp(at, vec2i(0), last), 0);
 }
 
+fn placeOf(id: vec3u) -> vec2u {
+  return vec2u(id.x, id.y + settings.firstRow);
+}
+
 fn isOutside(at: vec2u) -> bool {
   return any(at >= textureDimensions(source));
 }
 
 @compute @workgroup_size(8, 8)
 fn blurRows(@builtin(global_invocation_id) id: vec3u) {
-  if (isOutside(id.xy)) {
+  let place = placeOf(id);
+  if (isOutside(place)) {
     return;
   }
   var sum = vec4f(0);
   for (var offset = -settings.radius; offset <= settings.radius; offset++) {
-    let texel = load(vec2i(id.xy) + vec2i(offset, 0));
+    let texel = load(vec2i(place) + vec2i(offset, 0));
     sum += weights[abs(offset)] * vec4f(texel.rgb * texel.a, texel.a);
   }
-  textureStore(blurredOut, id.xy, sum);
+  textureStore(blurredOut, place, sum);
 }
 
 @compute @workgroup_size(8, 8)
 fn blurColumns(@builtin(global_invocation_id) id: vec3u) {
-  if (isOutside(id.xy)) {
+  let place = placeOf(id);
+  if (isOutside(place)) {
     return;
   }
   var sum = vec4f(0);
   for (var offset = -settings.radius; offset <= settings.radius; offset++) {
-    sum += weights[abs(offset)] * load(vec2i(id.xy) + vec2i(0, offset));
+    sum += weights[abs(offset)] * load(vec2i(place) + vec2i(0, offset));
   }
-  textureStore(blurredOut, id.xy, sum);
+  textureStore(blurredOut, place, sum);
 }
 
 fn brightness(at: vec2i) -> f32 {
@@ -54,10 +62,11 @@ fn brightness(at: vec2i) -> f32 {
 
 @compute @workgroup_size(8, 8)
 fn edges(@builtin(global_invocation_id) id: vec3u) {
-  if (isOutside(id.xy)) {
+  let place = placeOf(id);
+  if (isOutside(place)) {
     return;
   }
-  let at = vec2i(id.xy);
+  let at = vec2i(place);
   let a = brightness(at + vec2i(-1, -1));
   let b = brightness(at + vec2i(0, -1));
   let c = brightness(at + vec2i(1, -1));
@@ -77,5 +86,5 @@ fn edges(@builtin(global_invocation_id) id: vec3u) {
   } else if (settings.show == 2) {
     result = vec4f(colour * (1 - smoothstep(0.08, 0.5, edge)), max(texel.a, edge));
   }
-  textureStore(pictureOut, id.xy, result);
+  textureStore(pictureOut, place, result);
 }

@@ -12,6 +12,8 @@ import { PNG } from 'pngjs';
 const WORKGROUP_SIZE = 8; // a side
 const PNG_SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 const SHOWN = ['blur', 'edges', 'both'];
+/** Texels that one submission reads. A GPU that is busy for too long with one is taken for hung; a software device is slow. */
+const READS_PER_SUBMISSION = 2 ** 26;
 
 const options = readArguments();
 const file = readPicture(options.input);
@@ -56,7 +58,7 @@ function readPicture(name) {
 }
 
 async function openDevice() {
-  const adapter = await navigator.gpu?.requestAdapter();
+  const adapter = await globalThis.navigator?.gpu?.requestAdapter();
   if (!adapter) fail('no WebGPU adapter here');
   const { maxTextureDimension2D, maxBufferSize } = adapter.limits;
   const opened = await adapter.requestDevice({ requiredLimits: { maxTextureDimension2D, maxBufferSize } });
@@ -86,9 +88,24 @@ function checkedSize(bytes) {
   return { width, height, bytesPerRow };
 }
 
+/** The file up to its end chunk: some programs write something behind it, which is no part of the picture. */
+function withoutTrailer(bytes) {
+  let hasPixels = false;
+  for (let at = PNG_SIGNATURE.length; at + 12 <= bytes.length; ) {
+    const end = at + 12 + bytes.readUInt32BE(at);
+    const type = bytes.toString('latin1', at + 4, at + 8);
+    if (end > bytes.length) break;
+    if (type === 'IDAT') hasPixels = true;
+    if (type === 'IEND' && hasPixels) return bytes.subarray(0, end);
+    if (type === 'IEND') throw new Error('it has no pixels');
+    at = end;
+  }
+  throw new Error('its end is missing');
+}
+
 function decode(bytes) {
   try {
-    return PNG.sync.read(bytes);
+    return PNG.sync.read(withoutTrailer(bytes));
   } catch (error) {
     fail(`${options.input} is a damaged PNG file: ${error.message}`);
   }
@@ -130,42 +147,47 @@ async function filter({ data }) {
   device.queue.writeTexture({ texture: input }, data, { bytesPerRow: width * 4 }, [width, height]);
 
   const kernel = gaussian(options.sigma);
-  const settings = createBuffer(
-    'settings',
-    GPUBufferUsage.UNIFORM,
-    new Int32Array([kernel.length - 1, options.show]),
-  );
   const weights = createBuffer('weights', GPUBufferUsage.STORAGE, kernel);
   const code = fs.readFileSync(new URL('filter.wgsl', import.meta.url), 'utf8');
   const module = device.createShaderModule({ label: 'filter.wgsl', code });
 
-  const encoder = device.createCommandEncoder();
-  const pass = encoder.beginComputePass();
-  const step = (entryPoint, resources) => {
-    const pipeline = device.createComputePipeline({
-      label: entryPoint,
-      layout: 'auto',
-      compute: { module, entryPoint },
-    });
-    const entries = Object.entries(resources).map(([binding, resource]) => ({
-      binding: Number(binding),
-      resource,
-    }));
-    pass.setPipeline(pipeline);
-    pass.setBindGroup(0, device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
-    pass.dispatchWorkgroups(Math.ceil(width / WORKGROUP_SIZE), Math.ceil(height / WORKGROUP_SIZE));
+  /** Runs one pass over the picture, as many rows in a submission as it may read texels. */
+  const step = (entryPoint, readsPerPixel, resources) => {
+    const compute = { module, entryPoint };
+    const pipeline = device.createComputePipeline({ label: entryPoint, layout: 'auto', compute });
+    const layout = pipeline.getBindGroupLayout(0);
+    const blocks = Math.max(1, Math.floor(READS_PER_SUBMISSION / (readsPerPixel * width * WORKGROUP_SIZE)));
+    const rowsAtOnce = blocks * WORKGROUP_SIZE;
+    for (let firstRow = 0; firstRow < height; firstRow += rowsAtOnce) {
+      const values = new Int32Array([kernel.length - 1, options.show, firstRow]);
+      const settings = createBuffer('settings', GPUBufferUsage.UNIFORM, values);
+      const entries = Object.entries({ 0: { buffer: settings }, ...resources }).map(
+        ([binding, resource]) => ({
+          binding: Number(binding),
+          resource,
+        }),
+      );
+      const encoder = device.createCommandEncoder();
+      const pass = encoder.beginComputePass();
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, device.createBindGroup({ layout, entries }));
+      const rowCount = Math.min(rowsAtOnce, height - firstRow);
+      pass.dispatchWorkgroups(Math.ceil(width / WORKGROUP_SIZE), Math.ceil(rowCount / WORKGROUP_SIZE));
+      pass.end();
+      device.queue.submit([encoder.finish()]);
+    }
   };
-  const kernelBuffers = { 0: { buffer: settings }, 1: { buffer: weights } };
-  step('blurRows', { ...kernelBuffers, 2: input.createView(), 3: rows.createView() });
-  step('blurColumns', { ...kernelBuffers, 2: rows.createView(), 3: blurred.createView() });
-  step('edges', { 0: { buffer: settings }, 2: blurred.createView(), 4: result.createView() });
-  pass.end();
+  const blurReads = 2 * kernel.length - 1;
+  step('blurRows', blurReads, { 1: { buffer: weights }, 2: input.createView(), 3: rows.createView() });
+  step('blurColumns', blurReads, { 1: { buffer: weights }, 2: rows.createView(), 3: blurred.createView() });
+  step('edges', 9, { 2: blurred.createView(), 4: result.createView() });
 
   const readback = device.createBuffer({
     label: 'readback',
     size: bytesPerRow * height,
     usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
   });
+  const encoder = device.createCommandEncoder();
   encoder.copyTextureToBuffer({ texture: result }, { buffer: readback, bytesPerRow }, [width, height]);
   device.queue.submit([encoder.finish()]);
   await readback.mapAsync(GPUMapMode.READ);

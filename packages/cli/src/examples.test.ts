@@ -33,7 +33,7 @@ function chunk(type: string, data: Uint8Array): Buffer {
 }
 
 /** A PNG of 8-bit RGBA pixels; `pixels` may be shorter than the size that its header claims. */
-function encodePng(width: number, height: number, pixels: Uint8Array): Buffer {
+function encodePng(width: number, height: number, pixels: Uint8Array, hasData = true): Buffer {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
@@ -43,7 +43,7 @@ function encodePng(width: number, height: number, pixels: Uint8Array): Buffer {
     rows.set(pixels.subarray(y * width * 4, (y + 1) * width * 4), y * (width * 4 + 1) + 1);
   }
   const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
-  const data = chunk('IDAT', deflateSync(rows));
+  const data = hasData ? chunk('IDAT', deflateSync(rows)) : Buffer.alloc(0);
   return Buffer.concat([signature, chunk('IHDR', header), data, chunk('IEND', new Uint8Array(0))]);
 }
 
@@ -108,11 +108,40 @@ describe('examples', () => {
     assert.deepEqual([picture.readUInt32BE(16), picture.readUInt32BE(20)], [67, 45]);
   });
 
+  it('image-filter: filters a picture of one pixel, and one with something behind its end', async () => {
+    const input = join(folder, 'small.png');
+    for (const contents of [
+      testPicture(1, 1),
+      Buffer.concat([testPicture(9, 1), Buffer.from('left over')]),
+    ]) {
+      writeFileSync(input, contents);
+      const output = join(folder, 'small-out.png');
+      const { code, stderr } = await dxgwire(['run', '--connect', host.url, imageFilter, input, output]);
+      assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+      assert.deepEqual(readFileSync(output).subarray(16, 24), contents.subarray(16, 24), 'the same size');
+    }
+  });
+
   describe('image-filter: errors', () => {
     const cases: [string, Buffer | null, RegExp][] = [
       ['a missing file', null, /^image-filter: there is no file .*\n$/],
       ['what is not a PNG', Buffer.from('GIF89a, or so it says'), /^image-filter: .* is not a PNG file\n$/],
-      ['a cut PNG', testPicture(40, 40).subarray(0, 200), /^image-filter: .* is a damaged PNG file: .*\n$/],
+      ['an empty file', Buffer.alloc(0), /^image-filter: .* is not a PNG file\n$/],
+      [
+        'a cut PNG',
+        testPicture(40, 40).subarray(0, 200),
+        /^image-filter: .* is a damaged PNG file: its end is missing\n$/,
+      ],
+      [
+        'a PNG with fewer pixels than it says',
+        encodePng(40, 40, new Uint8Array(400)),
+        /^image-filter: .* is a damaged PNG file: .*\n$/,
+      ],
+      [
+        'a PNG without pixels',
+        encodePng(40, 40, new Uint8Array(0), false),
+        /^image-filter: .* is a damaged PNG file: it has no pixels\n$/,
+      ],
       [
         'a picture larger than the limits',
         encodePng(1_000_000, 1, new Uint8Array(4_000_000)),
