@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { Packr } from 'msgpackr';
 import { type MeasuredMessage, measuredMessages } from './codec-messages.ts';
+import { measurePairs } from './codec-pairs.ts';
 import type { Comparison } from './report.ts';
 import { sample, type Way } from './sampling.ts';
 
@@ -70,6 +71,7 @@ export async function measure(progress: (text: string) => void): Promise<Compari
   comparisons.push(await compare(measuredMessages.submit));
   progress(measuredMessages.createAllocation.name);
   comparisons.push(await compare(measuredMessages.createAllocation));
+  comparisons.push(...(await measurePairs(progress)));
   assert.ok(Number.isFinite(sink));
   return comparisons;
 }
