@@ -9,6 +9,7 @@ import { queueHandlers } from './queue-handlers.ts';
 import { resourceHandlers } from './resource-handlers.ts';
 import { ReturnsWriter } from './returns-writer.ts';
 import type { SubmissionData } from './submission-data.ts';
+import { WorkWaits } from './work-waits.ts';
 
 type CreateDeviceValues = OpArguments<typeof streamOps.createDevice>[0];
 
@@ -58,8 +59,7 @@ export class ContextExecutor {
   private destroyed = false;
   /** Submissions that came while the device was being made. */
   private deferred: Deferred[] = [];
-  /** The device's latest answer that all work so far is done; null when it has nothing to do. */
-  private latestWait: Promise<void> | null = null;
+  private waits: WorkWaits | null = null;
 
   constructor(environment: ExecutorEnvironment) {
     this.environment = environment;
@@ -118,22 +118,13 @@ export class ContextExecutor {
       if (!isProtocolError(error)) throw error;
       fault = error.message;
     }
-    this.settleWhenDone(state, ticket);
+    this.waits?.add(ticket, state.hasNewWork);
+    state.hasNewWork = false;
   }
 
-  /** Settles a ticket when the device has done what was given to it so far. */
-  private settleWhenDone(state: ContextState, ticket: Ticket): void {
-    if (state.hasNewWork) {
-      state.hasNewWork = false;
-      const forget = (): void => {
-        if (this.latestWait === wait) this.latestWait = null;
-      };
-      // Of a device that is lost, too.
-      const wait = state.queue.onSubmittedWorkDone().then(forget, forget);
-      this.latestWait = wait;
-    }
-    if (this.latestWait === null) ticket.settle();
-    else void this.latestWait.then(() => ticket.settle());
+  /** To be called when all that arrived together was given to {@link submit}. */
+  endTurn(): void {
+    this.waits?.flush();
   }
 
   /** What Dawn's binding throws for a record is an error of that record, like those that Dawn finds itself. */
@@ -161,6 +152,7 @@ export class ContextExecutor {
         if (this.destroyed) next.end(null);
         else this.submit(next.stream, next.data, () => next.data, next.end);
       }
+      this.endTurn();
     });
   }
 
@@ -193,6 +185,7 @@ export class ContextExecutor {
   private adopt(device: GPUDevice): void {
     const state = new ContextState(device, this.returns, NO_DATA);
     this.state = state;
+    this.waits = new WorkWaits(state.queue);
     this.handlers = {
       createDevice: () => state.fail('createDevice: this context has its device'),
       ...deviceHandlers(state),
@@ -207,6 +200,7 @@ export class ContextExecutor {
   /** Drops the device and all that belongs to it. Nothing is sent any more. */
   destroy(): void {
     this.destroyed = true;
+    this.endTurn();
     this.state?.objects.clear();
     this.state?.mappings.clear();
     this.state?.device.destroy();

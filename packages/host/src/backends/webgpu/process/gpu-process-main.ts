@@ -51,7 +51,7 @@ async function main(): Promise<void> {
     socket.on('data', (chunk: Buffer) => {
       polling.noteEvent();
       reader.push(chunk, server.onFrame);
-      server.collectDropped();
+      server.endTurn();
     });
     batch.begin(GpuFrame.hello);
     batch.text(JSON.stringify(profile));

@@ -44,9 +44,12 @@ export class ProcessServer {
     }
   };
 
-  /** To be called now and then: has objects collected that the guests have dropped. */
-  collectDropped(): void {
-    for (const context of this.contexts.values()) context.collectDropped(() => globalThis.gc?.());
+  /** To be called when all frames that came together were handled. */
+  endTurn(): void {
+    for (const context of this.contexts.values()) {
+      context.endTurn();
+      context.collectDropped(() => globalThis.gc?.());
+    }
   }
 
   private createContext(id: number, maxMessageUnits: number): void {
