@@ -8,6 +8,7 @@ import {
   NtStatus,
   ntStatusToErrno,
 } from '@dxgwire/protocol';
+import { codecsPage } from './protocol-codecs.ts';
 import { replyLayout, requestLayout } from './protocol-layout.ts';
 
 /** The reference pages of the protocol as text: file name to content. */
@@ -131,6 +132,7 @@ function indexPage(): string {
       '- [Enumerations](enums.md)',
       '- [Flags](flags.md)',
       '- [D3DKMT calls](calls.md)',
+      '- [Codecs](codecs.md): packed, protobuf, C',
     ].join('\n'),
     '## Headers',
     headers(),
@@ -243,6 +245,7 @@ export function referencePages(): Map<string, string> {
     ['enums.md', enumPage()],
     ['flags.md', flagPage()],
     ['calls.md', callPage()],
+    ['codecs.md', `${generated}\n\n${codecsPage}`],
   ]);
   for (const { name, title, commands } of commandFamilies)
     pages.set(`${name}.md`, familyPage(title, commands));

@@ -1,3 +1,4 @@
+import { ProtocolError } from '../errors.ts';
 import type { Message } from '../schema/message.ts';
 import type { DecodeContext, MessageCodec } from './codec.ts';
 import { canCompile, helperScope, messageParts } from './compile.ts';
@@ -106,7 +107,9 @@ export function plainPairCodec(codec: MessageCodec): PairCodec<Values> {
 }
 
 /** The pair codec of the same message as a codec of the table (`commands.x.request`, `.reply`). */
-export function pairCodec<Out>(codec: MessageCodec<Out, never>): PairCodec<Pairs<Out>> {
+export function pairCodec<Out>(codec: MessageCodec<Out, never> | null): PairCodec<Pairs<Out>> {
+  if (codec === null)
+    throw new ProtocolError('unknown-command', 'a command that has a number, but no known layout');
   const { name, message } = codec;
   if (!canCompile) return new PlainPairs(name, message) as unknown as PairCodec<Pairs<Out>>;
   const { counts, limits } = messageParts(message);
