@@ -4,9 +4,9 @@ import { returns } from '@dxgwire/protocol/stream';
 import { GPUBufferUsage, GPUTextureUsage } from './constants.ts';
 import { makeFakeDevice } from './fake-device.ts';
 
-test('an encoder is sent in one piece when it is finished, and a submit flushes at once', async () => {
+test('an encoder is sent in one piece when it is finished, and a submit at the end of its turn', async () => {
   const fake = makeFakeDevice();
-  const { device, kernel } = fake;
+  const { device, kernel, turn } = fake;
   const first = device.createCommandEncoder({ label: 'first' });
   const second = device.createCommandEncoder();
   const passOfFirst = first.beginComputePass();
@@ -18,13 +18,16 @@ test('an encoder is sent in one piece when it is finished, and a submit flushes 
   const commandBuffers = [second.finish(), first.finish({ label: 'done' })];
   assert.equal(kernel.submissions.length, 0);
   device.queue.submit(commandBuffers);
+  device.queue.submit([]);
+  assert.equal(kernel.submissions.length, 0);
+  await turn();
   assert.equal(kernel.submissions.length, 1);
   assert.deepEqual(
     kernel.records.map(({ op }) => op),
     [
       ...['beginCommandEncoder', 'beginComputePass', 'dispatchWorkgroups', 'endPass', 'finish'],
       ...['beginCommandEncoder', 'beginComputePass', 'dispatchWorkgroups', 'endPass', 'finish'],
-      'queueSubmit',
+      ...['queueSubmit', 'queueSubmit'],
     ],
   );
   assert.deepEqual(kernel.argumentsOf('dispatchWorkgroups'), [
@@ -32,6 +35,17 @@ test('an encoder is sent in one piece when it is finished, and a submit flushes 
     [1, 1, 1],
   ]);
   assert.equal(fake.statistics.roundTrips, 0);
+  device.destroy();
+});
+
+test('much work is sent when it is submitted, before the turn has ended', () => {
+  const { device, kernel } = makeFakeDevice();
+  const encoder = device.createCommandEncoder();
+  const pass = encoder.beginComputePass();
+  for (let index = 0; index < 1000; index++) pass.dispatchWorkgroups(index);
+  pass.end();
+  device.queue.submit([encoder.finish()]);
+  assert.equal(kernel.submissions.length, 1);
   device.destroy();
 });
 

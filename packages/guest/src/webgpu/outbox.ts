@@ -10,6 +10,12 @@ const INLINE_BYTES = 130_560;
 /** A stream that has grown to this is sent without waiting for the program's next submit, words. */
 const FULL_WORDS = 24_576;
 
+/**
+ * Work for the queue that has grown to this is sent at once, so that the host begins while the program goes on, words.
+ * Less goes out at the end of the turn: with what follows it, often a mapAsync(), it then costs one message and not two.
+ */
+const WORTHWHILE_WORDS = 2048;
+
 /** Bulk data is cut into pieces of at most this, so that the host works on one while the next is copied, bytes. */
 const PIECE_BYTES = 4 * 1024 * 1024;
 
@@ -99,6 +105,12 @@ export class Outbox {
       this.scheduled = true;
       this.port.schedule(this.flushLater);
     }
+  }
+
+  /** Says that work for the queue was recorded. */
+  workAdded(): void {
+    if (this.writer.words > WORTHWHILE_WORDS) this.flush();
+    else this.changed();
   }
 
   private readonly flushLater = (): void => {

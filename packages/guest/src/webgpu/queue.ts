@@ -110,7 +110,7 @@ function submit(core: DeviceCore, states: readonly CommandBufferState[]): void {
     if (problem === null) core.reuseId(state.id);
     else core.release(state.id, null);
   }
-  core.outbox.flush();
+  core.outbox.workAdded();
 }
 
 /** Why command buffers cannot be submitted, as far as only we know it. */

@@ -33,13 +33,16 @@ const encoder = new TextEncoder();
 const SPARE_BYTES = 1 << 20;
 const FIRST_BYTES = 1 << 16;
 
+/** So many pieces of memory are kept: the writes that are under way at once. */
+const MAX_SPARES = 4;
+
 /** Frames on their way out, collected so that one write carries all of a turn. */
 export class FrameBatch {
   bytes: Uint8Array;
   u32: Uint32Array;
   /** Bytes written. */
   length = 0;
-  private spare: ArrayBuffer | null = null;
+  private readonly spares: ArrayBuffer[] = [];
   private frameStart = -1;
 
   constructor() {
@@ -108,8 +111,7 @@ export class FrameBatch {
    */
   take(): Uint8Array {
     const taken = this.bytes.subarray(0, this.length);
-    const buffer = this.spare ?? new ArrayBuffer(FIRST_BYTES);
-    this.spare = null;
+    const buffer = this.spares.pop() ?? new ArrayBuffer(FIRST_BYTES);
     this.bytes = new Uint8Array(buffer);
     this.u32 = new Uint32Array(buffer);
     this.length = 0;
@@ -117,7 +119,9 @@ export class FrameBatch {
   }
 
   recycle(taken: Uint8Array): void {
-    if (taken.buffer.byteLength <= SPARE_BYTES) this.spare = taken.buffer as ArrayBuffer;
+    const { spares } = this;
+    if (spares.length >= MAX_SPARES || taken.buffer.byteLength > SPARE_BYTES) return;
+    spares.push(taken.buffer as ArrayBuffer);
   }
 
   private reserve(lengthBytes: number): void {

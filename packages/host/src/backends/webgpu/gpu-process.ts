@@ -190,11 +190,11 @@ export class GpuProcess {
     this.flushSoon();
   }
 
-  /** Sends what is in the batch at the end of this turn, in one write. */
+  /** Sends what is in the batch behind all microtasks of this turn, in one write: each wakes the process. */
   flushSoon(): void {
     if (this.flushScheduled) return;
     this.flushScheduled = true;
-    queueMicrotask(() => {
+    process.nextTick(() => {
       this.flushScheduled = false;
       const taken = this.batch.take();
       if (this.gone || taken.length === 0) return;
