@@ -33,8 +33,24 @@ export async function connectLink(url: string, token: string | undefined): Promi
     }
     const hint = token === undefined ? '; give its --token SECRET' : '';
     const refused = isTransportError(error) && error.code === 'refused' ? hint : '';
-    throw new CommandFailure(`${describe(error)}${refused}`, { cause: error });
+    const what = describe(error);
+    const place = what.includes(new URL(url).host) ? '' : `cannot connect to ${withoutSecrets(url)}: `;
+    throw new CommandFailure(`${place}${what}${refused}${doubtOf(error)}`, { cause: error });
   }
+}
+
+/** What answers in another way than a host does, may be none. */
+function doubtOf(error: unknown): string {
+  const isStrange = isTransportError(error) && ['bad-frame', 'peer-closed', 'time-out'].includes(error.code);
+  return isStrange ? '. Is that a dxgwire host?' : '';
+}
+
+/** A URL fit for an error message: without a password or a token. */
+function withoutSecrets(text: string): string {
+  const url = new URL(text);
+  url.password = '';
+  url.search = '';
+  return url.href;
 }
 
 /** Guest RAM of an in-process link, bytes. Committed by the system as it is touched. */

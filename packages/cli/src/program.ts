@@ -1,6 +1,8 @@
-import { existsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { inspect } from 'node:util';
 import { CommandFailure, describe, ExitCode, isDebugging } from './errors.ts';
 
 /** What a program finds: `navigator.gpu`, and the classes and constants of WebGPU as globals. */
@@ -10,15 +12,22 @@ export interface ProgramGpu {
 }
 
 /**
- * The full path of a program's file.
+ * The full path of a program's file. As for `node`, a folder stands for its main module, and `.js` may be left out.
  *
  * @throws CommandFailure when there is no such file.
  */
 export function findProgram(name: string): string {
   const path = resolve(name);
-  if (!existsSync(path)) throw new CommandFailure(`there is no program ${name}`);
-  if (statSync(path).isDirectory()) throw new CommandFailure(`${name} is a folder, not a program`);
-  return path;
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats?.isFile() === true) return path;
+  try {
+    return createRequire(path).resolve(path);
+  } catch {
+    if (stats?.isDirectory() === true) {
+      throw new CommandFailure(`${name} is a folder without a main module, not a program`);
+    }
+    throw new CommandFailure(`there is no program ${name}`);
+  }
 }
 
 /** Gives this process what a WebGPU program expects to find. */
@@ -34,6 +43,9 @@ export function installGlobals({ gpu, globals }: ProgramGpu): void {
   Object.defineProperty(globalThis.navigator, 'gpu', { value: gpu, configurable: true, enumerable: true });
 }
 
+/** Node's exit code for a program whose top level awaits what nothing can settle any more. */
+const UNSETTLED_EXIT_CODE = 13;
+
 /**
  * Runs a program in this process as `node PROGRAM ARGS` would. Resolves when its main module has been evaluated;
  * what it started may go on. What it throws ends the process with code 1 and one line that says what and where.
@@ -45,26 +57,48 @@ export async function runProgram(path: string, args: readonly string[]): Promise
     if (process.listenerCount('uncaughtException') > 1) return;
     failWith(path, error);
   });
+  let isEvaluated = false;
+  let isIdle = false;
+  process.once('beforeExit', () => {
+    isIdle = true;
+  });
+  process.once('exit', () => {
+    if (isEvaluated || !isIdle || process.exitCode !== undefined) return;
+    process.exitCode = UNSETTLED_EXIT_CODE;
+    process.stderr.write(`dxgwire: ${path} ended while its top level awaited what nothing can settle\n`);
+  });
   try {
     await import(pathToFileURL(path).href);
+    isEvaluated = true;
   } catch (error) {
     failWith(path, error);
   }
 }
 
 function failWith(path: string, error: unknown): never {
-  const what = error instanceof Error ? `${error.name}: ${describe(error)}` : describe(error);
   const where = error instanceof Error ? placeOf(error, path) : null;
-  process.stderr.write(`dxgwire: ${path} threw ${what}${where === null ? '' : ` (${where})`}\n`);
+  process.stderr.write(`dxgwire: ${path} threw ${nameThrown(error)}${where === null ? '' : ` (${where})`}\n`);
   if (isDebugging() && error instanceof Error) process.stderr.write(`${error.stack}\n`);
   process.exit(ExitCode.failure);
+}
+
+function nameThrown(error: unknown): string {
+  if (!(error instanceof Error)) return describe(typeof error === 'string' ? error : inspect(error));
+  if ((error as NodeJS.ErrnoException).code === 'ERR_UNHANDLED_REJECTION') {
+    // Node wraps what is not an error in a long explanation.
+    const reason = /reason "(.*)"\.$/s.exec(error.message)?.[1];
+    if (reason !== undefined) return describe(`in a promise: ${reason}`);
+  }
+  return `${error.name}: ${describe(error)}`;
 }
 
 /** Where an error arose: the first place in the program's own file, else in any file that is not Node's. */
 function placeOf(error: Error, path: string): string | null {
   const places: string[] = [];
   for (const line of (error.stack ?? '').split('\n')) {
-    const found = /(file:\/\/[^\s()]+?|\/[^\s()]+?|[A-Z]:\\[^\s()]+?):(\d+(?::\d+)?)\)?$/.exec(line);
+    const found = /(?:^|[\s(])(file:\/\/[^\s()]+?|\/[^\s()]+?|[A-Z]:\\[^\s()]+?):(\d+(?::\d+)?)\)?$/.exec(
+      line,
+    );
     if (found === null) continue;
     const [, file = '', position = ''] = found;
     places.push(`${file.startsWith('file://') ? fileURLToPath(file) : file}:${position}`);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -85,6 +85,53 @@ describe('dxgwire run', () => {
     );
     assert.equal(code, 1);
     assert.match(stderr, /^dxgwire: .*rejects\.mjs threw RangeError: off .*\n$/);
+  });
+
+  it('shows thrown values that are no errors', async () => {
+    const object = await run(program('throws-object.mjs', 'throw { reason: 7 };\n'));
+    assert.equal(object.code, 1);
+    assert.match(object.stderr, /^dxgwire: .*throws-object\.mjs threw \{ reason: 7 \}\n$/);
+    const nothing = await run(program('rejects-nothing.mjs', 'void Promise.reject(undefined);\n'));
+    assert.equal(nothing.code, 1);
+    assert.match(nothing.stderr, /^dxgwire: .*rejects-nothing\.mjs threw in a promise: undefined\n$/);
+  });
+
+  it('names no place in Node itself', async () => {
+    const { code, stderr } = await run(program('imports.mjs', "import 'no-such-package';\n"));
+    assert.equal(code, 1);
+    assert.match(stderr, /Cannot find package 'no-such-package' imported from \S*imports\.mjs\n$/);
+  });
+
+  it('ends as Node does when the top level awaits what nothing can settle', async () => {
+    const { code, stderr } = await run(program('never.mjs', 'await new Promise(() => {});\n'));
+    assert.equal(code, 13);
+    assert.match(stderr, /^dxgwire: .*never\.mjs ended while its top level awaited [^\n]*\n$/);
+  });
+
+  it('runs the main module of a folder', async () => {
+    mkdirSync(join(folder, 'package'));
+    program('package/package.json', '{ "main": "entry.mjs" }');
+    program('package/entry.mjs', "console.log('entry', process.argv[2]);");
+    const { code, stdout } = await run(join(folder, 'package'), 'argument');
+    assert.deepEqual({ code, stdout }, { code: 0, stdout: 'entry argument\n' });
+    mkdirSync(join(folder, 'empty'));
+    const empty = await run(join(folder, 'empty'));
+    assert.equal(empty.code, 1);
+    assert.match(empty.stderr, /^dxgwire: .*empty is a folder without a main module, not a program\n$/);
+  });
+
+  it('tells the host at once that a program has ended, however it did', async () => {
+    const watched = await HostProcess.start(['--backend', 'reference', '--log', 'info']);
+    const endings = ['process.exit(0);', "throw new Error('over');", "process.kill(process.pid, 'SIGTERM');"];
+    for (const ending of endings) {
+      const path = program('ends.mjs', `await navigator.gpu.requestAdapter();\n${ending}\n`);
+      await dxgwire(['run', '--connect', watched.url, path]);
+    }
+    const { stderr } = await watched.stop();
+    const lines = stderr.trim().split('\n');
+    const said = lines.map((line) => (JSON.parse(line) as { msg: string }).msg);
+    const one = ['a guest was let in', 'a guest is gone'];
+    assert.deepEqual(said, [...one, ...one, ...one], 'each is gone before the next comes');
   });
 
   it('leaves errors to a program that handles them itself', async () => {

@@ -100,8 +100,31 @@ async function runOnLink(link: Link, { path, rest, adapter, statistics }: Progra
     bus.ref?.();
     void gpu.close().then(() => link.close());
   });
+  sayGoodbye(bus);
+  bus.onInterruption = (isInterrupted) => {
+    const what = isInterrupted ? 'lost; trying to connect again' : 'made again';
+    process.stderr.write(`dxgwire: the connection to the host was ${what}\n`);
+  };
   installGlobals({ gpu, globals });
   await runProgram(path, rest);
+}
+
+/**
+ * Tells the host when this process ends in the middle of something: by `process.exit`, an error or a signal. Else the
+ * host would wait for a lost connection to come back, and keep all that belongs to it until then.
+ */
+function sayGoodbye(bus: GuestBus): void {
+  process.once('exit', () => void bus.close());
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    const end = () => {
+      // A program that handles the signal itself has added a listener of its own.
+      if (process.listenerCount(signal) > 1) return;
+      void bus.close();
+      process.off(signal, end);
+      process.kill(process.pid, signal);
+    };
+    process.on(signal, end);
+  }
 }
 
 /** As long as the program waits for the GPU, and no longer, the link keeps the process alive. */

@@ -313,6 +313,8 @@ export abstract class LinkSession implements ChannelLink {
 
   /** Tells the other side how much of its stream has come. */
   #confirm(): void {
+    // The greeting over the next connection says it.
+    if (this.isInterrupted) return;
     this.#confirmedBytes = this.#receivedBytes;
     if (this.#leaseMs === 0) return;
     const total = this.#receivedBytes;
@@ -514,6 +516,8 @@ export abstract class LinkSession implements ChannelLink {
   async close(): Promise<void> {
     if (this.#state === 'open') {
       this.sendControl('close', {});
+      // At once: a process that is about to end has no later turn.
+      this.flush();
       this.#state = 'closing';
       this.#cancelClose = this.clock.setTimer(
         () => this.#settle(null),
