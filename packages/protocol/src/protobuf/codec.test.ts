@@ -230,6 +230,30 @@ test('limits are kept before anything is made', () => {
   );
 });
 
+test('protobuf has more than one way to write a message: all are read', () => {
+  const { submitCommandToHwQueue } = commands;
+  const codec = protobufCodec(submitCommandToHwQueue).request;
+  const reflected = root.lookupType('dxgwire.SubmitCommandToHwQueueRequest');
+  const part = (object: Values): Uint8Array => reflected.encode(reflected.fromObject(object)).finish();
+  // A message in parts is merged, lists go on, and of two numbers the last counts.
+  const parts = [
+    part({ args: { hwqueue: 1, command_length: 9 }, written_primaries: [1, 2] }),
+    part({ args: { hwqueue: 2, command_buffer: '18446744073709551615' }, written_primaries: [3] }),
+  ];
+  // A list that is not packed.
+  const id = reflected.fields['written_primaries']?.id ?? 0;
+  parts.push(
+    protobuf.Writer.create()
+      .uint32((id << 3) | 5)
+      .fixed32(4)
+      .finish(),
+  );
+  const value = codec?.decode(Uint8Array.from(parts.flatMap((bytes) => [...bytes])));
+  assert.deepEqual([value?.args.hwqueue, value?.args.commandLength], [2, 9]);
+  assert.equal(value?.args.commandBuffer, 2n ** 64n - 1n);
+  assert.deepEqual([...(value?.writtenPrimaries ?? [])], [1, 2, 3, 4]);
+});
+
 test('numbers of 16 bits and of bit-fields are held to them', () => {
   const reflected = root.lookupType('dxgwire.DxgkIsfeatureenabledResult');
   const reply = protobufCodec(commands.isFeatureEnabled).reply;

@@ -1,7 +1,7 @@
 import protobuf from 'protobufjs/minimal.js';
 import { ProtocolError } from '../errors.ts';
 import type { ChoiceNode } from '../schema/types.ts';
-import type { ProtoField, ProtoMessage } from './schema.ts';
+import { type ProtoField, type ProtoMessage, REST } from './schema.ts';
 
 /** Reads protobuf bytes by the derived schema, with protobufjs' reader and without its reflection. */
 
@@ -64,8 +64,14 @@ function endOf({ reader, name }: Reading, field: ProtoField, limit: number): num
 
 /** Reads a message that ends at `end`. Fields that are not known are skipped; every known one is in the result. */
 export function readMessage(state: Reading, type: ProtoMessage, end: number): Values {
-  const { reader } = state;
   const values: Values = {};
+  readFields(state, type, end, values);
+  return finish(state.name, type, values);
+}
+
+/** Reads what is there into `values`: lists as plain arrays, a message that comes again into the same one. */
+function readFields(state: Reading, type: ProtoMessage, end: number, values: Values): void {
+  const { reader } = state;
   while (reader.pos < end) {
     const tag = reader.tag();
     const field = type.byId.get(tag >>> 3);
@@ -75,9 +81,6 @@ export function readMessage(state: Reading, type: ProtoMessage, end: number): Va
   }
   if (reader.pos !== end)
     throw new ProtocolError('truncated', `${state.name}: a field goes beyond ${type.name}`);
-  for (const field of type.fields) complete(field, values);
-  for (const choice of type.choices) choose(state, choice, type, values);
-  return values;
 }
 
 /** Reads a field's content, or returns false when it has another wire type than it should. */
@@ -88,7 +91,9 @@ function readField(state: Reading, field: ProtoField, wire: number, end: number,
   switch (field.kind) {
     case 'message': {
       if (wire !== DELIMITED || field.type === null) return false;
-      values[key] = readMessage(state, field.type, endOf(state, field, end));
+      const inner = (values[key] ?? {}) as Values;
+      values[key] = inner;
+      readFields(state, field.type, endOf(state, field, end), inner);
       return true;
     }
     case 'bytes':
@@ -164,7 +169,9 @@ function readElements(state: Reading, field: ProtoField, wire: number, end: numb
   if (field.kind === 'message') {
     if (wire !== DELIMITED || field.type === null) return false;
     take(state, field, 1);
-    list.push(readMessage(state, field.type, endOf(state, field, end)));
+    const element: Values = {};
+    readFields(state, field.type, endOf(state, field, end), element);
+    list.push(element);
     values[field.key] = list;
     return true;
   }
@@ -187,17 +194,26 @@ function readElements(state: Reading, field: ProtoField, wire: number, end: numb
   return true;
 }
 
-/** Gives a field its final form: typed arrays of the full size, and zero or empty where it was absent. */
-function complete(field: ProtoField, values: Values): void {
-  const { key, kind, slots } = field;
+/** Gives a message that was read its final form: every field present, unions resolved. */
+function finish(name: string, type: ProtoMessage, values: Values): Values {
+  for (const field of type.fields) finishField(name, field, values);
+  for (const choice of type.choices) choose(name, choice, type, values);
+  return values;
+}
+
+/** Typed arrays of the full size, and zero or empty where the field was absent. */
+function finishField(name: string, field: ProtoField, values: Values): void {
+  const { key, kind, slots, type } = field;
   const given = values[key];
-  if (field.alternative || (key === 'rest' && field.id === 200)) {
-    return;
-  }
-  if (field.repeated && kind !== 'message')
+  if (kind === 'message' && type !== null && given !== undefined) {
+    for (const each of field.repeated ? (given as Values[]) : [given as Values]) finish(name, type, each);
+  } else if (field.alternative || field.id === REST) {
+    // There only if it is valid: see `choose`.
+  } else if (field.repeated && kind !== 'message') {
     values[key] = typedArray(given as unknown[] | undefined, kind, slots);
-  else if (kind === 'bytes') values[key] = fullBytes(given as Uint8Array | undefined, slots);
-  else if (given === undefined) values[key] = zeroOf(field);
+  } else if (kind === 'bytes') {
+    values[key] = fullBytes(given as Uint8Array | undefined, slots);
+  } else if (given === undefined) values[key] = zeroOf(field);
 }
 
 function typedArray(list: unknown[] | undefined, kind: string, slots: number | null): unknown {
@@ -221,7 +237,7 @@ function zeroOf({ kind, repeated, type }: ProtoField): unknown {
   if (repeated) return [];
   switch (kind) {
     case 'message':
-      return type === null ? {} : emptyMessage(type);
+      return type === null ? {} : finish('', type, {});
     case 'text':
       return '';
     case 'bool':
@@ -233,13 +249,6 @@ function zeroOf({ kind, repeated, type }: ProtoField): unknown {
   }
 }
 
-function emptyMessage(type: ProtoMessage): Values {
-  const values: Values = {};
-  for (const field of type.fields) complete(field, values);
-  for (const choice of type.choices) chooseEmpty(choice, type, values);
-  return values;
-}
-
 /** The key of the alternative that the value's own tag selects, or null. */
 export function chosenKey({ rule }: ChoiceNode, values: Values): string | null {
   const tag = (values[rule.key] ?? 0) as number;
@@ -248,23 +257,7 @@ export function chosenKey({ rule }: ChoiceNode, values: Values): string | null {
 }
 
 /** Leaves the valid alternative of a union: others are gone, or zero where the union is one of numbers. */
-function choose(state: Reading, choice: ChoiceNode, type: ProtoMessage, values: Values): void {
-  chooseEmpty(choice, type, values);
-  const rest = values['rest'] as Uint8Array | undefined;
-  if (!choice.keepsRest || rest === undefined) return;
-  const key = chosenKey(choice, values);
-  const used = choice.alternatives.find((alternative) => alternative.key === key)?.type.sizeBytes ?? 0;
-  const most = choice.sizeBytes - used;
-  if (rest.length > most)
-    throw new ProtocolError(
-      'too-large',
-      `${state.name}: rest has ${rest.length} elements, at most ${most} fit`,
-    );
-  if (rest.every((byte) => byte === 0)) delete values['rest'];
-  else values['rest'] = fullBytes(rest, most);
-}
-
-function chooseEmpty(choice: ChoiceNode, type: ProtoMessage, values: Values): void {
+function choose(name: string, choice: ChoiceNode, type: ProtoMessage, values: Values): void {
   const key = chosenKey(choice, values);
   const keys = new Set(choice.alternatives.map((alternative) => alternative.key));
   for (const field of type.fields) {
@@ -274,4 +267,12 @@ function chooseEmpty(choice: ChoiceNode, type: ProtoMessage, values: Values): vo
       else values[field.key] = zeroOf(field);
     } else if (values[field.key] === undefined) values[field.key] = zeroOf(field);
   }
+  const rest = values['rest'] as Uint8Array | undefined;
+  if (!choice.keepsRest || rest === undefined) return;
+  const used = choice.alternatives.find((alternative) => alternative.key === key)?.type.sizeBytes ?? 0;
+  const most = choice.sizeBytes - used;
+  if (rest.length > most)
+    throw new ProtocolError('too-large', `${name}: rest has ${rest.length} elements, at most ${most} fit`);
+  if (rest.every((byte) => byte === 0)) delete values['rest'];
+  else values['rest'] = fullBytes(rest, most);
 }

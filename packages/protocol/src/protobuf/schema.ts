@@ -47,7 +47,8 @@ export interface ProtoMessage {
 }
 
 const FIRST_TAIL = 100;
-const REST = 200;
+/** Field number of what is left of a union. */
+export const REST = 200;
 const U32 = 0xffff_ffff;
 
 /** `d3dddi_updategpuvirtualaddress_operation.map` to `D3dddiUpdategpuvirtualaddressOperationMap`. */
