@@ -329,6 +329,23 @@ describe('a session over connections that break', () => {
     assert.deepEqual(closes, { guest: [], host: [] });
   });
 
+  it('says nothing but its greeting first, however much it has received', async () => {
+    const { clock, state, closes, channel, channels } = await openNetwork();
+    let count = 0;
+    channel.onPacket = () => {
+      count += 1;
+    };
+    channels[0]?.send(PacketKind.inBand, 1, 0, 0, new Uint8Array(100_000), 0, 100_000);
+    await clock.advance(10);
+    state.current?.cut();
+    await clock.advance(1000);
+    channels[0]?.send(PacketKind.inBand, 2, 0, 0, new Uint8Array(100_000), 0, 100_000);
+    await clock.advance(1000);
+    assert.equal(count, 2);
+    assert.deepEqual(closes, { guest: [], host: [] });
+    assert.equal(state.connections, 2);
+  });
+
   it('refuses a session that is unknown, and a wrong token', async () => {
     const { clock, guest, state, closes, links } = await openNetwork();
     state.isDown = true;

@@ -1,12 +1,16 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describeTransportCompliance, type HostReport, serveCompliance } from '../compliance/index.ts';
 import { connect } from '../connect.ts';
 import { listen } from '../listen.ts';
 import type { HostBus } from '../transport.ts';
-import { attachHostStream, connectOverStream } from './index.ts';
+import { attachHostStream, connectOverStream, connectToChild } from './index.ts';
 import { createDuplexPair } from './testing/duplex-pair.ts';
+
+const FILE = fileURLToPath(import.meta.url);
 
 function fixtureOf(makeUrl: () => { url: string; remove: () => void }) {
   return {
@@ -29,29 +33,59 @@ function fixtureOf(makeUrl: () => { url: string; remove: () => void }) {
   };
 }
 
-describeTransportCompliance(
-  'Unix socket',
-  fixtureOf(() => {
-    const folder = mkdtempSync(join(tmpdir(), 'dxgwire-'));
-    return { url: `unix:${folder}/gpu.sock`, remove: () => rmSync(folder, { recursive: true }) };
-  }),
-);
+if (process.argv[2] === 'host') {
+  // The host's end of `stdio:`, as a child of the test.
+  await listen('stdio:', {
+    onBus: (host) => {
+      void serveCompliance(host).then((report) =>
+        writeFileSync(process.argv[3] ?? '', JSON.stringify(report)),
+      );
+    },
+  });
+} else {
+  runTests();
+}
 
-describeTransportCompliance(
-  'TCP',
-  fixtureOf(() => ({ url: 'tcp:127.0.0.1:0', remove: () => {} })),
-);
+function runTests(): void {
+  describeTransportCompliance(
+    'Unix socket',
+    fixtureOf(() => {
+      const folder = mkdtempSync(join(tmpdir(), 'dxgwire-'));
+      return { url: `unix:${folder}/gpu.sock`, remove: () => rmSync(folder, { recursive: true }) };
+    }),
+  );
 
-describeTransportCompliance('a duplex in memory', {
-  async open() {
-    const [near, far] = createDuplexPair();
-    const report = new Promise<HostReport>((resolve, reject) => {
-      const onHostBus = (host: HostBus) => {
-        serveCompliance(host).then(resolve, reject);
+  describeTransportCompliance(
+    'TCP',
+    fixtureOf(() => ({ url: 'tcp:127.0.0.1:0', remove: () => {} })),
+  );
+
+  describeTransportCompliance('a duplex in memory', {
+    async open() {
+      const [near, far] = createDuplexPair();
+      const report = new Promise<HostReport>((resolve, reject) => {
+        const onHostBus = (host: HostBus) => {
+          serveCompliance(host).then(resolve, reject);
+        };
+        attachHostStream(far, { onHostBus });
+      });
+      const guest = await connectOverStream(near);
+      return { guest, report, async dispose() {} };
+    },
+  });
+
+  describeTransportCompliance('standard input and output of a child process', {
+    async open() {
+      const folder = mkdtempSync(join(tmpdir(), 'dxgwire-'));
+      const file = join(folder, 'report.json');
+      const { guest, child } = await connectToChild(process.execPath, [FILE, 'host', file]);
+      const exited = once(child, 'exit');
+      const report = exited.then(() => JSON.parse(readFileSync(file, 'utf8')) as HostReport);
+      const dispose = async () => {
+        await report;
+        rmSync(folder, { recursive: true });
       };
-      attachHostStream(far, { onHostBus });
-    });
-    const guest = await connectOverStream(near);
-    return { guest, report, async dispose() {} };
-  },
-});
+      return { guest, report, dispose };
+    },
+  });
+}

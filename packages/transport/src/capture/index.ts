@@ -1,0 +1,11 @@
+export { CaptureError, CaptureReader } from './reader.ts';
+export { type CaptureOptions, CaptureRecorder, type ChunkWriter } from './recorder.ts';
+export {
+  CAPTURE_FORMAT,
+  CAPTURE_VERSION,
+  type CaptureHeader,
+  type CaptureRecord,
+  type Direction,
+} from './records.ts';
+export { tapGuestBus } from './tap-guest.ts';
+export { tapHostBus } from './tap-host.ts';

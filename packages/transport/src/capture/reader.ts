@@ -1,0 +1,160 @@
+import { Unpackr } from 'msgpackr';
+import {
+  CAPTURE_FORMAT,
+  CAPTURE_VERSION,
+  type CaptureHeader,
+  type CaptureRecord,
+  RecordKind,
+} from './records.ts';
+
+/** What is no capture, or a damaged one. A capture that merely ends early is none: see {@link CaptureReader.tail}. */
+export class CaptureError extends Error {
+  override readonly name = 'CaptureError';
+}
+
+type Fields = readonly unknown[];
+
+function bad(what: string): never {
+  throw new CaptureError(what);
+}
+
+function number(value: unknown): number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
+    ? value
+    : bad(`a number that is ${String(value)}`);
+}
+
+function bytes(value: unknown): Uint8Array {
+  return value instanceof Uint8Array ? value : bad('bytes that are none');
+}
+
+function reason(value: unknown): string | null {
+  return value === null || typeof value === 'string' ? value : bad('a reason that is no text');
+}
+
+function way(value: unknown): 'g2h' | 'h2g' {
+  return value === 0 ? 'g2h' : value === 1 ? 'h2g' : bad('a direction that is neither');
+}
+
+function ranges(value: unknown): (readonly [number, number])[] {
+  if (!Array.isArray(value)) return bad('page ranges that are no list');
+  return value.map((range: unknown) => {
+    if (!Array.isArray(range) || range.length !== 2) return bad('a page range that is no pair');
+    return [number(range[0]), number(range[1])] as const;
+  });
+}
+
+/** A record without its time; null for a kind of a later version. */
+function recordOf(kind: unknown, timeUs: number, fields: Fields): CaptureRecord | null {
+  const [a, b, c, d, e, f, g] = fields;
+  switch (kind) {
+    case RecordKind.packet:
+      return {
+        kind: 'packet',
+        timeUs,
+        direction: way(a),
+        channel: number(b),
+        packetKind: number(c),
+        idLow: number(d),
+        idHigh: number(e),
+        flags: number(f),
+        bytes: bytes(g),
+      };
+    case RecordKind.offer: {
+      const guids = { classGuid: bytes(b), instanceGuid: bytes(c) };
+      return { kind: 'offer', timeUs, channel: number(a), ...guids, mmioMegabytes: number(d) };
+    }
+    case RecordKind.rescind:
+      return { kind: 'rescind', timeUs, channel: number(a) };
+    case RecordKind.channelOpen:
+      return { kind: 'channelOpen', timeUs, channel: number(a) };
+    case RecordKind.channelClose:
+      return { kind: 'channelClose', timeUs, channel: number(a), reason: reason(b) };
+    case RecordKind.pciWrite:
+      return { kind: 'pciWrite', timeUs, channel: number(a), offset: number(b), value: number(c) };
+    case RecordKind.gpadlCreate:
+      return { kind: 'gpadlCreate', timeUs, id: number(a), ranges: ranges(b) };
+    case RecordKind.gpadlTeardown:
+      return { kind: 'gpadlTeardown', timeUs, id: number(a) };
+    case RecordKind.memoryPublish:
+    case RecordKind.windowPublish: {
+      const place = { direction: way(a), offset: number(b), length: number(c) };
+      const name = kind === RecordKind.memoryPublish ? 'memoryPublish' : 'windowPublish';
+      return { kind: name, timeUs, ...place, bytes: d === null ? null : bytes(d) };
+    }
+    case RecordKind.windowStore:
+      return { kind: 'windowStore', timeUs, offset: number(a), low: number(b), high: number(c) };
+    case RecordKind.interruption:
+      return { kind: 'interruption', timeUs, isInterrupted: a === true };
+    case RecordKind.busClose:
+      return { kind: 'busClose', timeUs, reason: reason(a) };
+    case RecordKind.gap:
+      return { kind: 'gap', timeUs, records: number(a), lostBytes: number(b) };
+    case RecordKind.start:
+      return { kind: 'start', timeUs };
+    default:
+      return null;
+  }
+}
+
+function headerOf(value: unknown): CaptureHeader {
+  const header = value as Partial<CaptureHeader> | null;
+  if (typeof header !== 'object' || header === null || header.format !== CAPTURE_FORMAT) {
+    return bad('it does not begin like a capture');
+  }
+  if (header.version !== CAPTURE_VERSION) {
+    return bad(`a capture of version ${String(header.version)}; this program reads ${CAPTURE_VERSION}`);
+  }
+  return header as CaptureHeader;
+}
+
+/** Largest part of a capture that is read before its record must be whole, bytes. */
+const MAX_RECORD_BYTES = 256 << 20;
+
+/** Reads a capture piece by piece, so that its length does not matter. */
+export class CaptureReader {
+  header: CaptureHeader | null = null;
+  /** Bytes at the end that are no whole record yet. */
+  tail: Uint8Array = new Uint8Array(0);
+  readonly #unpackr = new Unpackr({ useRecords: false });
+
+  /**
+   * Takes the next bytes of the capture.
+   *
+   * @returns the records that are whole now.
+   * @throws CaptureError for what is no capture.
+   */
+  push(chunk: Uint8Array): CaptureRecord[] {
+    const source = new Uint8Array(this.tail.length + chunk.length);
+    source.set(this.tail);
+    source.set(chunk, this.tail.length);
+    const records: CaptureRecord[] = [];
+    if (source.length === 0) return records;
+    let end = 0;
+    try {
+      this.#unpackr.unpackMultiple(source, (value: unknown, _start?: number, next?: number) => {
+        const record = this.#take(value);
+        end = next ?? source.length;
+        if (record !== null) records.push(record);
+      });
+    } catch (error) {
+      if ((error as { incomplete?: boolean }).incomplete !== true) {
+        if (error instanceof CaptureError) throw error;
+        bad(`not readable as MessagePack: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    }
+    this.tail = source.subarray(end);
+    if (this.tail.length > MAX_RECORD_BYTES) bad(`a record longer than ${MAX_RECORD_BYTES} bytes`);
+    return records;
+  }
+
+  #take(value: unknown): CaptureRecord | null {
+    if (this.header === null) {
+      this.header = headerOf(value);
+      return null;
+    }
+    if (!Array.isArray(value)) return bad('a record that is no list');
+    const [kind, timeUs, ...fields] = value as unknown[];
+    return recordOf(kind, number(timeUs), fields);
+  }
+}

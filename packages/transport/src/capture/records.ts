@@ -1,0 +1,98 @@
+/**
+ * What a capture holds: a header, then one record for each thing that happened on a bus. In the file both are
+ * MessagePack values one behind the other; a record is an array of its kind, its time in microseconds since the
+ * start, and the fields below.
+ */
+
+export const CAPTURE_FORMAT = 'dxgwire-capture';
+export const CAPTURE_VERSION = 1;
+
+export interface CaptureHeader {
+  readonly format: typeof CAPTURE_FORMAT;
+  readonly version: number;
+  /** The bus's name for its medium. */
+  readonly link: string;
+  /** How packets are packed. */
+  readonly codec: string;
+  /** Which end of the bus was tapped. */
+  readonly side: 'host' | 'guest';
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+}
+
+/** The first element of a record. */
+export const RecordKind = {
+  packet: 1,
+  offer: 2,
+  rescind: 3,
+  channelOpen: 4,
+  channelClose: 5,
+  pciWrite: 6,
+  gpadlCreate: 7,
+  gpadlTeardown: 8,
+  memoryPublish: 9,
+  windowPublish: 10,
+  windowStore: 11,
+  interruption: 12,
+  busClose: 13,
+  gap: 14,
+  start: 15,
+} as const;
+
+export type Direction = 'g2h' | 'h2g';
+
+interface Timed {
+  /** Microseconds since the capture began. */
+  readonly timeUs: number;
+}
+
+/** One thing that happened, as it is read back. Byte arrays are views into what was read. */
+export type CaptureRecord = Timed &
+  (
+    | {
+        readonly kind: 'packet';
+        readonly direction: Direction;
+        readonly channel: number;
+        readonly packetKind: number;
+        readonly idLow: number;
+        readonly idHigh: number;
+        readonly flags: number;
+        readonly bytes: Uint8Array;
+      }
+    | {
+        readonly kind: 'offer';
+        readonly channel: number;
+        readonly classGuid: Uint8Array;
+        readonly instanceGuid: Uint8Array;
+        readonly mmioMegabytes: number;
+      }
+    | { readonly kind: 'rescind' | 'channelOpen'; readonly channel: number }
+    | { readonly kind: 'channelClose'; readonly channel: number; readonly reason: string | null }
+    | {
+        readonly kind: 'pciWrite';
+        readonly channel: number;
+        readonly offset: number;
+        readonly value: number;
+      }
+    /** `ranges`: guest-physical address and length of each run, bytes. */
+    | {
+        readonly kind: 'gpadlCreate';
+        readonly id: number;
+        readonly ranges: readonly (readonly [number, number])[];
+      }
+    | { readonly kind: 'gpadlTeardown'; readonly id: number }
+    /** `bytes` are null unless the tap was asked to keep them. */
+    | {
+        readonly kind: 'memoryPublish' | 'windowPublish';
+        readonly direction: Direction;
+        readonly offset: number;
+        readonly length: number;
+        readonly bytes: Uint8Array | null;
+      }
+    | { readonly kind: 'windowStore'; readonly offset: number; readonly low: number; readonly high: number }
+    | { readonly kind: 'interruption'; readonly isInterrupted: boolean }
+    | { readonly kind: 'busClose'; readonly reason: string | null }
+    /** Records that were dropped because the writer did not keep up. */
+    | { readonly kind: 'gap'; readonly records: number; readonly lostBytes: number }
+    | { readonly kind: 'start' }
+  );

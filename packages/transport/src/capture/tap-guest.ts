@@ -1,0 +1,169 @@
+import type {
+  BusStatistics,
+  Channel,
+  ChannelOffer,
+  GuestBus,
+  GuestMemory,
+  GuestMemoryBlock,
+  GuestWindow,
+  PageRange,
+  PciFunction,
+} from '../transport.ts';
+import { type CaptureRecorder, TappedChannel } from './recorder.ts';
+
+/** A bus that does what the guest's end does and records it, what there was already included. */
+export function tapGuestBus(bus: GuestBus, recorder: CaptureRecorder, codec = 'dxgkrnl'): GuestBus {
+  recorder.begin({ link: bus.transport, side: 'guest', codec });
+  return new TappedGuestBus(bus, recorder);
+}
+
+class TappedGuestBus implements GuestBus {
+  readonly memory: GuestMemory;
+  readonly window: GuestWindow;
+  readonly statistics: Readonly<BusStatistics>;
+  readonly pciFunctions: PciFunction[];
+  onOffer: ((offer: ChannelOffer) => void) | null = null;
+  onPciFunction: ((pciFunction: PciFunction) => void) | null = null;
+  onRescind: ((channelIndex: number) => void) | null = null;
+  onClose: ((error: Error | null) => void) | null = null;
+  onInterruption: ((isInterrupted: boolean) => void) | null = null;
+  readonly #inner: GuestBus;
+  readonly #recorder: CaptureRecorder;
+
+  constructor(inner: GuestBus, recorder: CaptureRecorder) {
+    this.#inner = inner;
+    this.#recorder = recorder;
+    this.statistics = inner.statistics;
+    this.memory = tapMemory(inner.memory, recorder);
+    this.window = tapWindow(inner.window, recorder);
+    this.pciFunctions = inner.pciFunctions.map((pci) => tapPci(pci, recorder));
+    for (const offer of inner.offers) this.#noteOffer(offer);
+    inner.onOffer = (offer) => {
+      this.#noteOffer(offer);
+      this.onOffer?.(offer);
+    };
+    inner.onPciFunction = (pci) => {
+      const tapped = tapPci(pci, recorder);
+      this.pciFunctions.push(tapped);
+      this.onPciFunction?.(tapped);
+    };
+    inner.onRescind = (index) => {
+      recorder.note('rescind', index);
+      this.onRescind?.(index);
+    };
+    inner.onInterruption = (isInterrupted) => {
+      recorder.note('interruption', isInterrupted);
+      this.onInterruption?.(isInterrupted);
+    };
+    inner.onClose = (error) => {
+      recorder.note('busClose', error === null ? null : error.message);
+      this.onClose?.(error);
+    };
+  }
+
+  get transport(): string {
+    return this.#inner.transport;
+  }
+
+  get offers(): readonly ChannelOffer[] {
+    return this.#inner.offers;
+  }
+
+  async open(channelIndex: number): Promise<Channel> {
+    return new TappedChannel(await this.#inner.open(channelIndex), this.#recorder, 'g2h');
+  }
+
+  async createGpadl(ranges: readonly PageRange[]): Promise<number> {
+    const id = await this.#inner.createGpadl(ranges);
+    this.#recorder.note(
+      'gpadlCreate',
+      id,
+      ranges.map(({ address, length }) => [address, length]),
+    );
+    return id;
+  }
+
+  teardownGpadl(id: number): Promise<void> {
+    this.#recorder.note('gpadlTeardown', id);
+    return this.#inner.teardownGpadl(id);
+  }
+
+  ref(): void {
+    this.#inner.ref?.();
+  }
+
+  unref(): void {
+    this.#inner.unref?.();
+  }
+
+  close(): Promise<void> {
+    return this.#inner.close();
+  }
+
+  abort(error: Error): void {
+    this.#inner.abort(error);
+  }
+
+  #noteOffer({ classGuid, index, instanceGuid, mmioMegabytes }: ChannelOffer): void {
+    this.#recorder.note('offer', index, classGuid, instanceGuid, mmioMegabytes);
+  }
+}
+
+function tapPci(inner: PciFunction, recorder: CaptureRecorder): PciFunction {
+  return {
+    channelIndex: inner.channelIndex,
+    vendorId: inner.vendorId,
+    deviceId: inner.deviceId,
+    readConfig32: (offset) => inner.readConfig32(offset),
+    writeConfig32(offset, value) {
+      recorder.note('pciWrite', inner.channelIndex, offset, value);
+      inner.writeConfig32(offset, value);
+    },
+  };
+}
+
+/** The inner block of each block that was handed out: `free` wants its own. */
+function tapMemory(inner: GuestMemory, recorder: CaptureRecorder): GuestMemory {
+  const blocks = new WeakMap<GuestMemoryBlock, GuestMemoryBlock>();
+  return {
+    kind: inner.kind,
+    allocate(lengthBytes) {
+      const block = inner.allocate(lengthBytes);
+      const tapped: GuestMemoryBlock = {
+        address: block.address,
+        length: block.length,
+        get bytes() {
+          return block.bytes;
+        },
+        flush(offset, length) {
+          block.flush(offset, length);
+          const view = () => block.bytes.subarray(offset, offset + length);
+          recorder.publish('memoryPublish', 'g2h', block.address + offset, length, view);
+        },
+        write(offset, source) {
+          block.write(offset, source);
+          recorder.publish('memoryPublish', 'g2h', block.address + offset, source.length, () => source);
+        },
+      };
+      blocks.set(tapped, block);
+      return tapped;
+    },
+    free: (block) => inner.free(blocks.get(block) ?? block),
+  };
+}
+
+function tapWindow(inner: GuestWindow, recorder: CaptureRecorder): GuestWindow {
+  return {
+    kind: inner.kind,
+    // The length may be known only once the welcome has come.
+    get lengthBytes() {
+      return inner.lengthBytes;
+    },
+    view: (offset, length) => inner.view(offset, length),
+    flush(offset, length) {
+      inner.flush(offset, length);
+      recorder.publish('windowPublish', 'g2h', offset, length, () => inner.view(offset, length));
+    },
+    loadU64: (offset) => inner.loadU64(offset),
+  };
+}

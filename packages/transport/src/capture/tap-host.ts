@@ -1,0 +1,175 @@
+import type { BusStatistics, Channel, HostBus, HostGuestMemory, HostWindow } from '../transport.ts';
+import { type CaptureRecorder, TappedChannel } from './recorder.ts';
+
+/**
+ * A bus that does what the host's end does and records it. A host learns of a page list when it looks it up: it is
+ * recorded then. What a host reads in memory that both sides map cannot be seen.
+ */
+export function tapHostBus(bus: HostBus, recorder: CaptureRecorder, codec = 'dxgkrnl'): HostBus {
+  recorder.begin({ link: bus.transport, side: 'host', codec });
+  return new TappedHostBus(bus, recorder);
+}
+
+class TappedHostBus implements HostBus {
+  readonly memory: HostGuestMemory;
+  readonly window: HostWindow;
+  readonly statistics: Readonly<BusStatistics>;
+  readonly #inner: HostBus;
+  readonly #recorder: CaptureRecorder;
+  readonly #gpadls = new Set<number>();
+  #onChannelOpen: ((channel: Channel) => void) | null = null;
+  #onClose: ((error: Error | null) => void) | null = null;
+  #onInterruption: ((isInterrupted: boolean) => void) | null = null;
+  #onGpadlTeardown: ((id: number) => Promise<void> | void) | null = null;
+
+  constructor(inner: HostBus, recorder: CaptureRecorder) {
+    this.#inner = inner;
+    this.#recorder = recorder;
+    this.statistics = inner.statistics;
+    this.memory = tapMemory(inner.memory, recorder, this.#gpadls);
+    this.window = tapWindow(inner.window, recorder);
+    inner.onChannelOpen = (channel) => this.#onChannelOpen?.(new TappedChannel(channel, recorder, 'h2g'));
+    inner.onGpadlTeardown = (id) => {
+      // The pages of a ring are the channel's own; the host never looks them up.
+      if (this.#gpadls.delete(id)) recorder.note('gpadlTeardown', id);
+      return this.#onGpadlTeardown?.(id);
+    };
+    inner.onInterruption = (isInterrupted) => {
+      recorder.note('interruption', isInterrupted);
+      this.#onInterruption?.(isInterrupted);
+    };
+    inner.onClose = (error) => {
+      recorder.note('busClose', error === null ? null : error.message);
+      this.#onClose?.(error);
+    };
+  }
+
+  get transport(): string {
+    return this.#inner.transport;
+  }
+
+  get peerName(): string {
+    return this.#inner.peerName;
+  }
+
+  get onChannelOpen(): ((channel: Channel) => void) | null {
+    return this.#onChannelOpen;
+  }
+
+  set onChannelOpen(handler: ((channel: Channel) => void) | null) {
+    this.#onChannelOpen = handler;
+  }
+
+  get onGpadlTeardown(): ((id: number) => Promise<void> | void) | null {
+    return this.#onGpadlTeardown;
+  }
+
+  set onGpadlTeardown(handler: ((id: number) => Promise<void> | void) | null) {
+    this.#onGpadlTeardown = handler;
+  }
+
+  get onClose(): ((error: Error | null) => void) | null {
+    return this.#onClose;
+  }
+
+  set onClose(handler: ((error: Error | null) => void) | null) {
+    this.#onClose = handler;
+  }
+
+  get onInterruption(): ((isInterrupted: boolean) => void) | null {
+    return this.#onInterruption;
+  }
+
+  set onInterruption(handler: ((isInterrupted: boolean) => void) | null) {
+    this.#onInterruption = handler;
+  }
+
+  offer(options: Parameters<HostBus['offer']>[0]): ReturnType<HostBus['offer']> {
+    const { pci } = options;
+    let index = 0;
+    const tapped =
+      pci === undefined
+        ? options
+        : {
+            ...options,
+            pci: {
+              vendorId: pci.vendorId,
+              deviceId: pci.deviceId,
+              config: pci.config,
+              onWrite: (offset: number, value: number) => {
+                this.#recorder.note('pciWrite', index, offset, value);
+                pci.onWrite(offset, value);
+              },
+            },
+          };
+    const offer = this.#inner.offer(tapped);
+    index = offer.index;
+    this.#recorder.note('offer', index, offer.classGuid, offer.instanceGuid, offer.mmioMegabytes);
+    return offer;
+  }
+
+  start(): void {
+    this.#recorder.note('start');
+    this.#inner.start();
+  }
+
+  rescind(channelIndex: number): void {
+    this.#recorder.note('rescind', channelIndex);
+    this.#inner.rescind(channelIndex);
+  }
+
+  close(): Promise<void> {
+    return this.#inner.close();
+  }
+
+  abort(error: Error): void {
+    this.#inner.abort(error);
+  }
+}
+
+function tapMemory(inner: HostGuestMemory, recorder: CaptureRecorder, seen: Set<number>): HostGuestMemory {
+  return {
+    kind: inner.kind,
+    gpadl(id) {
+      const ranges = inner.gpadl(id);
+      if (ranges !== null && !seen.has(id)) {
+        seen.add(id);
+        recorder.note(
+          'gpadlCreate',
+          id,
+          ranges.map(({ address, length }) => [address, length]),
+        );
+      }
+      return ranges;
+    },
+    contains: (address, length) => inner.contains(address, length),
+    view: (address, length) => inner.view(address, length),
+    fetch: (address, length) => inner.fetch(address, length),
+    publish(address, length) {
+      inner.publish(address, length);
+      recorder.publish('memoryPublish', 'h2g', address, length, () => inner.view(address, length));
+    },
+    shareable: (address, length) => inner.shareable(address, length),
+  };
+}
+
+function tapWindow(inner: HostWindow, recorder: CaptureRecorder): HostWindow {
+  return {
+    kind: inner.kind,
+    lengthBytes: inner.lengthBytes,
+    // The bytes of a bus may be known only once it has started.
+    get bytes() {
+      return inner.bytes;
+    },
+    publish(offset, length) {
+      inner.publish(offset, length);
+      const view = () => inner.bytes.subarray(offset, offset + length);
+      recorder.publish('windowPublish', 'h2g', offset, length, view);
+    },
+    storeU64(offset, low, high) {
+      inner.storeU64(offset, low, high);
+      recorder.note('windowStore', offset, low, high);
+    },
+    shareable: () => inner.shareable(),
+  };
+}

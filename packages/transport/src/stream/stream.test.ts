@@ -1,0 +1,239 @@
+import assert from 'node:assert/strict';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, lstatSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createConnection, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { connect } from '../connect.ts';
+import { isTransportError, type TransportErrorCode } from '../errors.ts';
+import { type ListenOptions, listen } from '../listen.ts';
+import { type GuestBus, type HostBus, PacketKind } from '../transport.ts';
+import { parseStreamUrl } from './address.ts';
+import { connectToChild } from './connect.ts';
+
+const FILE = fileURLToPath(import.meta.url);
+const GUID = new Uint8Array(16);
+const [, , role = '', url = ''] = process.argv;
+
+/** Serves channel 1 with an echo. */
+function serve(host: HostBus): void {
+  host.onChannelOpen = (channel) => {
+    channel.onPacket = ({ idLow, idHigh, bytes, offset, length }) => {
+      channel.send(PacketKind.completion, idLow, idHigh, 0, bytes, offset, length);
+    };
+  };
+  host.offer({ classGuid: GUID, instanceGuid: GUID, mmioMegabytes: 1 });
+  host.start();
+}
+
+async function failure(
+  promise: Promise<unknown>,
+): Promise<{ code: TransportErrorCode | null; message: string }> {
+  try {
+    await promise;
+    return { code: null, message: '' };
+  } catch (error) {
+    assert.ok(isTransportError(error), String(error));
+    return { code: error.code, message: error.message };
+  }
+}
+
+function closeOf(bus: GuestBus | HostBus): Promise<Error | null> {
+  return new Promise((resolve) => {
+    bus.onClose = resolve;
+  });
+}
+
+async function listenHere(where: string, options: Partial<ListenOptions> = {}) {
+  const hosts: HostBus[] = [];
+  const listener = await listen(where, {
+    windowMegabytes: 1,
+    onBus: (host) => {
+      hosts.push(host);
+      serve(host);
+    },
+    ...options,
+  });
+  return { ...listener, hosts };
+}
+
+async function runTests(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'dxgwire-'));
+  after(() => rmSync(folder, { recursive: true }));
+
+  describe('stream URLs', () => {
+    it('are read, the token apart', () => {
+      assert.deepEqual(parseStreamUrl('unix:/run/gpu%20a.sock?token=x%20y'), {
+        address: { kind: 'unix', path: '/run/gpu a.sock' },
+        token: 'x y',
+      });
+      assert.deepEqual(parseStreamUrl('tcp://[::1]:80').address, { kind: 'tcp', host: '::1', port: 80 });
+      assert.deepEqual(parseStreamUrl('tcp:gpu.example:8775').address, {
+        kind: 'tcp',
+        host: 'gpu.example',
+        port: 8775,
+      });
+      assert.deepEqual(parseStreamUrl('stdio:').address, { kind: 'stdio' });
+    });
+
+    it('of other kinds are refused, without their token', async () => {
+      for (const bad of [
+        'unix:',
+        `unix:/${'x'.repeat(107)}`,
+        'tcp:host',
+        'tcp::1',
+        'tcp:a:65536',
+        'stdio:x',
+      ]) {
+        const { code, message } = await failure(connect(`${bad}?token=secret`));
+        assert.equal(code, 'bad-url', bad);
+        assert.ok(!message.includes('secret'));
+      }
+    });
+  });
+
+  describe('stream listeners', () => {
+    it('make a socket for their user only, and remove it', async () => {
+      const path = join(folder, 'a.sock');
+      const listener = await listenHere(`unix:${path}`);
+      assert.equal(lstatSync(path).mode & 0o777, 0o600);
+      assert.match((await failure(listenHere(`unix:${path}`))).message, /already/);
+      const guest = await connect(listener.url);
+      assert.equal(guest.transport, 'unix');
+      const closed = closeOf(guest);
+      await listener.close();
+      assert.equal(await closed, null);
+      assert.ok(!existsSync(path));
+      assert.match((await failure(connect(listener.url))).message, /no such socket/);
+    });
+
+    it('replace the socket of a host that was killed, and nothing else', async () => {
+      const path = join(folder, 'b.sock');
+      const child = fork(FILE, ['host', `unix:${path}`], { execArgv: [] });
+      await once(child, 'message');
+      const guest = await connect(`unix:${path}`);
+      const closed = closeOf(guest);
+      const exited = once(child, 'exit');
+      child.kill('SIGKILL');
+      const error = await closed;
+      assert.ok(isTransportError(error) && error.code === 'peer-closed');
+      await exited;
+      assert.ok(existsSync(path));
+      assert.match((await failure(connect(`unix:${path}`))).message, /nothing listens/);
+      const listener = await listenHere(`unix:${path}`);
+      await (await connect(listener.url)).close();
+      await listener.close();
+      writeFileSync(path, 'precious');
+      assert.match((await failure(listenHere(`unix:${path}`))).message, /no socket/);
+      assert.ok(existsSync(path));
+    });
+
+    it('take tokens and judges', async () => {
+      const listener = await listenHere('tcp:127.0.0.1:0?token=right');
+      assert.match(listener.url, /^tcp:127\.0\.0\.1:\d+$/);
+      assert.equal((await failure(connect(listener.url))).code, 'refused');
+      await (await connect(`${listener.url}?token=right`)).close();
+      await listener.close();
+      const judged = await listenHere('tcp:127.0.0.1:0', { authenticate: async (token) => token === 'x' });
+      assert.equal((await failure(connect(judged.url, { token: 'y' }))).code, 'refused');
+      await (await connect(judged.url, { token: 'x' })).close();
+      await judged.close();
+    });
+
+    it('end what is no guest', async () => {
+      const refused: Error[] = [];
+      const listener = await listenHere('tcp:127.0.0.1:0', { onRefused: (error) => refused.push(error) });
+      const socket = createConnection(listener.port, '127.0.0.1');
+      socket.on('error', () => {});
+      socket.write('GET / HTTP/1.1\r\nHost: gpu\r\n\r\n');
+      socket.resume();
+      await once(socket, 'close');
+      assert.ok(isTransportError(refused[0]) && refused[0].code === 'bad-frame');
+      await listener.close();
+    });
+  });
+
+  describe('stream links that break', () => {
+    it('go on over another TCP connection, nothing lost', async () => {
+      const listener = await listenHere('tcp:127.0.0.1:0');
+      // A proxy that can be cut.
+      const pairs = new Set<Socket>();
+      const proxy = createServer((near) => {
+        const far = createConnection(listener.port, '127.0.0.1');
+        near.pipe(far).pipe(near);
+        for (const socket of [near, far]) {
+          pairs.add(socket);
+          socket
+            .on('error', () => {})
+            .on('close', () => {
+              near.destroy();
+              far.destroy();
+            });
+        }
+      }).listen(0, '127.0.0.1');
+      await once(proxy, 'listening');
+      const { port } = proxy.address() as { port: number };
+      const guest = await connect(`tcp:127.0.0.1:${port}`);
+      const channel = await guest.open(1);
+      const heard: number[] = [];
+      let cuts = 0;
+      const count = 400;
+      await new Promise<void>((resolve) => {
+        const payload = new Uint8Array(3000);
+        channel.onPacket = ({ idLow }) => {
+          heard.push(idLow);
+          if (heard.length === count) resolve();
+          if (heard.length % 80 === 1) {
+            cuts += 1;
+            for (const socket of pairs) socket.destroy();
+            pairs.clear();
+          }
+        };
+        for (let id = 0; id < count; id += 1) channel.send(PacketKind.inBand, id, 0, 1, payload, 0, 3000);
+      });
+      assert.deepEqual(
+        heard,
+        Array.from({ length: count }, (_, id) => id),
+      );
+      assert.ok(cuts >= 5);
+      assert.equal(listener.hosts.length, 1);
+      await guest.close();
+      proxy.close();
+      await listener.close();
+    });
+
+    it('end on both sides when a Unix socket ends without a farewell', async () => {
+      const listener = await listenHere(`unix:${join(folder, 'c.sock')}`);
+      const child = fork(FILE, ['guest', listener.url], { execArgv: [] });
+      await once(child, 'message');
+      const closed = closeOf(listener.hosts[0]!);
+      child.kill('SIGKILL');
+      const error = await closed;
+      assert.ok(isTransportError(error) && error.code === 'peer-closed');
+      await listener.close();
+    });
+
+    it('say that a program cannot be started, or is no host', async () => {
+      const missing = await failure(connectToChild('/no/such/program', []));
+      assert.equal(missing.code, 'connect-failed');
+      assert.match(missing.message, /cannot start/);
+      const other = await failure(
+        connectToChild(process.execPath, ['-e', 'console.log("hello, world, and so on")']),
+      );
+      assert.ok(other.code === 'bad-frame' || other.code === 'peer-closed', String(other.code));
+    });
+  });
+}
+
+if (role === 'host') {
+  await listenHere(url);
+  process.send?.({ listening: true });
+} else if (role === 'guest') {
+  await connect(url);
+  process.send?.({ connected: true });
+} else {
+  await runTests();
+}
