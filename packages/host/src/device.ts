@@ -153,8 +153,10 @@ export class Device {
    * Abandons its work and destroys everything that hangs under it. All names are dead at once.
    *
    * @param done called when none of its work runs and none of its allocations uses guest memory any more.
+   * @param guestUnmapped false where the guest did not ask for it (its adapter is gone): its programs then still have
+   *   the fences' pages mapped, which no other process may get soon.
    */
-  destroy(done: () => void): void {
+  destroy(done: () => void, guestUnmapped = true): void {
     const { engine, process } = this;
     this.isDestroyed = true;
     process.objects.remove(this.handle, ObjectKind.device);
@@ -166,7 +168,7 @@ export class Device {
     for (const resource of [...this.resources]) this.forgetResource(resource);
     for (const pagingQueue of [...this.pagingQueues]) this.destroyPagingQueue(pagingQueue);
     for (const context of [...this.contexts]) this.destroyContext(context);
-    for (const syncObject of [...this.syncObjects]) closeSyncObject(syncObject);
+    for (const syncObject of [...this.syncObjects]) closeSyncObject(syncObject, guestUnmapped);
     let left = 2;
     const finish = (): void => {
       left -= 1;

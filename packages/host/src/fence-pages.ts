@@ -50,12 +50,14 @@ export function returnFencePage(
 /**
  * Ends one name of a sync object: its handle, its page, and the CPU waits made through it. GPU waits and signals that
  * are queued go on (dxg protocol, 6.3).
+ *
+ * @param guestUnmapped as for {@link returnFencePage}: false where the guest did not ask for it.
  */
-export function closeSyncObject(object: SyncObject): void {
+export function closeSyncObject(object: SyncObject, guestUnmapped = true): void {
   const { process, device } = object;
   process.objects.remove(object.handle, ObjectKind.syncObject);
   device?.syncObjects.delete(object);
   object.instance.close();
-  returnFencePage(process, device, object, true);
+  returnFencePage(process, device, object, guestUnmapped);
   if (object.shared !== null) process.partition.sharedObjects.releaseSyncObject(object.shared);
 }

@@ -194,7 +194,7 @@ export class Partition {
       if (gpu.engine !== null) this.sharedObjects.clearEngine(gpu.engine);
       done();
     };
-    for (const device of [...gpu.devices]) device.destroy(finish);
+    for (const device of [...gpu.devices]) device.destroy(finish, false);
     finish();
   }
 

@@ -84,8 +84,8 @@ function writeProcessSegment(view: DataView, query: StatisticsQuery): boolean {
   const place = process.existingOn(engine);
   if (place === undefined) return true;
   const measured = engine.memory.processSegmentStatistics(place.memory, index);
+  // The working-set limits that follow are not set.
   view.setBigUint64(0, BigInt(measured.committedBytes), true);
-  view.setBigUint64(8, BigInt(measured.residentBytes), true);
   return true;
 }
 
@@ -97,7 +97,8 @@ function writeProcessSegmentGroup(view: DataView, query: StatisticsQuery): boole
   const info = engine.memory.queryVideoMemoryInfo(place.memory, Number(query.selector & 0xffff_ffffn));
   if (info === null) return false;
   view.setBigUint64(0, BigInt(info.budget), true);
-  view.setBigUint64(8, BigInt(info.currentReservation), true);
+  // Requested and used are one: what MakeResident has promised is charged at once.
+  view.setBigUint64(8, BigInt(info.currentUsage), true);
   view.setBigUint64(16, BigInt(info.currentUsage), true);
   return true;
 }
