@@ -35,6 +35,8 @@ const ROUNDS = 2;
 const { frames, out } = readArguments();
 const scratch = mkdtempSync(join(tmpdir(), 'dxgwire-demo-'));
 let service: Service | undefined;
+// Also when Ctrl-C ends it.
+process.once('exit', () => rmSync(scratch, { recursive: true, force: true }));
 process.exitCode = 1;
 try {
   process.exitCode = await demo();
@@ -42,7 +44,6 @@ try {
   process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}\n`);
 } finally {
   await service?.stop().catch(() => {});
-  rmSync(scratch, { recursive: true, force: true });
 }
 
 function readArguments(): { frames: number; out: string } {

@@ -47,6 +47,9 @@ export async function runMesh(
   pictureFile?: string,
 ): Promise<MeshRun> {
   const scratch = mkdtempSync(join(tmpdir(), 'dxgwire-mesh-'));
+  const clean = () => rmSync(scratch, { recursive: true, force: true });
+  // Also when Ctrl-C ends it.
+  process.once('exit', clean);
   try {
     const file = pictureFile ?? join(scratch, 'mesh.png');
     const statisticsFile = join(scratch, 'statistics.json');
@@ -61,6 +64,7 @@ export async function runMesh(
       picture: PNG.sync.read(readFileSync(file)),
     };
   } finally {
-    rmSync(scratch, { recursive: true, force: true });
+    process.off('exit', clean);
+    clean();
   }
 }
