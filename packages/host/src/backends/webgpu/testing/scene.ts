@@ -26,7 +26,7 @@ override depth: f32 = 0.5;
   var corners = array(vec2f(-1, -1), vec2f(3, -1), vec2f(-1, 3));
   return vec4f(corners[i % 3] + instance.offset, depth, 1);
 }
-@fragment fn fs() -> @location(0) vec4f { return color * textureSample(image, smooth_, vec2f(0.5)); }`;
+@fragment fn fs() -> @location(0) vec4f { return color * textureSampleLevel(image, smooth_, vec2f(0.5), 0); }`;
 
 const computeCode = `
 @group(0) @binding(0) var<storage, read_write> data: array<u32>;
