@@ -1,5 +1,5 @@
 export { CaptureError, CaptureReader } from './reader.ts';
-export { type CaptureOptions, CaptureRecorder, type ChunkWriter } from './recorder.ts';
+export { type CaptureOptions, CaptureRecorder, type ChunkWriter, type TapOptions } from './recorder.ts';
 export {
   CAPTURE_FORMAT,
   CAPTURE_VERSION,

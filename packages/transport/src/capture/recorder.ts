@@ -28,6 +28,13 @@ export interface CaptureOptions {
   readonly onError?: (error: Error) => void;
 }
 
+export interface TapOptions {
+  /** How packets are packed, for the header. Default `dxgkrnl`. */
+  readonly codec?: string;
+  /** Called once when the bus has ended and its handler has been told: time to close the recorder. */
+  readonly onEnd?: () => void;
+}
+
 const DEFAULT_MAX_PENDING_BYTES = 8 << 20;
 const CHUNK_BYTES = 128 * 1024;
 const FLUSH_DELAY_MS = 100;

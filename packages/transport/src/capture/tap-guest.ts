@@ -9,12 +9,12 @@ import type {
   PageRange,
   PciFunction,
 } from '../transport.ts';
-import { type CaptureRecorder, TappedChannel } from './recorder.ts';
+import { type CaptureRecorder, type TapOptions, TappedChannel } from './recorder.ts';
 
 /** A bus that does what the guest's end does and records it, what there was already included. */
-export function tapGuestBus(bus: GuestBus, recorder: CaptureRecorder, codec = 'dxgkrnl'): GuestBus {
-  recorder.begin({ link: bus.transport, side: 'guest', codec });
-  return new TappedGuestBus(bus, recorder);
+export function tapGuestBus(bus: GuestBus, recorder: CaptureRecorder, options: TapOptions = {}): GuestBus {
+  recorder.begin({ link: bus.transport, side: 'guest', codec: options.codec ?? 'dxgkrnl' });
+  return new TappedGuestBus(bus, recorder, options);
 }
 
 class TappedGuestBus implements GuestBus {
@@ -30,7 +30,7 @@ class TappedGuestBus implements GuestBus {
   readonly #inner: GuestBus;
   readonly #recorder: CaptureRecorder;
 
-  constructor(inner: GuestBus, recorder: CaptureRecorder) {
+  constructor(inner: GuestBus, recorder: CaptureRecorder, options: TapOptions) {
     this.#inner = inner;
     this.#recorder = recorder;
     this.statistics = inner.statistics;
@@ -58,6 +58,7 @@ class TappedGuestBus implements GuestBus {
     inner.onClose = (error) => {
       recorder.note('busClose', error === null ? null : error.message);
       this.onClose?.(error);
+      options.onEnd?.();
     };
   }
 

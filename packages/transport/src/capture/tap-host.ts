@@ -1,13 +1,13 @@
 import type { BusStatistics, Channel, HostBus, HostGuestMemory, HostWindow } from '../transport.ts';
-import { type CaptureRecorder, TappedChannel } from './recorder.ts';
+import { type CaptureRecorder, type TapOptions, TappedChannel } from './recorder.ts';
 
 /**
  * A bus that does what the host's end does and records it. A host learns of a page list when it looks it up: it is
  * recorded then. What a host reads in memory that both sides map cannot be seen.
  */
-export function tapHostBus(bus: HostBus, recorder: CaptureRecorder, codec = 'dxgkrnl'): HostBus {
-  recorder.begin({ link: bus.transport, side: 'host', codec });
-  return new TappedHostBus(bus, recorder);
+export function tapHostBus(bus: HostBus, recorder: CaptureRecorder, options: TapOptions = {}): HostBus {
+  recorder.begin({ link: bus.transport, side: 'host', codec: options.codec ?? 'dxgkrnl' });
+  return new TappedHostBus(bus, recorder, options);
 }
 
 class TappedHostBus implements HostBus {
@@ -22,7 +22,7 @@ class TappedHostBus implements HostBus {
   #onInterruption: ((isInterrupted: boolean) => void) | null = null;
   #onGpadlTeardown: ((id: number) => Promise<void> | void) | null = null;
 
-  constructor(inner: HostBus, recorder: CaptureRecorder) {
+  constructor(inner: HostBus, recorder: CaptureRecorder, options: TapOptions) {
     this.#inner = inner;
     this.#recorder = recorder;
     this.statistics = inner.statistics;
@@ -41,6 +41,7 @@ class TappedHostBus implements HostBus {
     inner.onClose = (error) => {
       recorder.note('busClose', error === null ? null : error.message);
       this.#onClose?.(error);
+      options.onEnd?.();
     };
   }
 

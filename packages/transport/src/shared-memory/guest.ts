@@ -88,10 +88,7 @@ class Joining {
     this.#link = new SocketLink(socket, {
       message: (message) => this.#message(message),
       bell: () => this.#guest?.doorbellAll(),
-      lost: (error) => {
-        if (this.#guest !== null) this.#guest.peerVanished(error);
-        else this.#fail(error);
-      },
+      lost: (error) => this.#fail(error),
     });
     const timeoutMs = options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS;
     this.#timer = setTimeout(() => {
@@ -101,16 +98,19 @@ class Joining {
     this.#link.post({ type: 'hello', version: PROTOCOL_VERSION, token: options.token ?? '', name });
   }
 
+  /** Ends it, whatever stage it is at. */
   #fail(error: Error): void {
     clearTimeout(this.#timer);
-    this.#link.close();
     this.#reject(error);
+    if (this.#guest === null) this.#link.close();
+    else this.#guest.abort(error);
   }
 
   #message(value: unknown): void {
     const message = checkFromHost(value);
     if (this.#guest !== null) {
-      this.#guest.receive(message as HostMessage);
+      if (message.type === 'started') this.#started(this.#guest);
+      else this.#guest.receive(message as HostMessage);
     } else if (message.type === 'refused') {
       const { code, reason } = message;
       this.#fail(errorOfPeer({ code, message: reason }, 'the host refused this guest'));
@@ -147,6 +147,9 @@ class Joining {
           doorbell: (channel) => link.doorbell(channel),
           close: () => {
             link.close();
+            clearTimeout(this.#timer);
+            // Without effect once the host has started.
+            this.#reject(new TransportError('peer-closed', 'the host ended the bus before it started'));
             ram.close();
             window.close();
           },
@@ -154,10 +157,13 @@ class Joining {
       },
       link,
     );
-    clearTimeout(this.#timer);
     link.startHeartbeat(message.heartbeatMs);
     link.post({ type: 'mapped' });
-    this.#resolve(this.#guest);
+  }
+
+  #started(guest: SharedMemoryGuest): void {
+    clearTimeout(this.#timer);
+    this.#resolve(guest);
   }
 }
 

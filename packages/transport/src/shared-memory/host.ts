@@ -3,7 +3,7 @@ import { TransportError } from '../errors.ts';
 import { HostLinks, type LinkHostSettings } from '../link/host-links.ts';
 import { DEFAULT_HANDSHAKE_TIMEOUT_MS, DEFAULT_HEARTBEAT_MS } from '../link/limits.ts';
 import type { GuestMessage, HostMessage } from '../mock-vmbus/control.ts';
-import { VmbusHost } from '../mock-vmbus/host-bus.ts';
+import { VmbusHost, type VmbusHostOptions } from '../mock-vmbus/host-bus.ts';
 import { GUEST_RAM_ADDRESS, memorySizes } from '../mock-vmbus/in-process.ts';
 import { MappedWindow } from '../mock-vmbus/mapped-window.ts';
 import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
@@ -74,6 +74,24 @@ export async function listenSharedMemory(
       await stopped;
     },
   };
+}
+
+/** Tells the guest when it has started: a guest has the first offers when it has its bus. */
+class SharedMemoryHost extends VmbusHost {
+  readonly #onStart: () => void;
+  #hasStarted = false;
+
+  constructor(options: VmbusHostOptions, onStart: () => void) {
+    super(options);
+    this.#onStart = onStart;
+  }
+
+  override start(): void {
+    super.start();
+    if (this.#hasStarted) return;
+    this.#hasStarted = true;
+    this.#onStart();
+  }
 }
 
 /** One guest: from its connection until its bus has ended. */
@@ -161,21 +179,24 @@ class Entering {
     const settings = this.#settings;
     const [ram, window] = this.#files as [MemoryFile, MemoryFile];
     const link = this.#link;
-    this.#host = new VmbusHost({
-      transport: 'shared-memory',
-      peerName: this.#peerName,
-      threads: 'many',
-      maxQueuedBytes: settings.maxQueuedBytes ?? DEFAULT_MAX_QUEUED_BYTES,
-      spinMicroseconds: settings.spinMicroseconds ?? DEFAULT_SPIN_MICROSECONDS,
-      closeTimeoutMs: settings.closeTimeoutMs ?? DEFAULT_CLOSE_TIMEOUT_MS,
-      ram: { bytes: ram.bytes, baseAddress: GUEST_RAM_ADDRESS, file: { path: ram.path, offset: 0 } },
-      window: new MappedWindow(window.bytes, { path: window.path, offset: 0 }),
-      link: {
-        post: (posted: HostMessage) => link.post(posted),
-        doorbell: (channel) => link.doorbell(channel),
-        close: () => this.#gone(),
+    this.#host = new SharedMemoryHost(
+      {
+        transport: 'shared-memory',
+        peerName: this.#peerName,
+        threads: 'many',
+        maxQueuedBytes: settings.maxQueuedBytes ?? DEFAULT_MAX_QUEUED_BYTES,
+        spinMicroseconds: settings.spinMicroseconds ?? DEFAULT_SPIN_MICROSECONDS,
+        closeTimeoutMs: settings.closeTimeoutMs ?? DEFAULT_CLOSE_TIMEOUT_MS,
+        ram: { bytes: ram.bytes, baseAddress: GUEST_RAM_ADDRESS, file: { path: ram.path, offset: 0 } },
+        window: new MappedWindow(window.bytes, { path: window.path, offset: 0 }),
+        link: {
+          post: (posted: HostMessage) => link.post(posted),
+          doorbell: (channel) => link.doorbell(channel),
+          close: () => this.#gone(),
+        },
       },
-    });
+      () => link.post({ type: 'started' }),
+    );
     link.startHeartbeat(settings.heartbeatMs ?? DEFAULT_HEARTBEAT_MS);
     settings.onHostBus(this.#host);
   }

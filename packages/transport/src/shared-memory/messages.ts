@@ -29,8 +29,13 @@ export interface MappedMessage {
   readonly type: 'mapped';
 }
 
+/** The host has started: what it offers at first has been posted. */
+export interface StartedMessage {
+  readonly type: 'started';
+}
+
 export type FromGuest = HelloMessage | MappedMessage | GuestMessage;
-export type FromHost = WelcomeMessage | RefusedMessage | HostMessage;
+export type FromHost = WelcomeMessage | RefusedMessage | StartedMessage | HostMessage;
 
 /** A field's kind, a list of one kind, a kind or null, or an object. */
 type Shape =
@@ -64,6 +69,7 @@ const FROM_GUEST: Readonly<Record<FromGuest['type'], Fields>> = {
 const FROM_HOST: Readonly<Record<FromHost['type'], Fields>> = {
   welcome: { ram: file, window: file, heartbeatMs: 'u32' },
   refused: { code: 'text', reason: 'text' },
+  started: {},
   offer: { offer, pci },
   rescind: { channel: 'u32' },
   opened: { channel: 'u32', reason },
