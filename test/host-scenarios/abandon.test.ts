@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { KmtEvent, unwrap } from '@dxgwire/guest/kmt';
+import { KmtEvent, startDriver, unwrap } from '@dxgwire/guest/kmt';
 import { AllocationBits, Client, configurations, Machine, nameOf, PAGE, SHARED_FENCE, sized } from './rig.ts';
 
 interface Filled {
@@ -115,6 +115,42 @@ for (const options of configurations) {
       await again.run(() => {});
       unwrap(await client.process.closeDevice(), 'closeDevice');
       machine.assertEmpty('an adapter closed over a device');
+    });
+
+    test('the driver is removed over live devices, and another one comes', async () => {
+      const { descriptors } = await fill(machine, 4242, 'golden-client');
+      assert.equal(descriptors.length, 3);
+      await machine.driver.close();
+      machine.assertNothingOfGuest('the removal of the driver');
+      const driver = await startDriver(machine.bus);
+      const process = await driver.openDevice({ pid: 4343, comm: 'second-client' });
+      const { luid } = driver.adapterSummaries()[0]!;
+      const { adapterHandle: adapter } = unwrap(
+        await process.openAdapterFromLuid({ adapterLuid: luid }),
+        'openAdapterFromLuid',
+      );
+      const { device } = unwrap(await process.createDevice({ adapter }), 'createDevice');
+      unwrap(await process.createPagingQueue({ device }), 'createPagingQueue');
+      unwrap(await process.closeDevice(), 'closeDevice');
+      machine.assertNothingOfGuest('the end of the second driver’s process');
+    });
+
+    test('memory destroyed synchronously does not wait for a signal that has to come later', async () => {
+      const client = await Client.open(machine, 4242, 'golden-client');
+      const { device, process } = client;
+      const { allocation } = await client.allocate(PAGE);
+      const fence = await client.fence();
+      const wait = { hwqueue: client.queue, objects: [fence.syncObject], fenceValues: [1n] };
+      unwrap(await process.submitWaitForSyncObjectsToHwQueue(wait), 'submitWaitForSyncObjectsToHwQueue');
+      const done = await client.submit(() => {});
+      unwrap(
+        await process.destroyAllocation2({ device, allocations: [allocation], flags: 2 }),
+        'destroyAllocation2',
+      );
+      await client.signal(fence.syncObject, 1n);
+      await client.wait(client.progressFence, done);
+      unwrap(await process.closeDevice(), 'closeDevice');
+      machine.assertEmpty('a synchronous destruction');
     });
 
     test('another process works on while one dies, and its memory stays', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type KmtDriver, type KmtProcess, startDriver, unwrap } from '@dxgwire/guest/kmt';
-import { createHost, type Host, type Partition, type PartitionOptions } from '@dxgwire/host';
+import { createHost, type Host, type HostClock, type Partition, type PartitionOptions } from '@dxgwire/host';
 import { type Backend, createReferenceBackend, ReferenceEncoder } from '@dxgwire/host/backends';
 import type { GuestBus, GuestMemoryBlock } from '@dxgwire/transport';
 import { createInProcessBus } from '@dxgwire/transport/mock-vmbus';
@@ -23,9 +23,14 @@ const HW_QUEUE_SUPPORTED = 0x10;
 /** Every way in which a host can be set up that the driver sees on the wire. */
 export const configurations: readonly Required<
   Pick<PartitionOptions, 'interfaceVersion' | 'asyncMessages' | 'mapGuestMemory'>
->[] = [40, 27].flatMap((interfaceVersion) =>
-  [false, true].flatMap((asyncMessages) =>
-    [false, true].map((mapGuestMemory) => ({ interfaceVersion, asyncMessages, mapGuestMemory })),
+>[] = [
+  { interfaceVersion: 39, asyncMessages: true, mapGuestMemory: true },
+  { interfaceVersion: 16, asyncMessages: false, mapGuestMemory: false },
+].concat(
+  [40, 27].flatMap((interfaceVersion) =>
+    [false, true].flatMap((asyncMessages) =>
+      [false, true].map((mapGuestMemory) => ({ interfaceVersion, asyncMessages, mapGuestMemory })),
+    ),
   ),
 );
 
@@ -39,6 +44,7 @@ export interface MachineOptions extends PartitionOptions {
   /** Virtual GPUs; the last of several is compute only. */
   readonly gpuCount?: number;
   readonly localBytes?: number;
+  readonly clock?: HostClock;
 }
 
 /** A host on the reference backend and one guest on it, whose every object can be counted. */
@@ -66,14 +72,14 @@ export class Machine {
   }
 
   static async start(options: MachineOptions = {}): Promise<Machine> {
-    const { gpuCount = 1, localBytes = 64 << 20, ...partitionOptions } = options;
+    const { gpuCount = 1, localBytes = 64 << 20, clock, ...partitionOptions } = options;
     const reference = createReferenceBackend({ adapterCount: gpuCount, localBytes });
     const adapters = reference.adapters.map((adapter, index) => ({
       ...adapter,
       computeOnly: gpuCount > 1 && index === gpuCount - 1,
     }));
     const backend: Backend = { ...reference, adapters };
-    const host = createHost({ backend });
+    const host = createHost({ backend, ...(clock === undefined ? {} : { clock }) });
     const { guest, host: hostBus } = createInProcessBus({ guestMemoryBytes: 96 << 20, windowMegabytes: 16 });
     const partition = host.attach(hostBus, partitionOptions);
     const driver = await startDriver(guest);
@@ -90,11 +96,16 @@ export class Machine {
     return Object.fromEntries(Object.entries(this.host.census()).filter(([, count]) => count !== 0));
   }
 
-  /** Demands that the host has exactly what it had before the first process came, and the guest pins nothing. */
+  /** Demands that the same as {@link assertNothingOfGuest}, and that the guest pins nothing. */
   assertEmpty(after: string): void {
-    assert.deepEqual(this.census(), this.#empty, `objects of the host after ${after}`);
+    this.assertNothingOfGuest(after);
     assert.equal(this.driver.statistics.pinnedPages, 0, `pinned pages after ${after}`);
     assert.equal(this.driver.statistics.completionsPending, 0, `unanswered requests after ${after}`);
+  }
+
+  /** Demands that the host has exactly what it had before the first process came. */
+  assertNothingOfGuest(after: string): void {
+    assert.deepEqual(this.census(), this.#empty, `objects of the host after ${after}`);
   }
 
   guestMemory(bytes: number): GuestMemoryBlock {

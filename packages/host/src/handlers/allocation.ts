@@ -60,16 +60,18 @@ function destroyAllocations(
   const assumeNotInUse = (flags & DestroyAllocationFlags.assumeNotInUse) !== 0;
   const { memory } = device.engine;
   // Guest pages are unpinned as soon as the answer is there: then nothing may use them any more.
-  const mustWait =
-    (flags & DestroyAllocationFlags.synchronousDestroy) !== 0 ||
-    allocations.some((allocation) => allocation.existingSystemMemory);
-  if (!mustWait) {
-    memory.destroyAllocations(instances, { assumeNotInUse }, () => {});
-    return NtStatus.success;
+  if (allocations.some((allocation) => allocation.existingSystemMemory)) {
+    return later((complete) =>
+      memory.destroyAllocations(instances, { assumeNotInUse }, () => complete(NtStatus.success)),
+    );
   }
-  return later((complete) =>
-    memory.destroyAllocations(instances, { assumeNotInUse }, () => complete(NtStatus.success)),
-  );
+  // An answer never waits for what only another call of the guest may bring about, such as a signal.
+  const isSynchronous = (flags & DestroyAllocationFlags.synchronousDestroy) !== 0;
+  const mark = isSynchronous && !assumeNotInUse ? device.scheduler.ableSnapshot() : null;
+  memory.destroyAllocations(instances, { assumeNotInUse }, () => {});
+  return mark === null
+    ? NtStatus.success
+    : later((complete) => mark.onDone(() => complete(NtStatus.success)));
 }
 
 /** An allocation over guest pages of its own creator, that has none yet. */
