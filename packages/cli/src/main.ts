@@ -19,6 +19,10 @@ const COMMANDS: Readonly<Record<string, { summary: string; load: () => Promise<C
     summary: 'show and compare recorded packets',
     load: async () => (await import('./commands/trace.ts')).trace,
   },
+  decode: {
+    summary: 'show what `dxgwire host --capture` recorded',
+    load: async () => (await import('./commands/decode.ts')).decode,
+  },
 };
 
 const HELP = `dxgwire: a GPU on the other side of a link, by the command set of Hyper-V's dxgkrnl

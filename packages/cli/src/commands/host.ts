@@ -4,6 +4,7 @@ import { type HostBus, isTransportError } from '@dxgwire/transport';
 import { DEFAULT_LISTEN_URL, LISTEN_SCHEMES, type Listener, listen } from '@dxgwire/transport/listen';
 import { destination } from 'pino';
 import { BACKENDS, openBackend } from '../backend.ts';
+import { GuestCaptures } from '../capture-file.ts';
 import { type Command, oneOf, parseOptions } from '../command.ts';
 import { CommandFailure, describe, ExitCode, UsageError } from '../errors.ts';
 import { formatBytes } from '../text.ts';
@@ -18,6 +19,7 @@ const OPTIONS = {
   token: { type: 'string' },
   timeout: { type: 'string' },
   log: { type: 'string', default: 'info' },
+  capture: { type: 'string' },
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
@@ -33,6 +35,7 @@ Options:
   --token SECRET    guests must give it; needed to listen beyond this machine (or DXGWIRE_TOKEN)
   --timeout MS      how long work may run before its device is reset; default 2000, on a software device 30000
   --log LEVEL       ${LOG_LEVELS.join(', ')}; default info. JSON lines on standard error
+  --capture FILE    record what passes between host and guest, for \`dxgwire decode\`; the second guest has FILE-2
   --json            one line of JSON in place of text, once it listens: url, backend, adapters
   --help            this text
 
@@ -61,17 +64,27 @@ export const host: Command = {
     const stop = interrupted();
     const { backend, adapters } = await openBackend(backendName, values.adapter, log, timeoutMs);
     const dxgHost = createHost({ backend, log });
+    let captures: GuestCaptures | null = null;
     let listener: Listener;
     try {
-      listener = await listenFor(values.listen, token, (bus) => dxgHost.attach(bus, { adapters }));
+      if (values.capture !== undefined) {
+        captures = await GuestCaptures.open(values.capture, (path, error) =>
+          process.stderr.write(`dxgwire: the capture ${path} ends here: ${describe(error)}\n`),
+        );
+      }
+      listener = await listenFor(values.listen, token, (bus) =>
+        dxgHost.attach(captures?.tap(bus) ?? bus, { adapters }),
+      );
     } catch (error) {
       await closeAll(null, dxgHost, backend);
+      await captures?.close();
       throw error;
     }
     const descriptions = backend.adapters.filter((_, index) => adapters.includes(index));
     announce(values.json === true, listener.url, backend.name, descriptions, token !== undefined);
     await stop;
     await closeAll(listener, dxgHost, backend);
+    await captures?.close();
     return ExitCode.success;
   },
 };

@@ -1,0 +1,115 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { parse } from 'node:path';
+import type { HostBus } from '@dxgwire/transport';
+import {
+  CaptureError,
+  type CaptureHeader,
+  CaptureReader,
+  type CaptureRecord,
+  CaptureRecorder,
+  tapHostBus,
+} from '@dxgwire/transport/capture';
+import { CommandFailure, describe, UsageError } from './errors.ts';
+
+const READ_BYTES = 1 << 20;
+
+/** A capture file, read a part at a time: its size does not matter. */
+export class CaptureFile {
+  readonly path: string;
+  readonly #reader = new CaptureReader();
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  /** Known from the first record on. */
+  get header(): CaptureHeader | null {
+    return this.#reader.header;
+  }
+
+  /** Bytes at the end that are no whole record: their writer was cut off. Known after the last record. */
+  get tailBytes(): number {
+    return this.#reader.tail.length;
+  }
+
+  /** @throws UsageError for a file that cannot be read or is no capture. */
+  async *records(): AsyncGenerator<CaptureRecord> {
+    let file: FileHandle | null = null;
+    try {
+      file = await open(this.path, 'r');
+      for (;;) {
+        const { bytesRead, buffer } = await file.read(new Uint8Array(READ_BYTES), 0, READ_BYTES);
+        if (bytesRead === 0) break;
+        yield* this.#reader.push(buffer.subarray(0, bytesRead));
+      }
+    } catch (error) {
+      const what = error instanceof CaptureError ? `${this.path} is no capture` : `cannot read ${this.path}`;
+      throw new UsageError(`${what}: ${describe(error)}`, { cause: error });
+    } finally {
+      await file?.close();
+    }
+    if (this.header === null) throw new UsageError(`${this.path} is no capture: it has no header`);
+  }
+}
+
+/** Records each guest of a host in a file of its own: FILE, then FILE-2, FILE-3 before the extension. */
+export class GuestCaptures {
+  readonly #path: string;
+  readonly #onError: (path: string, error: Error) => void;
+  readonly #first: FileHandle;
+  readonly #recorders = new Map<CaptureRecorder, string>();
+  #count = 0;
+
+  private constructor(path: string, first: FileHandle, onError: (path: string, error: Error) => void) {
+    this.#path = path;
+    this.#first = first;
+    this.#onError = onError;
+  }
+
+  /** @throws CommandFailure when the first file cannot be written. */
+  static async open(path: string, onError: (path: string, error: Error) => void): Promise<GuestCaptures> {
+    try {
+      return new GuestCaptures(path, await open(path, 'w'), onError);
+    } catch (error) {
+      throw new CommandFailure(`cannot write the capture ${path}: ${describe(error)}`, { cause: error });
+    }
+  }
+
+  /** The same bus, recorded from here on. */
+  tap(bus: HostBus): HostBus {
+    this.#count += 1;
+    const { base, dir, ext, name } = parse(this.#path);
+    const own = this.#count === 1 ? base : `${name}-${this.#count}${ext}`;
+    const path = dir === '' ? own : `${dir}/${own}`;
+    let file = this.#count === 1 ? Promise.resolve(this.#first) : null;
+    const opened = () => {
+      file ??= open(path, 'w');
+      return file;
+    };
+    const writer = {
+      write: async (chunk: Uint8Array) => {
+        const handle = await opened();
+        await handle.writeFile(chunk);
+      },
+      close: async () => (await opened()).close(),
+    };
+    const recorder = new CaptureRecorder(writer, { onError: (error) => this.#onError(path, error) });
+    this.#recorders.set(recorder, path);
+    return tapHostBus(bus, recorder, { onEnd: () => void this.#end(recorder, path) });
+  }
+
+  /** Writes what is left of all. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#recorders].map(([recorder, path]) => this.#end(recorder, path)));
+    if (this.#count === 0) await this.#first.close();
+  }
+
+  async #end(recorder: CaptureRecorder, path: string): Promise<void> {
+    if (!this.#recorders.delete(recorder)) return;
+    try {
+      await recorder.close();
+    } catch (error) {
+      this.#onError(path, error instanceof Error ? error : new Error(describe(error)));
+    }
+  }
+}

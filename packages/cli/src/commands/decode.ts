@@ -1,0 +1,198 @@
+import { once } from 'node:events';
+import { PciConfig } from '@dxgwire/protocol';
+import type { CaptureRecord } from '@dxgwire/transport/capture';
+import { CaptureFile } from '../capture-file.ts';
+import { type Command, parseOptions } from '../command.ts';
+import { ExitCode, UsageError } from '../errors.ts';
+import { formatField } from './trace-fields.ts';
+import { PacketReader, type ReadPacket } from './trace-packets.ts';
+
+const OPTIONS = {
+  json: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
+const HELP = `dxgwire decode: shows what \`dxgwire host --capture\` recorded
+
+Usage: dxgwire decode FILE [options]
+
+One line for each thing that happened: milliseconds since the start, direction (-> to the host, <- to the guest),
+channel, transaction id, command, its first fields. A file that was cut off is shown as far as it goes.
+
+Options:
+  --json    a line of JSON for each, with all fields
+  --help    this text
+`;
+
+export const decode: Command = {
+  name: 'decode',
+  help: HELP,
+  async run(args) {
+    const { positionals, values } = parseOptions('decode', args, OPTIONS);
+    if (values.help === true) {
+      process.stdout.write(HELP);
+      return ExitCode.success;
+    }
+    const [path] = positionals;
+    if (path === undefined || positionals.length > 1) {
+      throw new UsageError(`decode takes one file, not ${positionals.length}; see \`dxgwire decode --help\``);
+    }
+    await print(new CaptureFile(path), values.json === true);
+    return ExitCode.success;
+  },
+};
+
+async function print(file: CaptureFile, json: boolean): Promise<void> {
+  const decoder = new CaptureDecoder();
+  let isFirst = true;
+  const headLine = () => {
+    if (!isFirst || file.header === null) return;
+    isFirst = false;
+    const { codec, link, side, startedAt } = file.header;
+    const text = `${link}, ${codec}, recorded at the ${side}'s end from ${new Date(startedAt).toISOString()}\n`;
+    process.stdout.write(json ? `${JSON.stringify(file.header)}\n` : text);
+  };
+  for await (const record of file.records()) {
+    headLine();
+    const line = json ? JSON.stringify(decoder.toJson(record)) : decoder.toText(record);
+    if (!process.stdout.write(`${line}\n`)) await once(process.stdout, 'drain');
+  }
+  headLine();
+  if (file.tailBytes > 0) {
+    process.stderr.write(
+      `dxgwire: ${file.path} was cut off: its last ${file.tailBytes} bytes are no record\n`,
+    );
+  }
+}
+
+const IN_BAND = 6;
+const TWO_TO_32 = 4_294_967_296;
+/** Interface version where the guest never said one, and the first version with extended headers. */
+const OLD_VERSION = 27;
+const EXTENDED_HEADER_BYTES = 16;
+const VERSION = 40;
+const SHOWN_FIELDS = 6;
+
+/** Reads records in order: an answer is read by its request. */
+export class CaptureDecoder {
+  #reader: PacketReader | null = null;
+  #seq = 0;
+
+  toText(record: CaptureRecord): string {
+    const time = `${(record.timeUs / 1000).toFixed(3).padStart(11)}`;
+    if (record.kind !== 'packet') return `${time}      ${describeOther(record)}`;
+    const read = this.#read(record);
+    const arrow = record.direction === 'g2h' ? '->' : '<-';
+    const id = record.flags === 0 && record.packetKind === IN_BAND ? 'no id' : `id ${idOf(record)}`;
+    const name = record.packetKind === IN_BAND ? read.command : `${read.command} answered`;
+    const note = read.problem === null ? '' : ` (${read.problem})`;
+    const fields = keyFields(read);
+    const shown = fields.length === 0 ? '' : `: ${fields.join(', ')}`;
+    return `${time}  ${arrow}  ch ${record.channel}  ${id}  ${name}, ${record.bytes.length} bytes${note}${shown}`;
+  }
+
+  toJson(record: CaptureRecord): object {
+    if (record.kind !== 'packet') return this.#plain(record);
+    const { bytes, channel, direction, flags, packetKind, timeUs } = record;
+    const { command, fields, problem } = this.#read(record);
+    return {
+      timeUs,
+      kind: packetKind === IN_BAND ? 'message' : 'completion',
+      direction,
+      channel,
+      id: String(idOf(record)),
+      flags,
+      command,
+      lengthBytes: bytes.length,
+      ...(problem === null ? {} : { problem }),
+      fields: Object.fromEntries(fields.map((field) => [field.path, formatField(field, bytes)])),
+    };
+  }
+
+  #plain(record: CaptureRecord): object {
+    return Object.fromEntries(
+      Object.entries(record).map(([key, value]) => [
+        key,
+        value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value,
+      ]),
+    );
+  }
+
+  #read(record: CaptureRecord & { kind: 'packet' }): ReadPacket {
+    const { bytes, channel, direction, packetKind } = record;
+    // From version 40 on, packets of a guest begin with the length of their extended header; before, with 0.
+    this.#reader ??= new PacketReader(bytes[0] === EXTENDED_HEADER_BYTES ? VERSION : OLD_VERSION);
+    this.#seq += 1;
+    return this.#reader.read({
+      seq: this.#seq,
+      channel,
+      isFromGuest: direction === 'g2h',
+      isCompletion: packetKind !== IN_BAND,
+      id: idOf(record),
+      name: 'answer',
+      bytes,
+      opaque: [],
+      cookies: [],
+      step: 0,
+    });
+  }
+}
+
+function idOf({ idHigh, idLow }: { readonly idHigh: number; readonly idLow: number }): number {
+  return idHigh * TWO_TO_32 + idLow;
+}
+
+/** The first fields that say something, as text: the status always, headers and zeros never. */
+function keyFields({ fields, packet }: ReadPacket): readonly string[] {
+  const shown: string[] = [];
+  for (const field of fields) {
+    if (shown.length === SHOWN_FIELDS) break;
+    const { kind, lengthBytes, offset, path } = field;
+    if (/^(header|extended)\./.test(path)) continue;
+    const isStatus = kind.as === 'scalar' && kind.type.meaning === 'status';
+    const isEmpty = packet.bytes.subarray(offset, offset + lengthBytes).every((byte) => byte === 0);
+    if (isEmpty && !isStatus) continue;
+    const text = formatField(field, packet.bytes);
+    // Bits may be zero where others of their word are not.
+    if (kind.as !== 'bits' || text !== '0') shown.push(`${path}=${text}`);
+  }
+  return shown;
+}
+
+function describeOther(record: Exclude<CaptureRecord, { kind: 'packet' }>): string {
+  const hex = (value: number) => `0x${value.toString(16)}`;
+  switch (record.kind) {
+    case 'offer':
+      return `offer of channel ${record.channel}${record.mmioMegabytes > 0 ? `, window of ${record.mmioMegabytes} MiB` : ''}`;
+    case 'rescind':
+      return `channel ${record.channel} taken away`;
+    case 'channelOpen':
+      return `channel ${record.channel} opened`;
+    case 'channelClose':
+      return `channel ${record.channel} closed${record.reason === null ? '' : `: ${record.reason}`}`;
+    case 'pciWrite': {
+      const what = record.offset === PciConfig.interfaceVersionOffset ? ' (interface version)' : '';
+      return `PCI write of channel ${record.channel}: ${hex(record.offset)} = ${hex(record.value)}${what}`;
+    }
+    case 'gpadlCreate':
+      return `GPADL ${record.id}: ${record.ranges.map(([at, length]) => `${hex(at)} + ${length}`).join(', ')}`;
+    case 'gpadlTeardown':
+      return `GPADL ${record.id} torn down`;
+    case 'memoryPublish':
+    case 'windowPublish': {
+      const where = record.kind === 'memoryPublish' ? 'guest memory' : 'window';
+      const who = record.direction === 'g2h' ? 'guest' : 'host';
+      return `${record.length} bytes of ${where} at ${hex(record.offset)} published by the ${who}`;
+    }
+    case 'windowStore':
+      return `window at ${hex(record.offset)} = ${(BigInt(record.high) << 32n) | BigInt(record.low)}`;
+    case 'interruption':
+      return record.isInterrupted ? 'connection lost' : 'connection back';
+    case 'busClose':
+      return `bus closed${record.reason === null ? '' : `: ${record.reason}`}`;
+    case 'gap':
+      return `GAP: ${record.records} records of ${record.lostBytes} bytes were dropped`;
+    case 'start':
+      return 'start';
+  }
+}
