@@ -126,6 +126,19 @@ for (const options of configurations) {
       machine.assertEmpty('the removal of a GPU');
     });
 
+    test('the last answers on its channel come before the channel goes', async () => {
+      machine = await Machine.start(options);
+      const client = await Client.open(machine, 4242, 'golden-client');
+      machine.partition.removeGpu(0);
+      const { ret } = await client.process.destroyDevice({ device: client.device });
+      assert.equal(ret, 0, 'a stock driver would wait for ever for an answer on a channel that is gone');
+      while (machine.driver.adapterSummaries()[0]!.state !== 'stopped') {
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      await client.process.closeDevice();
+      machine.assertEmpty('the removal of a GPU');
+    });
+
     test('at once, over a full device: the host cleans up by itself', async () => {
       machine = await Machine.start(options);
       const client = await Client.open(machine, 4242, 'golden-client');

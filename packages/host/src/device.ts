@@ -161,7 +161,7 @@ export class Device {
     this.isDestroyed = true;
     process.objects.remove(this.handle, ObjectKind.device);
     process.beginEndOfDevice(this);
-    this.gpu.forgetDevice(this);
+    this.gpu.beginEndOfDevice(this);
     engine.scheduler.flushDevice(this.scheduler);
     const instances = [...this.allocations].map((allocation) => allocation.instance);
     for (const allocation of [...this.allocations]) this.forgetAllocation(allocation);
@@ -179,6 +179,8 @@ export class Device {
       });
       process.endDevice(this);
       done();
+      // A channel that is to be rescinded carries this answer first: the guest would wait for it for ever.
+      this.gpu.endDevice();
     };
     engine.memory.destroyAllocations(instances, { assumeNotInUse: false }, finish);
     engine.scheduler.destroyDevice(this.scheduler, finish);

@@ -97,6 +97,8 @@ export class VirtualGpu {
   /** True between OpenAdapter and CloseAdapter. */
   isOpen = false;
   readonly devices = new Set<Device>();
+  /** Devices that are no longer there by name, but whose end is not answered yet. */
+  #dyingDevices = 0;
   #onUnused: (() => void) | null = null;
   readonly #environment: VirtualGpuEnvironment;
   readonly #log: Log;
@@ -198,16 +200,22 @@ export class VirtualGpu {
     engine.retire();
   }
 
-  /** Calls back once there are no devices, at once if there are none. */
+  /** Calls back once there are no devices and the guest knows, at once if there are none. */
   whenUnused(callback: () => void): void {
-    if (this.devices.size === 0) callback();
+    if (this.devices.size + this.#dyingDevices === 0) callback();
     else this.#onUnused = callback;
   }
 
-  /** A device is no longer there by name. */
-  forgetDevice(device: Device): void {
+  /** A device begins to go; {@link endDevice} follows. */
+  beginEndOfDevice(device: Device): void {
     this.devices.delete(device);
-    if (this.devices.size > 0 || this.#onUnused === null) return;
+    this.#dyingDevices += 1;
+  }
+
+  /** A device is gone, and the guest was told so if it asked. */
+  endDevice(): void {
+    this.#dyingDevices -= 1;
+    if (this.devices.size + this.#dyingDevices > 0 || this.#onUnused === null) return;
     const callback = this.#onUnused;
     this.#onUnused = null;
     callback();
