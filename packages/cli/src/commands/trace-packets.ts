@@ -79,7 +79,10 @@ export class PacketReader {
   }
 
   #readReply(packet: TracePacket): ReadPacket {
-    const request = this.#requests.get(`${packet.channel}/${packet.id}`);
+    const key = `${packet.channel}/${packet.id}`;
+    const request = this.#requests.get(key);
+    // It is answered once: what is kept are the requests in flight, however long the recording.
+    this.#requests.delete(key);
     const def = request?.def;
     if (request === undefined || def === undefined || def.reply === null) {
       const problem = request === undefined ? 'the request is not in the trace' : 'no layout is known';
