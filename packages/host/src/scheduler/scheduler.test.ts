@@ -530,6 +530,29 @@ describe('marks and holds', () => {
     assert.notEqual(f.device.snapshot(), null);
   });
 
+  it('a mark behind able work does not wait for queues that stand at a wait and run nothing', () => {
+    const f = new Fixture([{ maxInFlight: 2 }]);
+    const [stuck, able] = [f.queue(), f.queue()];
+    const fence = f.fence();
+    f.submit(able, 1);
+    f.submit(stuck, 2);
+    f.wait(stuck, fence, 1n);
+    f.submit(stuck, 3);
+    const all = f.device.snapshot()!;
+    const mark = f.device.ableSnapshot()!;
+    f.adapter.end(1);
+    assert.equal(mark.done, false, 'the other still runs what it began before its wait');
+    f.adapter.end(2);
+    assert.equal(mark.done, true);
+    assert.equal(all.done, false);
+    assert.equal(f.device.ableSnapshot(), null);
+    fence.object.signal(1, 0, false);
+    assert.equal(f.device.ableSnapshot()?.done, false);
+    f.adapter.end(3);
+    assert.equal(all.done, true);
+    assert.equal(f.device.ableSnapshot(), null);
+  });
+
   it('a held device starts nothing until it is released', () => {
     const f = new Fixture();
     const queue = f.queue();
