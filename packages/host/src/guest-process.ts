@@ -1,6 +1,6 @@
 import type { Device } from './device.ts';
 import { closeSyncObject } from './fence-pages.ts';
-import { HandleTable } from './handle-table.ts';
+import { FIRST_HANDLE_INDEX, HandleTable } from './handle-table.ts';
 import type { ProcessMemory } from './memory/index.ts';
 import { ObjectKind, type ProcessObjects } from './objects.ts';
 import type { Partition } from './partition.ts';
@@ -12,6 +12,13 @@ export interface ProcessOnEngine {
   readonly memory: ProcessMemory;
   readonly scheduler: SchedulerProcess;
 }
+
+/**
+ * Processes begin to number their objects at places this far apart, so that a handle of one seldom means something in
+ * another; after so many the places repeat. A guest's table is an array: it grows to the highest index in use.
+ */
+const STAGGER_HANDLES = 64;
+const STAGGERED_PROCESSES = 64;
 
 /** A guest process: its handle table, its waits, and what it has on each GPU. */
 export class GuestProcess {
@@ -27,10 +34,14 @@ export class GuestProcess {
   #dyingDevices = 0;
   #onLastDevice: (() => void) | null = null;
 
-  constructor(partition: Partition) {
+  /** @param number counts the processes of the host's guests. */
+  constructor(partition: Partition, number: number) {
     const { quotas } = partition.options;
     this.partition = partition;
-    this.objects = new HandleTable({ maxObjects: quotas.objectsPerProcess });
+    this.objects = new HandleTable({
+      firstIndex: FIRST_HANDLE_INDEX + (number % STAGGERED_PROCESSES) * STAGGER_HANDLES,
+      maxObjects: quotas.objectsPerProcess,
+    });
     this.cpuWaits = new CpuWaits({
       maxWaits: quotas.cpuWaitsPerProcess,
       signalEvent: (event) => partition.hostEvents.signalGuestEvent(event),

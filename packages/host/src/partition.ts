@@ -64,6 +64,7 @@ export class Partition {
   readonly #gpuOfChannel = new Map<number, VirtualGpu>();
   readonly #onEnd: () => void;
   #globalChannel: Channel | null = null;
+  #processCount = 0;
   #isEnding = false;
   #resolveEnded: () => void = () => {};
 
@@ -234,7 +235,8 @@ export class Partition {
 
   /** @returns null when the quota of processes is used up. */
   createProcess(): GuestProcess | null {
-    const process = new GuestProcess(this);
+    this.#processCount += 1;
+    const process = new GuestProcess(this, this.id + this.#processCount);
     process.handle = this.processes.add(NamedKind.process, process);
     return process.handle === 0 ? null : process;
   }

@@ -71,6 +71,11 @@ export class KmtDriver {
   readonly adapters: Adapter[] = [];
   /** Allocations of all processes that are mapped in the window. @internal */
   readonly locked = new Set<Allocation>();
+  /**
+   * What went wrong with the link, once {@link loss} says that it is gone; null where it ended in order. When the host
+   * ended it, the message holds the host's reason, such as the `ProtocolError` that it logged.
+   */
+  lossCause: Error | null = null;
   /** Called once when the global channel, and with it the whole driver, is gone. */
   onLost: ((loss: KmtLoss) => void) | null = null;
   /** Called when an adapter was started or stopped. */
@@ -113,7 +118,10 @@ export class KmtDriver {
     bus.onOffer = (offer) => this.enqueue(() => this.addOffer(offer));
     bus.onPciFunction = (pciFunction) => this.enqueue(() => this.probe(pciFunction));
     bus.onRescind = (channelIndex) => this.rescinded(channelIndex);
-    bus.onClose = (error) => this.lose(error === null ? 'bus-closed' : 'bus-failed');
+    bus.onClose = (error) => {
+      this.lossCause ??= error;
+      this.lose(error === null ? 'bus-closed' : 'bus-failed');
+    };
     for (const offer of bus.offers) this.enqueue(() => this.addOffer(offer));
     for (const pciFunction of bus.pciFunctions) this.enqueue(() => this.probe(pciFunction));
   }
@@ -321,7 +329,10 @@ export class KmtDriver {
     try {
       const channel = new MessageChannel(await this.bus.open(offer.index), wire.statistics);
       channel.onInBand = (packet) => receiveHostMessage(this, packet);
-      channel.onLost = (loss) => this.lose(loss);
+      channel.onLost = (loss) => {
+        this.lossCause ??= channel.cause;
+        this.lose(loss);
+      };
       channel.onDrain = () => this.onDrain?.();
       wire.global = channel;
     } catch {

@@ -42,6 +42,8 @@ export class MessageChannel {
   isBackedUp = false;
   /** Why the channel ended; null while it is open. */
   lost: KmtLoss | null = null;
+  /** What went wrong, where the channel did not end in order: the host's own words when it ended the link. */
+  cause: Error | null = null;
   private readonly statistics: ChannelStatistics;
   private lastId = 0;
   private sinks: (CompletionSink | null)[] = new Array<CompletionSink | null>(64).fill(null);
@@ -56,7 +58,10 @@ export class MessageChannel {
       this.isBackedUp = false;
       this.onDrain?.();
     };
-    channel.onClose = (error) => this.lose(error === null ? 'channel-closed' : 'channel-failed');
+    channel.onClose = (error) => {
+      this.cause = error;
+      this.lose(error === null ? 'channel-closed' : 'channel-failed');
+    };
   }
 
   /** Requests not answered yet. */

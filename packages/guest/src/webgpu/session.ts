@@ -150,6 +150,7 @@ export class Session {
       };
       driver.onLost = () => {
         this.link = null;
+        if (driver.lossCause !== null) log(`the link to the host failed: ${driver.lossCause.message}`);
       };
       const { adapters } = unwrap(await process.enumAdapters3({ filter: 1n, adapterCount: 64 }));
       const found = await this.wait(Promise.all(adapters.map((info) => this.describe(process, info))));
