@@ -515,14 +515,14 @@ export abstract class LinkSession implements ChannelLink {
 
   async close(): Promise<void> {
     if (this.#state === 'open') {
-      this.sendControl('close', {});
-      // At once: a process that is about to end has no later turn.
-      this.flush();
       this.#state = 'closing';
       this.#cancelClose = this.clock.setTimer(
         () => this.#settle(null),
         this.#options.closeTimeoutMs ?? DEFAULT_CLOSE_TIMEOUT_MS,
       );
+      this.sendControl('close', {});
+      // At once: a process that is about to end has no later turn. The medium may bring the answer before this returns.
+      this.flush();
     }
     await this.#closed;
   }

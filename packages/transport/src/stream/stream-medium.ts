@@ -47,8 +47,11 @@ export class StreamMedium implements LinkMedium {
     this.#readable.on('end', ended);
     this.#readable.on('close', ended);
     if ((this.#writable as unknown) !== this.#readable) {
-      this.#writable.on('error', failed);
-      this.#writable.on('close', ended);
+      this.#writable.on('error', (error: Error) => {
+        this.#error ??= this.#errorOf(error);
+        this.#writingEnded();
+      });
+      this.#writable.on('close', () => this.#writingEnded());
     }
     if (!readsItself) this.#readable.on('data', (bytes: Uint8Array) => this.received(bytes));
   }
@@ -106,6 +109,14 @@ export class StreamMedium implements LinkMedium {
     this.#session?.mediumEnded(this.#error);
   }
 
+  /** Nobody reads what this side writes. What the other side has said before, its farewell perhaps, is still to be read. */
+  #writingEnded(): void {
+    if (this.#hasEnded || this.#timer !== null) return;
+    this.#isEnding = true;
+    this.#timer = setTimeout(() => this.#ended(), FAREWELL_TIMEOUT_MS);
+    this.#timer.unref();
+  }
+
   #destroy(): void {
     this.#readable.destroy();
     this.#writable.destroy();
@@ -119,7 +130,11 @@ export class StreamMedium implements LinkMedium {
 
   end(error: Error | null): void {
     const session = this.#session;
-    if (this.#hasEnded || this.#isEnding || session === null) return;
+    if (this.#hasEnded || session === null) return;
+    if (this.#isEnding) {
+      this.#destroy();
+      return;
+    }
     this.#isEnding = true;
     for (let chunk = session.takeOutput(); chunk !== null; chunk = session.takeOutput()) this.#write(chunk);
     if (isTransportError(error) && error.code === 'time-out') {
