@@ -81,7 +81,7 @@ test('a wait without an event ends when the host signals it', async () => {
   void waiting.then(() => {
     ended = true;
   });
-  await new Promise((resolve) => setTimeout(resolve, 1));
+  await new Promise((resolve) => setImmediate(resolve));
   assert.equal(ended, false, 'the answer alone is not the end');
   host.signalEvent(2n);
   assert.deepEqual(await waiting, { ret: 0 });

@@ -21,7 +21,7 @@ async function waiting({ context, device, driver, fence, host, process, hwQueue 
   const { syncFileHandle } = await process.createSyncFile({ device, monitoredFence: fence, fenceValue: 1n });
   assert.ok(syncFileHandle >= 1000);
   const blocked = process.waitForSynchronizationObjectFromCpu(wait);
-  await new Promise((resolve) => setTimeout(resolve, 1));
+  await new Promise((resolve) => setImmediate(resolve));
   for (const name of [
     'GetDeviceState',
     'Lock2',
@@ -151,7 +151,7 @@ test('a bus that ends during bring-up settles it', async () => {
     const host = new ScriptedHost();
     host.on(name, () => null);
     const starting = startDriver(host);
-    await new Promise((resolve) => setTimeout(resolve, 1));
+    await new Promise((resolve) => setImmediate(resolve));
     host.abort(new Error('cut'));
     const driver = await starting;
     assert.notEqual(driver.loss, null, name);
@@ -167,7 +167,7 @@ test('removal does not wait for a host that is silent, if told so', async () => 
   const pending = process.getDeviceState({ device, stateType: 2 });
   const controller = new AbortController();
   const closing = driver.close({ interrupt: controller.signal });
-  await new Promise((resolve) => setTimeout(resolve, 1));
+  await new Promise((resolve) => setImmediate(resolve));
   assert.equal(driver.loss, null);
   controller.abort();
   await closing;
@@ -185,7 +185,7 @@ test('removal during a bring-up that hangs ends it', async () => {
   host.on('SetIoSpaceRegion', () => null);
   const driver = new KmtDriver(host, {});
   const controller = new AbortController();
-  setTimeout(() => controller.abort(), 1);
+  setImmediate(() => controller.abort());
   await driver.close({ interrupt: controller.signal });
   assert.equal(driver.loss, 'driver-removed');
   assert.deepEqual(host.happened.slice(-1), ['close 1']);

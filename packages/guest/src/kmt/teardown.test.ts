@@ -85,7 +85,7 @@ test('a device waits for the calls that still make objects of it', async () => {
   const creating = process.createPagingQueue({ device });
   const from = host.sent.length;
   const destroying = process.destroyDevice({ device });
-  await new Promise((resolve) => setTimeout(resolve, 1));
+  await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual(host.names(from), []);
   const reply = new Uint8Array(24);
   const view = new DataView(reply.buffer);
