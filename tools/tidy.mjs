@@ -79,7 +79,7 @@ function runtimeImports(name) {
 
 const via = new Map(BROWSER_ENTRIES.map((name) => [name, name]));
 for (const [name, entry] of via) {
-  const code = readFileSync(join(root, name), 'utf8').replace(/\/\*[^]*?\*\/|^\s*\/\/.*$/gm, '');
+  const code = readFileSync(join(root, name), 'utf8').replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '');
   if (/\bBuffer\.|\bprocess\.(?:env|versions|platform|stdout|stderr|nextTick)\b|\b__dirname\b/.test(code)) {
     breaches.push(`${name}: uses a global of Node, but ${entry} runs in a browser and reaches it`);
   }
