@@ -1,12 +1,15 @@
 import { writeFileSync } from 'node:fs';
 import { createGPU, globals } from '@dxgwire/guest/webgpu';
 import type { GuestBus } from '@dxgwire/transport';
+import { adapterSelector } from '../adapter-selector.ts';
 import { BACKENDS } from '../backend.ts';
-import { type Command, oneOf, parseOptions, splitAtProgram } from '../command.ts';
+import { installCanvas } from '../canvas.ts';
+import { type Command, oneOf, parseOptions, splitAtProgram, wholeNumber } from '../command.ts';
 import { CommandFailure, describe, ExitCode, UsageError } from '../errors.ts';
 import { connectLink, inProcessLink, type Link } from '../link.ts';
 import { findProgram, installGlobals, runProgram } from '../program.ts';
 import { tokenFrom } from '../token.ts';
+import { installInWorkers } from '../workers.ts';
 
 const OPTIONS = {
   connect: { type: 'string' },
@@ -16,8 +19,14 @@ const OPTIONS = {
   adapter: { type: 'string' },
   token: { type: 'string' },
   statistics: { type: 'string' },
+  canvas: { type: 'boolean' },
+  frames: { type: 'string' },
+  'frame-limit': { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const;
+
+/** Most frames of a run. */
+const MAX_FRAMES = 1_000_000;
 
 const HELP = `dxgwire run: runs a WebGPU program, unchanged, on a host's GPU
 
@@ -31,6 +40,9 @@ Options:
   --adapter WHICH    the adapter to use: its number, its LUID as \`dxgwire info\` shows it, or a part of its name
   --token SECRET     the host's token, where it wants one (or DXGWIRE_TOKEN)
   --statistics FILE  writes a line of JSON at the end: round trips, messages, bytes each way
+  --canvas           gives the program OffscreenCanvas (for WebGPU) and requestAnimationFrame
+  --frames DIR       the same, and saves what it draws on a canvas as PNG files
+  --frame-limit N    the same, and ends the run behind N frames
   --help             this text
 
 The program finds navigator.gpu and the WebGPU classes and constants, as in a browser, and its own arguments in
@@ -57,11 +69,13 @@ export const run: Command = {
       throw new UsageError('run needs the program to run; see `dxgwire run --help`');
     }
     const path = findProgram(program);
+    const canvas = canvasOptions(values);
     if (values.local === true) {
       if (values.statistics !== undefined)
         throw new UsageError('--statistics is of a link; --local has none');
       const { createLocalGPU } = await import('@dxgwire/host/backends/webgpu');
       installGlobals(await createLocalGPU());
+      if (canvas !== null) installCanvas({ ...canvas, end: () => process.exit() });
       await runProgram(path, rest);
       return ExitCode.success;
     }
@@ -69,7 +83,11 @@ export const run: Command = {
       values.connect === undefined
         ? await inProcessLink(oneOf('backend', values.backend, BACKENDS))
         : await connectLink(values.connect, tokenFrom(values.token));
-    await runOnLink(link, { path, rest, adapter: values.adapter, statistics: values.statistics });
+    const { adapter, statistics } = values;
+    if (values.connect !== undefined) {
+      installInWorkers({ url: values.connect, token: tokenFrom(values.token), adapter });
+    }
+    await runOnLink(link, { path, rest, adapter, statistics, canvas });
     return ExitCode.success;
   },
 };
@@ -79,14 +97,27 @@ interface ProgramRun {
   readonly rest: readonly string[];
   readonly adapter: string | undefined;
   readonly statistics: string | undefined;
+  readonly canvas: ReturnType<typeof canvasOptions>;
 }
 
-async function runOnLink(link: Link, { path, rest, adapter, statistics }: ProgramRun): Promise<void> {
+/** What was asked of a canvas; null when nothing was. */
+function canvasOptions(values: {
+  readonly canvas: boolean | undefined;
+  readonly frames: string | undefined;
+  readonly 'frame-limit': string | undefined;
+}): { readonly folder: string | undefined; readonly frameLimit: number | undefined } | null {
+  const { canvas, frames, 'frame-limit': limit } = values;
+  if (canvas !== true && frames === undefined && limit === undefined) return null;
+  const frameLimit = limit === undefined ? undefined : wholeNumber('frame-limit', limit, 1, MAX_FRAMES);
+  return { folder: frames, frameLimit };
+}
+
+async function runOnLink(link: Link, { path, rest, adapter, statistics, canvas }: ProgramRun): Promise<void> {
   const { bus } = link;
   const gpu = createGPU({
     connect: bus,
     log: (message) => process.stderr.write(`dxgwire: ${message}\n`),
-    ...(adapter === undefined ? {} : { adapter: /^\d+$/.test(adapter) ? Number(adapter) : adapter }),
+    ...adapterSelector(adapter),
   });
   if (statistics !== undefined) {
     // Counted when the process ends, however it does, so that all of the program is in it.
@@ -106,6 +137,12 @@ async function runOnLink(link: Link, { path, rest, adapter, statistics }: Progra
     process.stderr.write(`dxgwire: the connection to the host was ${what}\n`);
   };
   installGlobals({ gpu, globals });
+  if (canvas !== null) {
+    const end = (): void => {
+      void gpu.close().then(() => process.exit());
+    };
+    installCanvas({ ...canvas, end });
+  }
   await runProgram(path, rest);
 }
 

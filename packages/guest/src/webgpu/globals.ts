@@ -1,6 +1,7 @@
 import { GPUAdapter } from './adapter.ts';
 import { GPUBindGroup, GPUBindGroupLayout } from './bind-group.ts';
 import { GPUBuffer } from './buffer.ts';
+import { GPUCanvasContext } from './canvas-context.ts';
 import { GPUCommandBuffer } from './command-buffer.ts';
 import { GPUCommandEncoder } from './command-encoder.ts';
 import { GPUComputePassEncoder } from './compute-pass.ts';
@@ -39,6 +40,7 @@ export const globals = {
   GPUBindGroupLayout,
   GPUBuffer,
   GPUBufferUsage,
+  GPUCanvasContext,
   GPUColorWrite,
   GPUCommandBuffer,
   GPUCommandEncoder,

@@ -4,6 +4,8 @@ import { GPU as GPUInterface } from './gpu.ts';
 import { CONSTRUCT } from './interfaces.ts';
 import { type AdapterSelector, Session, type Statistics } from './session.ts';
 
+export { type CanvasGlobals, type CanvasOptions, createCanvasGlobals } from './canvas.ts';
+export type { CanvasFrame } from './canvas-context.ts';
 export type { LinkOptions } from './connect.ts';
 export { globals } from './globals.ts';
 export type { AdapterSelector, Statistics } from './session.ts';

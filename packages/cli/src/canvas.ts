@@ -1,0 +1,96 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type CanvasFrame, createCanvasGlobals } from '@dxgwire/guest/webgpu';
+import { CommandFailure, describe } from './errors.ts';
+import { encodePng } from './png.ts';
+
+export interface CanvasRun {
+  /** Folder for the pictures; undefined: they are dropped. */
+  readonly folder: string | undefined;
+  /** The run ends when this many frames were drawn, and saved if they are; undefined: when the program ends. */
+  readonly frameLimit: number | undefined;
+  /** Ends the run. */
+  readonly end: () => void;
+}
+
+/**
+ * Gives this process `OffscreenCanvas` and animation frames, and saves what the program draws as
+ * `frame-NNNNN.png`, or `canvas-C-frame-NNNNN.png` for further canvases.
+ *
+ * @throws CommandFailure when there cannot be such a folder.
+ */
+export function installCanvas({ folder, frameLimit, end }: CanvasRun): void {
+  if (folder !== undefined) {
+    try {
+      mkdirSync(folder, { recursive: true });
+    } catch (error) {
+      throw new CommandFailure(`cannot make the folder ${folder}: ${describe(error)}`);
+    }
+  }
+  let frames = 0;
+  const count = (): void => {
+    frames += 1;
+    if (frames === frameLimit) end();
+  };
+  const isOver = (): boolean => frameLimit !== undefined && frames >= frameLimit;
+  const globals = createCanvasGlobals(
+    folder === undefined
+      ? { onPresent: count }
+      : {
+          onFrame: (frame, canvas) => {
+            if (isOver()) return;
+            saveFrame(folder, frame, canvas);
+            count();
+          },
+        },
+  );
+  for (const [name, value] of Object.entries(globals)) {
+    Object.defineProperty(globalThis, name, { value, configurable: true, enumerable: false, writable: true });
+  }
+}
+
+function saveFrame(folder: string, frame: CanvasFrame, canvas: number): void {
+  const number = String(frame.index).padStart(5, '0');
+  const file = join(folder, `${canvas === 0 ? '' : `canvas-${canvas}-`}frame-${number}.png`);
+  try {
+    writeFileSync(file, encodePng(frame.width, frame.height, pixelsOf(frame)));
+  } catch (error) {
+    throw new CommandFailure(`cannot write ${file}: ${describe(error)}`);
+  }
+}
+
+/** A frame as an image file has it: red first, 8 bits each, alpha not multiplied in. */
+export function pixelsOf({ format, alphaMode, data }: CanvasFrame): Uint8Array {
+  const pixels = format === 'rgba16float' ? fromHalfFloats(data) : data.slice();
+  for (let at = 0; at < pixels.length; at += 4) {
+    if (format === 'bgra8unorm') {
+      const blue = pixels[at]!;
+      pixels[at] = pixels[at + 2]!;
+      pixels[at + 2] = blue;
+    }
+    const alpha = pixels[at + 3]!;
+    if (alphaMode === 'opaque') {
+      pixels[at + 3] = 255;
+    } else if (alpha > 0 && alpha < 255) {
+      for (let color = at; color < at + 3; color++) {
+        pixels[color] = Math.min(255, Math.round((pixels[color]! * 255) / alpha));
+      }
+    }
+  }
+  return pixels;
+}
+
+/** Half-precision numbers as 8 bits each; what is outside 0 to 1 is brought to its ends. */
+function fromHalfFloats(data: Uint8Array): Uint8Array {
+  const view = new DataView(data.buffer, data.byteOffset, data.length);
+  const pixels = new Uint8Array(data.length / 2);
+  for (let index = 0; index < pixels.length; index++) {
+    const half = view.getUint16(index * 2, true);
+    const exponent = (half >> 10) & 31;
+    const mantissa = half & 0x3ff;
+    let size = exponent === 0 ? mantissa / 2 ** 24 : (1 + mantissa / 1024) * 2 ** (exponent - 15);
+    if (exponent === 31) size = mantissa === 0 ? 1 : 0;
+    pixels[index] = half >= 0x8000 ? 0 : Math.round(Math.min(1, size) * 255);
+  }
+  return pixels;
+}

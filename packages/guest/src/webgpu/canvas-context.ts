@@ -1,0 +1,211 @@
+import { GPUBufferUsage, GPUMapMode, GPUTextureUsage } from './constants.ts';
+import { CONSTRUCT, defineInterface, guardConstructor } from './interfaces.ts';
+import { textureFormat } from './texture.ts';
+import { textureFormatInfo } from './texture-formats.ts';
+import {
+  dictionary,
+  enumeration,
+  fail,
+  isObject,
+  required,
+  sequence,
+  u32,
+  withDefault,
+  withEmpty,
+} from './webidl.ts';
+
+/** Formats that a canvas can have. */
+const CANVAS_FORMATS = ['bgra8unorm', 'rgba8unorm', 'rgba16float'];
+
+/** Rows of a copy from a texture to a buffer begin at multiples of this, bytes. */
+const ROW_ALIGNMENT_BYTES = 256;
+
+const configurationOf = dictionary('GPUCanvasConfiguration', {
+  device: required(canvasDevice),
+  format: required(textureFormat),
+  usage: withDefault(u32, GPUTextureUsage.RENDER_ATTACHMENT),
+  viewFormats: withEmpty(sequence(textureFormat), () => []),
+  colorSpace: withDefault(enumeration('PredefinedColorSpace', ['srgb', 'display-p3']), 'srgb'),
+  toneMapping: withEmpty(
+    dictionary('GPUCanvasToneMapping', {
+      mode: withDefault(enumeration('GPUCanvasToneMappingMode', ['standard', 'extended']), 'standard'),
+    }),
+    () => ({}),
+  ),
+  alphaMode: withDefault(enumeration('GPUCanvasAlphaMode', ['opaque', 'premultiplied']), 'opaque'),
+});
+
+type Configuration = ReturnType<typeof configurationOf>;
+
+/** A device of any implementation: nothing but the standard's own interface is used. */
+function canvasDevice(value: unknown, what: string): GPUDevice {
+  if (!isObject(value) || typeof (value as GPUDevice).createTexture !== 'function')
+    fail(what, 'not a GPUDevice');
+  return value as GPUDevice;
+}
+
+/** A picture that a program has drawn on its canvas. */
+export interface CanvasFrame {
+  /** Counts the frames of its canvas from 0 on. */
+  readonly index: number;
+  readonly width: number;
+  readonly height: number;
+  readonly format: 'bgra8unorm' | 'rgba8unorm' | 'rgba16float';
+  readonly alphaMode: GPUCanvasAlphaMode;
+  readonly colorSpace: PredefinedColorSpace;
+  /** Texels of the format, rows from the top, tightly packed. */
+  readonly data: Uint8Array;
+}
+
+/** What a context needs to know of its canvas. */
+export interface CanvasPort {
+  readonly canvas: object;
+  readonly width: number;
+  readonly height: number;
+  /** Takes what was drawn; null when nobody looks: then nothing is read back. */
+  readonly onFrame: ((frame: CanvasFrame) => void) | null;
+  /** Told once for each frame, as soon as it is drawn. */
+  presented(): void;
+  /** Calls back at the end of the frame that is being drawn. */
+  atFrameEnd(callback: () => void): void;
+}
+
+class ContextState {
+  readonly port: CanvasPort;
+  configuration: Configuration | null = null;
+  private texture: GPUTexture | null = null;
+  private frames = 0;
+
+  constructor(port: CanvasPort) {
+    this.port = port;
+  }
+
+  configure(configuration: Configuration | null): void {
+    this.drop();
+    this.configuration = configuration;
+  }
+
+  /** The canvas has another size, or shows nothing any more. */
+  drop(): void {
+    this.texture?.destroy();
+    this.texture = null;
+  }
+
+  current(): GPUTexture {
+    const { configuration, port } = this;
+    if (configuration === null) {
+      throw new DOMException('getCurrentTexture: the canvas is not configured', 'InvalidStateError');
+    }
+    if (this.texture !== null) return this.texture;
+    const { device, format, usage, viewFormats } = configuration;
+    const texture = device.createTexture({
+      label: 'canvas',
+      size: [port.width, port.height],
+      format,
+      usage: port.onFrame === null ? usage : usage | GPUTextureUsage.COPY_SRC,
+      viewFormats,
+    });
+    this.texture = texture;
+    port.atFrameEnd(() => {
+      if (this.texture !== texture) return;
+      this.texture = null;
+      this.present(texture, configuration);
+    });
+    return texture;
+  }
+
+  /** Shows a texture: hands out its contents, and ends it. */
+  private present(texture: GPUTexture, configuration: Configuration): void {
+    const { onFrame } = this.port;
+    const index = this.frames;
+    this.frames += 1;
+    if (onFrame !== null) {
+      void readTexels(configuration.device, texture).then((data) => {
+        if (data === null) return;
+        const { width, height } = texture;
+        const { alphaMode, colorSpace } = configuration;
+        const format = configuration.format as CanvasFrame['format'];
+        onFrame({ index, width, height, format, alphaMode, colorSpace, data });
+      });
+    }
+    texture.destroy();
+    this.port.presented();
+  }
+}
+
+/** The texels of a texture without padding; null when its device is lost or the texture is invalid. */
+async function readTexels(device: GPUDevice, texture: GPUTexture): Promise<Uint8Array | null> {
+  const { width, height, format } = texture;
+  const rowBytes = width * textureFormatInfo(format).copyBytes;
+  const bytesPerRow = Math.ceil(rowBytes / ROW_ALIGNMENT_BYTES) * ROW_ALIGNMENT_BYTES;
+  const buffer = device.createBuffer({
+    size: bytesPerRow * height,
+    usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
+  });
+  const encoder = device.createCommandEncoder();
+  encoder.copyTextureToBuffer({ texture }, { buffer, bytesPerRow }, [width, height]);
+  device.queue.submit([encoder.finish()]);
+  try {
+    await buffer.mapAsync(GPUMapMode.READ);
+    const padded = new Uint8Array(buffer.getMappedRange());
+    const data = new Uint8Array(rowBytes * height);
+    for (let y = 0; y < height; y++) {
+      data.set(padded.subarray(y * bytesPerRow, y * bytesPerRow + rowBytes), y * rowBytes);
+    }
+    return data;
+  } catch {
+    return null;
+  } finally {
+    buffer.destroy();
+  }
+}
+
+let stateOf!: (context: GPUCanvasContext) => ContextState;
+
+/** GPUCanvasContext */
+export class GPUCanvasContext {
+  readonly #state: ContextState;
+  constructor(key: typeof CONSTRUCT, state: ContextState) {
+    guardConstructor(key, 'GPUCanvasContext');
+    this.#state = state;
+  }
+  get canvas(): object {
+    return this.#state.port.canvas;
+  }
+  configure(configuration: unknown): undefined {
+    const state = this.#state;
+    const given = configurationOf(configuration, 'configuration', null);
+    if (!CANVAS_FORMATS.includes(given.format)) {
+      fail(
+        'GPUCanvasConfiguration.format',
+        `a canvas cannot be ${given.format}, but ${CANVAS_FORMATS.join(', ')}`,
+      );
+    }
+    state.configure(given);
+  }
+  unconfigure(): undefined {
+    this.#state.configure(null);
+  }
+  getConfiguration(): Configuration | null {
+    const { configuration } = this.#state;
+    if (configuration === null) return null;
+    const { viewFormats, toneMapping } = configuration;
+    return { ...configuration, viewFormats: [...viewFormats], toneMapping: { ...toneMapping } };
+  }
+  getCurrentTexture(): GPUTexture {
+    return this.#state.current();
+  }
+  static {
+    stateOf = (context) => context.#state;
+  }
+}
+defineInterface(GPUCanvasContext, 'GPUCanvasContext');
+
+/** The context of a canvas, and what its canvas calls when its size was set. */
+export function makeCanvasContext(port: CanvasPort): {
+  readonly context: GPUCanvasContext;
+  readonly resized: () => void;
+} {
+  const context = new GPUCanvasContext(CONSTRUCT, new ContextState(port));
+  return { context, resized: () => stateOf(context).drop() };
+}

@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { PNG } from 'pngjs';
+
+const dxgwire = fileURLToPath(new URL('../bin/dxgwire.js', import.meta.resolve('@dxgwire/cli')));
+
+interface Finished {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function run(args: readonly string[]): Promise<Finished> {
+  const child = spawn(process.execPath, [dxgwire, 'run', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ code, stdout, stderr }));
+  });
+}
+
+/** Draws a frame of another color each time, for ever. */
+const ANIMATION = `
+const adapter = await navigator.gpu.requestAdapter();
+const device = await adapter.requestDevice();
+const context = new OffscreenCanvas(6, 4).getContext('webgpu');
+context.configure({ device, format: 'bgra8unorm' });
+let count = 0;
+function frame() {
+  const encoder = device.createCommandEncoder();
+  const view = context.getCurrentTexture().createView();
+  const clearValue = [1, count / 5, 0, 1];
+  encoder.beginRenderPass({ colorAttachments: [{ view, clearValue, loadOp: 'clear', storeOp: 'store' }] }).end();
+  device.queue.submit([encoder.finish()]);
+  count += 1;
+  requestAnimationFrame(frame);
+}
+requestAnimationFrame(frame);
+`;
+
+/** Starts a worker that computes on a device of its own, while the main thread has another. */
+const WORKERS = `
+import { Worker } from 'node:worker_threads';
+const adapter = await navigator.gpu.requestAdapter();
+const device = await adapter.requestDevice();
+for (const workerData of [3, 4]) {
+  const worker = new Worker(new URL('./worker.mjs', import.meta.url), { workerData });
+  worker.on('message', (message) => console.log(workerData, message));
+  await new Promise((resolve) => worker.once('exit', resolve));
+}
+device.destroy();
+`;
+const WORKER = `
+import { parentPort, workerData } from 'node:worker_threads';
+const device = await (await navigator.gpu.requestAdapter()).requestDevice();
+const buffer = device.createBuffer({ size: 8, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+device.queue.writeBuffer(buffer, 0, Uint32Array.of(workerData, workerData * 2));
+await buffer.mapAsync(GPUMapMode.READ);
+parentPort.postMessage(new Uint32Array(buffer.getMappedRange()).join());
+`;
+
+describe('dxgwire run', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'dxgwire-run-'));
+  let host: ChildProcess;
+  let url: string;
+  const program = (name: string, text: string): string => {
+    const path = join(folder, name);
+    writeFileSync(path, text);
+    return path;
+  };
+
+  before(async () => {
+    const args = [dxgwire, 'host', '--listen', 'ws://127.0.0.1:0', '--json', '--log', 'error'];
+    host = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    url = await new Promise<string>((resolve, reject) => {
+      host.once('exit', (code) => reject(new Error(`the host ended with code ${code}`)));
+      createInterface({ input: host.stdout! }).once('line', (line) => resolve(JSON.parse(line).url));
+    });
+  });
+
+  after(async () => {
+    const ended = new Promise((resolve) => host.once('close', resolve));
+    host.kill('SIGINT');
+    await ended;
+    rmSync(folder, { recursive: true });
+  });
+
+  it('saves the frames of a program with a canvas, the same as on the local device', async () => {
+    const path = program('animation.mjs', ANIMATION);
+    const ways = { local: ['--local'], remote: ['--connect', url] };
+    for (const [name, way] of Object.entries(ways)) {
+      const frames = join(folder, name);
+      const { code, stderr } = await run([...way, '--frames', frames, '--frame-limit', '3', path]);
+      assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+      assert.deepEqual(readdirSync(frames).sort(), ['frame-00000.png', 'frame-00001.png', 'frame-00002.png']);
+      for (const [index, file] of readdirSync(frames).sort().entries()) {
+        const { width, height, data } = PNG.sync.read(readFileSync(join(frames, file)));
+        assert.deepEqual([width, height], [6, 4]);
+        assert.deepEqual([...data.subarray(0, 4)], [255, Math.round((index / 5) * 255), 0, 255]);
+      }
+    }
+  });
+
+  it('ends behind the last frame that was asked for, also when none is saved', async () => {
+    const path = program('animation.mjs', ANIMATION);
+    const { code, stderr } = await run(['--connect', url, '--frame-limit', '2', path]);
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+  });
+
+  it('gives each worker a GPU with a connection of its own', async () => {
+    program('worker.mjs', WORKER);
+    const { code, stdout, stderr } = await run(['--connect', url, program('workers.mjs', WORKERS)]);
+    assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: '3 3,6\n4 4,8\n', stderr: '' });
+  });
+
+  it('says what is wrong with a number of frames', async () => {
+    const { code, stderr } = await run(['--local', '--frame-limit', 'many', program('empty.mjs', '')]);
+    assert.equal(code, 2);
+    assert.match(stderr, /--frame-limit takes a whole number from 1 to \d+, not "many"/);
+  });
+});
