@@ -128,8 +128,11 @@ test('two guests of one host know nothing of each other', async () => {
   const census = host.census();
   assert.equal(census['devices'], 2);
   assert.equal(census['partitions'], 2);
-  // Handles of different guests may have the same value: each means its own.
-  assert.equal((await guest.call(commands.destroyDevice, { device: otherDevice })).status, NtStatus.success);
+  // A handle of one guest is none in another, whose objects stay as they are; its own still works.
+  const foreign = await guest.call(commands.destroyDevice, { device: otherDevice });
+  assert.equal(foreign.status, NtStatus.invalidParameter);
+  assert.deepEqual(other.partition.census(), before);
+  assert.equal((await guest.call(commands.destroyDevice, { device })).status, NtStatus.success);
   assert.deepEqual(other.partition.census(), before);
   assert.deepEqual(other.events, []);
   await guest.bus.close();
