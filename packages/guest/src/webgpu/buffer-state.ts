@@ -73,6 +73,7 @@ export class BufferState extends ObjectState implements Mappable, Releasable {
     }
     const length = size ?? Math.max(0, this.size - offset);
     let region: StagingRegion | null = null;
+    let isUnreadable = false;
     const settle = (resolve: (value: undefined) => void, reject: (error: unknown) => void) => {
       const pending: PendingMap = { reject };
       this.pending = pending;
@@ -90,6 +91,10 @@ export class BufferState extends ObjectState implements Mappable, Releasable {
         done: (status: 'success' | 'error' | 'aborted', message: string) => {
           if (!end()) {
             free();
+          } else if (status === 'success' && isUnreadable) {
+            ops.unmap(core.writer, this.id);
+            core.outbox.changed();
+            reject(operationError(`no memory to read ${length} bytes back`));
           } else if (status === 'success') {
             this.mapped(mode, offset, offset + length, region);
             resolve(undefined);
@@ -116,8 +121,9 @@ export class BufferState extends ObjectState implements Mappable, Releasable {
           lengthBytes: length,
           emit: (writer, given) => {
             region = given;
-            if (given !== null) record(writer, given.gpuVaLow, given.gpuVaHigh);
-            else core.requests.take('map', requestId)('error', `no memory to read ${length} bytes back`);
+            // Without memory the backend is asked all the same: it may have errors to raise, in their order.
+            isUnreadable = given === null;
+            record(writer, given?.gpuVaLow ?? 0, given?.gpuVaHigh ?? 0);
           },
         });
       },
@@ -129,6 +135,7 @@ export class BufferState extends ObjectState implements Mappable, Releasable {
   private isReadable(mode: number, offset: number, length: number): boolean {
     if (mode !== GPUMapMode.READ || (this.usage & GPUBufferUsage.MAP_READ) === 0 || this.destroyed)
       return false;
+    if (this.size > (this.core.limits['maxBufferSize'] ?? Number.POSITIVE_INFINITY)) return false;
     return offset % 8 === 0 && length % 4 === 0 && offset + length <= this.size;
   }
 

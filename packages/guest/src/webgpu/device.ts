@@ -71,7 +71,10 @@ export class GPUDevice extends EventTarget {
   readonly #queue: GPUQueue;
   readonly #lost: Promise<GPUDeviceLostInfo>;
   #handler: ErrorHandler = null;
-  #listening = false;
+  readonly #callHandler = (event: Event): void => {
+    if (typeof this.#handler !== 'function') return;
+    if (this.#handler.call(this, event as GPUUncapturedErrorEvent) === false) event.preventDefault();
+  };
 
   constructor(key: typeof CONSTRUCT, init: DeviceInit, lost: Promise<GPUDeviceLostInfo>) {
     guardConstructor(key, 'GPUDevice');
@@ -104,13 +107,9 @@ export class GPUDevice extends EventTarget {
   set onuncapturederror(handler: ErrorHandler) {
     this.#handler =
       typeof handler === 'function' || (typeof handler === 'object' && handler !== null) ? handler : null;
-    if (this.#handler === null || this.#listening) return;
-    this.#listening = true;
-    // As the event handler attributes of HTML: its place among the listeners is that of its first setting.
-    this.addEventListener('uncapturederror', (event) => {
-      if (typeof this.#handler !== 'function') return;
-      if (this.#handler.call(this, event as GPUUncapturedErrorEvent) === false) event.preventDefault();
-    });
+    // As the event handler attributes of HTML: its place among the listeners is that of its setting from null.
+    if (this.#handler === null) this.removeEventListener('uncapturederror', this.#callHandler);
+    else this.addEventListener('uncapturederror', this.#callHandler);
   }
   destroy(): undefined {
     this.#state.core.destroy();

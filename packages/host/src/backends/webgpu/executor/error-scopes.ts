@@ -50,15 +50,23 @@ export class ErrorScopes {
       this.returns.errorScopeResult(requestId, 'empty-stack', 'validation', 'there is no error scope to pop');
       return;
     }
+    if (scope.pieces.length === 0) {
+      // Answered in the very reaction to Dawn's promise, which keeps the order of Dawn's promises.
+      this.device.popErrorScope().then(
+        (error) => this.answer(requestId, error === null ? null : captured(error)),
+        () => this.answer(requestId, null),
+      );
+      return;
+    }
     this.takePiece(scope);
     void Promise.all(scope.pieces).then((pieces) => {
-      const first = pieces.find((piece) => piece !== null);
-      if (first === undefined || first === null) {
-        this.returns.errorScopeResult(requestId, 'no-error', 'validation', '');
-      } else {
-        this.returns.errorScopeResult(requestId, 'error', first.type, first.message);
-      }
+      this.answer(requestId, pieces.find((piece) => piece !== null) ?? null);
     });
+  }
+
+  private answer(requestId: number, error: CapturedError | null): void {
+    if (error === null) this.returns.errorScopeResult(requestId, 'no-error', 'validation', '');
+    else this.returns.errorScopeResult(requestId, 'error', error.type, error.message);
   }
 
   /** Raises an error at this place among the device's own. */

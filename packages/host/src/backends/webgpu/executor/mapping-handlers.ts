@@ -42,9 +42,16 @@ export function mappingHandlers(
   };
 }
 
-/** mapAsync() that never throws at once. */
-async function mapBuffer(buffer: GPUBuffer, mode: number, offset: number, size: number): Promise<void> {
-  await buffer.mapAsync(mode, offset, size);
+/**
+ * mapAsync() that never throws at once. Dawn's own promise, so that nothing stands between it and its answer: the
+ * guest's promises settle in the order in which Dawn's do.
+ */
+function mapBuffer(buffer: GPUBuffer, mode: number, offset: number, size: number): Promise<unknown> {
+  try {
+    return buffer.mapAsync(mode, offset, size);
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }
 
 /** Copies a range that is mapped now to where the guest wants it, and answers. */

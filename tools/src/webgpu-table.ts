@@ -1,0 +1,104 @@
+/**
+ * Writes docs/webgpu.md: each member of each interface of the WebGPU standard with its state here. With `--check` tells
+ * whether that is what would be written (exit status 1 and one line when not).
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { globals } from '@dxgwire/guest/webgpu';
+import { type Interface, type Member, standardInterfaces } from './webgpu-members.ts';
+
+const file = join(dirname(fileURLToPath(import.meta.url)), '../../docs/webgpu.md');
+
+/** Why a member that is there does less than in a browser. */
+const NOTES: Readonly<Record<string, string>> = {
+  'GPUDevice.importExternalTexture':
+    'NotSupportedError for a video: none can be projected, and Node has none. A TypeError for anything else, as Dawn',
+  'GPUExternalTexture.label': 'nothing makes such an object: see `importExternalTexture`',
+  'GPUQueue.copyExternalImageToTexture':
+    'from `ImageData` and objects of its shape, for which Dawn for Node throws a TypeError; in a browser also from what a 2D canvas can draw',
+  'GPUAdapterInfo.description':
+    'of a software device it says so: "(software)" is added where the driver does not',
+  'GPUCanvasContext.canvas': 'an `OffscreenCanvas` of ours: headless, under `dxgwire run --canvas`',
+  'GPUCanvasContext.getCurrentTexture':
+    'lasts until the end of the frame, 60 of which come in a second; `--frames DIR` saves what was drawn',
+  'GPUCanvasContext.configure':
+    '`toneMapping` and `colorSpace` are kept, and change nothing in saved pictures',
+  'NavigatorGPU.gpu':
+    'under `dxgwire run`, also in worker threads with `--connect`; else `createGPU()` makes one',
+};
+
+/** Members that are no property of an object of the guest's library, and where they are. */
+const ELSEWHERE = new Set(['NavigatorGPU.gpu']);
+
+/** What is different from Dawn for Node in the same process, and how to see it. */
+const DIFFERENCES = `
+| what | here, as the standard says | Dawn for Node | to see it |
+|---|---|---|---|
+| \`adapter.features\`, \`device.features\`, \`gpu.wgslLanguageFeatures\` | set-like: \`forEach\`, \`entries\`, \`keys\`, \`values\` | \`TypeError\` | \`adapter.features.forEach(console.log)\` |
+| label of the queue in \`requestDevice\` | kept | forgotten | \`(await adapter.requestDevice({ defaultQueue: { label: 'q' } })).queue.label\` |
+| \`uncapturederror\` | later, by itself | within the call that is wrong, also before the next line can set a handler | \`device.createBuffer({ size: 4, usage: 0 }); device.onuncapturederror = console.log\` |
+| \`writeBuffer\` with a view of a \`SharedArrayBuffer\` | works | ends the process | \`device.queue.writeBuffer(buffer, 0, new Uint8Array(new SharedArrayBuffer(4)))\` |
+| \`createTexture(null)\` | \`TypeError\` | ends the process | \`device.createTexture(null)\` |
+`;
+
+function stateOf({ name }: Interface, member: Member): string {
+  const full = `${name}.${member.name}`;
+  if (ELSEWHERE.has(full)) return 'yes';
+  const type = (globals as Record<string, unknown>)[name];
+  if (type === undefined) return 'missing';
+  const holder = typeof type === 'function' ? (type.prototype as object) : (type as object);
+  return member.name in holder ? 'yes' : 'missing';
+}
+
+function table(type: Interface): string {
+  const rows = type.members.map((member) => {
+    const note = NOTES[`${type.name}.${member.name}`];
+    return `| \`${member.name}\` | ${member.kind} | ${stateOf(type, member)}${note === undefined ? '' : `; ${note}`} |`;
+  });
+  return `### ${type.name}\n\n| member | kind | state |\n|---|---|---|\n${rows.join('\n')}\n`;
+}
+
+function page(): string {
+  const interfaces = standardInterfaces();
+  const all = interfaces.flatMap((type) => type.members.map((member) => stateOf(type, member)));
+  const missing = all.filter((state) => state !== 'yes').length;
+  return `# WebGPU
+
+<!-- Written by tools/src/webgpu-table.ts; \`node tools/dist/webgpu-table.js\` writes it anew. -->
+
+What programs find in \`navigator.gpu\` under \`dxgwire run\`, and in what \`createGPU()\` of \`@dxgwire/guest/webgpu\` makes.
+
+The members below are those of the standard, as \`@webgpu/types\` declares them: ${all.length} in ${interfaces.length} interfaces,
+${missing} of them missing. A tour through all of them (\`tools/src/webgpu-tour.ts\`) runs in each check on Dawn directly and
+through a host, and compares what it sees, line by line. Nine libraries from npm, unmodified, do the same
+(\`test/third-party\`): TensorFlow.js, jax-js, three.js (rendering and compute), luma.gl, TypeGPU, webgpu-utils, webgpu-spd,
+simple-compute-shaders, and anime4k-webgpu.
+
+## Differences from Dawn for Node
+${DIFFERENCES}
+The tour checks the first two against Dawn itself. Results, the text of errors, and the order in which promises of one turn are
+settled, are Dawn's own; a few errors are found before Dawn sees the call, and have a text of ours.
+
+## Every member
+
+${interfaces.map(table).join('\n')}`;
+}
+
+const text = page();
+if (process.argv.includes('--check')) {
+  let present: string | null = null;
+  try {
+    present = readFileSync(file, 'utf8');
+  } catch {
+    // Missing is stale, too.
+  }
+  if (present !== text) {
+    process.stderr.write(
+      'docs/webgpu.md is stale: run "node tools/dist/webgpu-table.js" and commit the result\n',
+    );
+    process.exitCode = 1;
+  }
+} else {
+  writeFileSync(file, text);
+}
