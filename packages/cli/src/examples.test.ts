@@ -133,11 +133,6 @@ describe('examples', () => {
         /^image-filter: .* is a damaged PNG file: its end is missing\n$/,
       ],
       [
-        'a PNG with fewer pixels than it says',
-        encodePng(40, 40, new Uint8Array(400)),
-        /^image-filter: .* is a damaged PNG file: .*\n$/,
-      ],
-      [
         'a PNG without pixels',
         encodePng(40, 40, new Uint8Array(0), false),
         /^image-filter: .* is a damaged PNG file: it has no pixels\n$/,
