@@ -1,69 +1,11 @@
 import type { Clock } from '../clock.ts';
+import { VirtualClock } from '../faults/virtual-clock.ts';
 import type { HostBus } from '../transport.ts';
 import { GuestLink, type GuestLinkOptions } from './guest-link.ts';
 import { HostLink, type HostLinkOptions } from './host-link.ts';
 import type { LinkMedium, LinkSession } from './session.ts';
 
-/**
- * A clock that a test turns. Nothing happens by itself: {@link VirtualClock.settle} runs what was put off to the end of
- * the turn, {@link VirtualClock.advance} moves time and calls the timers that come due, in order.
- */
-export class VirtualClock implements Clock {
-  #nowMs = 0;
-  #deferred: (() => void)[] = [];
-  #timers: { readonly atMs: number; readonly callback: () => void }[] = [];
-
-  now(): number {
-    return this.#nowMs;
-  }
-
-  /** Timers that are set. */
-  get timerCount(): number {
-    return this.#timers.length;
-  }
-
-  setTimer(callback: () => void, delayMs: number): () => void {
-    const timer = { atMs: this.#nowMs + delayMs, callback };
-    this.#timers.push(timer);
-    return () => {
-      this.#timers = this.#timers.filter((entry) => entry !== timer);
-    };
-  }
-
-  defer(callback: () => void): void {
-    this.#deferred.push(callback);
-  }
-
-  /** Runs all that was deferred, and what that defers, with promises given their turns between. */
-  async settle(): Promise<void> {
-    for (let idle = 0; idle < 10; ) {
-      const deferred = this.#deferred;
-      this.#deferred = [];
-      for (const callback of deferred) callback();
-      idle = deferred.length === 0 ? idle + 1 : 0;
-      await Promise.resolve();
-    }
-  }
-
-  async advance(byMs: number): Promise<void> {
-    const endMs = this.#nowMs + byMs;
-    await this.settle();
-    for (;;) {
-      const due = this.#timers.filter(({ atMs }) => atMs <= endMs).sort((a, b) => a.atMs - b.atMs)[0];
-      if (due === undefined) break;
-      this.#timers = this.#timers.filter((entry) => entry !== due);
-      this.#nowMs = Math.max(this.#nowMs, due.atMs);
-      due.callback();
-      await this.settle();
-    }
-    this.#nowMs = endMs;
-  }
-
-  /** Moves time without running anything, as when a program computes for long. */
-  jump(byMs: number): void {
-    this.#nowMs += byMs;
-  }
-}
+export { VirtualClock } from '../faults/virtual-clock.ts';
 
 /** One direction of a virtual link: carries what one session writes to the other, as the test lets it. */
 export class VirtualMedium implements LinkMedium {
