@@ -4,6 +4,14 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { PNG } from 'pngjs';
 import { dxgwirePath, type Service, startService } from './child.ts';
+import {
+  DEFAULT_TRANSPORTS,
+  type DemoTransport,
+  listenUrlOf,
+  parseTransports,
+  type Way,
+  wayOf,
+} from './demo-ways.ts';
 import { type MeshRun, root, runMesh } from './mesh-run.ts';
 import { formatBytes, formatTable } from './table.ts';
 
@@ -22,19 +30,12 @@ interface Measured {
   readonly differentPixels: number;
 }
 
-interface Way {
-  readonly name: string;
-  /** Options of `dxgwire run`. */
-  readonly link: readonly string[];
-  readonly picture: string;
-}
-
 /** All ways are run in turns, so that a machine that slows down slows all of them down. */
 const ROUNDS = 2;
 
-const { frames, out } = readArguments();
+const { frames, out, transports } = readArguments();
 const scratch = mkdtempSync(join(tmpdir(), 'dxgwire-demo-'));
-let service: Service | undefined;
+const services: Service[] = [];
 // Also when Ctrl-C ends it.
 process.once('exit', () => rmSync(scratch, { recursive: true, force: true }));
 process.exitCode = 1;
@@ -43,22 +44,23 @@ try {
 } catch (error) {
   process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}\n`);
 } finally {
-  await service?.stop().catch(() => {});
+  for (const service of services) await service.stop().catch(() => {});
 }
 
-function readArguments(): { frames: number; out: string } {
+function readArguments(): { frames: number; out: string; transports: readonly DemoTransport[] } {
   try {
     const { values } = parseArgs({
       options: {
         frames: { type: 'string', default: '8' },
         out: { type: 'string', default: 'out/mesh.png' },
+        transport: { type: 'string', default: DEFAULT_TRANSPORTS.join(',') },
       },
     });
     const count = Number(values.frames);
     if (!Number.isInteger(count) || count < 2 || count > 10_000) {
       throw new Error(`--frames takes a whole number from 2 to 10000, not "${values.frames}"`);
     }
-    return { frames: count, out: resolve(root, values.out) };
+    return { frames: count, out: resolve(root, values.out), transports: parseTransports(values.transport) };
   } catch (error) {
     process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}\n`);
     process.exit(2);
@@ -71,28 +73,17 @@ function progress(text: string): void {
 
 async function demo(): Promise<number> {
   const started = performance.now();
-  progress('starting a host in its own process');
-  service = await startService([
-    dxgwirePath,
-    'host',
-    '--listen',
-    'ws://127.0.0.1:0',
-    '--json',
-    '--log',
-    'warn',
-  ]);
-  const { url } = JSON.parse(service.firstLine) as { url: string };
-
-  const ways: readonly Way[] = [
-    { name: 'on the local device', link: ['--local'], picture: join(scratch, 'local.png') },
-    { name: `over WebSocket (${url})`, link: ['--connect', url], picture: join(scratch, 'websocket.png') },
-    { name: 'over the in-process bus', link: ['--in-process'], picture: join(scratch, 'in-process.png') },
-  ];
+  const ways: Way[] = [{ name: 'on the local device', link: ['--local'] }];
+  for (const transport of transports) {
+    const listen = listenUrlOf(transport);
+    ways.push(wayOf(transport, listen === null ? null : await startHost(listen)));
+  }
+  const pictures = ways.map((_, index) => join(scratch, `${index}.png`));
   const runs: MeshRun[][] = ways.map(() => []);
   for (let round = 1; round <= ROUNDS; round++) {
-    for (const [index, { name, link, picture }] of ways.entries()) {
+    for (const [index, { name, link }] of ways.entries()) {
       progress(`examples/mesh ${name}, ${frames} frames, round ${round} of ${ROUNDS}`);
-      runs[index]?.push(await runMesh(link, frames, picture));
+      runs[index]?.push(await runMesh(link, frames, pictures[index]));
     }
   }
   const [local = [], ...remote] = runs;
@@ -103,13 +94,14 @@ async function demo(): Promise<number> {
     rows.push(measure(await runMesh(link, 1), many, local[0]!.picture));
   }
 
-  progress('ending the host');
-  const code = await service.stop();
-  service = undefined;
-  if (code !== 0) throw new Error(`the host ended with code ${code}`);
+  for (const service of services.splice(0)) {
+    progress('ending a host');
+    const code = await service.stop();
+    if (code !== 0) throw new Error(`the host ended with code ${code}`);
+  }
 
   mkdirSync(dirname(out), { recursive: true });
-  copyFileSync(join(scratch, 'websocket.png'), out);
+  copyFileSync(pictures[1]!, out);
   printTable(rows, fastest(local));
   const { width, height } = local[0]!.picture;
   const pixels = width * height;
@@ -123,6 +115,14 @@ async function demo(): Promise<number> {
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   process.stdout.write(`the picture is ${relative(process.cwd(), out)} (${seconds} s in all)\n`);
   return rows.every(({ differentPixels }) => differentPixels === 0) ? 0 : 1;
+}
+
+/** @returns the URL on which the host that was started can be reached. */
+async function startHost(listen: string): Promise<string> {
+  progress(`starting a host in its own process, on ${listen}`);
+  const service = await startService([dxgwirePath, 'host', '--listen', listen, '--json', '--log', 'warn']);
+  services.push(service);
+  return (JSON.parse(service.firstLine) as { url: string }).url;
 }
 
 /** Time of a frame, milliseconds: the better round, which other work on the machine disturbed less. */

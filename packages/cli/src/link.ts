@@ -1,10 +1,14 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
 import { createHost, createSharedRegionAllocator, createSilentLog } from '@dxgwire/host';
 import type { GuestBus } from '@dxgwire/transport';
 import { isTransportError } from '@dxgwire/transport';
 import { CONNECT_SCHEMES, connect } from '@dxgwire/transport/connect';
 import { createInProcessBus } from '@dxgwire/transport/mock-vmbus';
+import { attachGuestBus, createSharedBus } from '@dxgwire/transport/mock-vmbus/worker';
 import { type BackendName, openBackend } from './backend.ts';
 import { CommandFailure, describe, UsageError } from './errors.ts';
+import type { HostThreadData, HostThreadReport } from './host-thread.ts';
 
 /** A guest's bus, and all that has to end with it. */
 export interface Link {
@@ -78,6 +82,44 @@ export async function inProcessLink(backendName: BackendName): Promise<Link> {
       await guest.close();
       await host.close();
       await backend.close();
+    },
+  };
+}
+
+/**
+ * Starts a host in a thread of its own in this process and joins it by rings in shared memory.
+ *
+ * @throws CommandFailure when its backend does not start.
+ */
+export async function inWorkerLink(backend: BackendName): Promise<Link> {
+  const ends = createSharedBus({
+    guestMemoryBytes: GUEST_MEMORY_BYTES,
+    peerName: `dxgwire ${process.pid}`,
+  });
+  const data: HostThreadData = { bus: ends.host, backend };
+  const worker = new Worker(new URL('./host-thread.js', import.meta.url), {
+    workerData: data,
+    transferList: [ends.host.port as never],
+    // What a program was started with is not for its host.
+    execArgv: [],
+    // Its memory files are made by a native call and closed by Node, which would warn of it.
+    trackUnmanagedFds: false,
+  });
+  const ended = once(worker, 'exit');
+  const [report] = (await once(worker, 'message')) as [HostThreadReport];
+  if (report !== null) {
+    await worker.terminate();
+    throw new CommandFailure(report);
+  }
+  worker.unref();
+  const bus = attachGuestBus(ends.guest);
+  return {
+    bus,
+    async close() {
+      await bus.close();
+      worker.ref();
+      worker.postMessage('end');
+      await ended;
     },
   };
 }

@@ -82,7 +82,7 @@ export const host: Command = {
     }
     const descriptions = backend.adapters.filter((_, index) => adapters.includes(index));
     announce(values.json === true, listener.url, backend.name, descriptions, token !== undefined);
-    await stop;
+    await Promise.race([stop, listener.ended ?? stop]);
     await closeAll(listener, dxgHost, backend);
     await captures?.close();
     return ExitCode.success;
@@ -110,7 +110,8 @@ const NETWORK_PROTOCOLS = ['ws:', 'wss:', 'tcp:'];
 function checkListenUrl(text: string, token: string | undefined): void {
   let url: URL;
   try {
-    url = new URL(text);
+    // Both tcp:HOST:PORT and tcp://HOST:PORT are good.
+    url = new URL(text.replace(/^tcp:(?!\/\/)/i, 'tcp://'));
   } catch {
     throw new UsageError(`--listen takes a URL like ${DEFAULT_LISTEN_URL}, not "${text}"`);
   }
@@ -152,6 +153,8 @@ function announce(
   adapters: readonly AdapterDescription[],
   withToken: boolean,
 ): void {
+  // Over standard input and output, that is where the link runs.
+  const out = url === 'stdio:' ? process.stderr : process.stdout;
   if (json) {
     const shown = adapters.map(({ description, softwareDevice, vendorId, deviceId, segments }) => ({
       description,
@@ -160,12 +163,14 @@ function announce(
       deviceId,
       memoryBytes: segments.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0),
     }));
-    process.stdout.write(`${JSON.stringify({ url, backend, adapters: shown })}\n`);
+    out.write(`${JSON.stringify({ url, backend, adapters: shown })}\n`);
     return;
   }
   const lines = adapters.map((adapter, index) => `adapter ${index}: ${describeAdapter(adapter)}`);
+  // Whoever holds the other ends knows.
+  if (url === 'stdio:') return;
   const token = withToken ? ' --token SECRET' : '';
-  process.stdout.write(
+  out.write(
     `${lines.join('\n')}
 listening on ${url}
 run a program on it with: dxgwire run --connect ${url}${token} PROGRAM

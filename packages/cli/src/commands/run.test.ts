@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { dxgwire, HostProcess, takePort } from '../test-support/dxgwire.ts';
+import { bin, dxgwire, HostProcess, takePort } from '../test-support/dxgwire.ts';
 
 describe('dxgwire run', () => {
   let host: HostProcess;
@@ -106,6 +106,46 @@ describe('dxgwire run', () => {
     const { code, stderr } = await run(program('never.mjs', 'await new Promise(() => {});\n'));
     assert.equal(code, 13);
     assert.match(stderr, /^dxgwire: .*never\.mjs ended while its top level awaited [^\n]*\n$/);
+  });
+
+  it('takes the adapter by number, name or LUID, and says which there are when none fits', async () => {
+    const path = program('adapter.mjs', 'console.log(await navigator.gpu.requestAdapter() !== null);');
+    for (const [adapter, expected] of Object.entries({
+      '7': /"7"/,
+      'a:1000': /"a:1000"/,
+      nobody: /"nobody"/,
+    })) {
+      const { code, stdout, stderr } = await dxgwire(['run', '--in-process', '--adapter', adapter, path]);
+      assert.deepEqual({ code, stdout }, { code: 0, stdout: adapter === 'a:1000' ? 'true\n' : 'false\n' });
+      if (adapter === 'a:1000') assert.equal(stderr, '');
+      else
+        assert.match(
+          stderr,
+          new RegExp(
+            `^dxgwire: no WebGPU adapter: the host has no adapter ${expected.source}; it has 0: .*LUID 0000000a:00001000\\)\n$`,
+          ),
+        );
+    }
+    const local = await dxgwire(['run', '--local', '--adapter', 'nobody', path]);
+    assert.equal(local.code, 1);
+    assert.match(local.stderr, /^dxgwire: there is no adapter "nobody" here; there is 0: [^\n]*\n$/);
+    const luid = await dxgwire(['run', '--local', '--adapter', 'a:1000', path]);
+    assert.equal(luid.code, 2);
+  });
+
+  it('starts a host in a thread of its own, or by a command, and ends it with the program', async () => {
+    const path = program('thread.mjs', 'console.log((await navigator.gpu.requestAdapter())?.info.vendor);');
+    const worker = await dxgwire(['run', '--in-worker', path]);
+    assert.deepEqual(
+      { ...worker, stdout: worker.stdout.length > 1 },
+      { code: 0, signal: null, stderr: '', stdout: true },
+    );
+    const command = `stdio:"${process.execPath}" "${bin}" host --listen stdio: --log warn`;
+    const child = await dxgwire(['run', '--connect', command, path]);
+    assert.deepEqual(child, worker);
+    const refused = await dxgwire(['run', '--connect', 'stdio:exit 4', path]);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /^dxgwire: .*'exit 4' ended with code 4 [^\n]*\n$/);
   });
 
   it('runs the main module of a folder', async () => {

@@ -6,14 +6,15 @@ import { BACKENDS } from '../backend.ts';
 import { installCanvas } from '../canvas.ts';
 import { type Command, oneOf, parseOptions, splitAtProgram, wholeNumber } from '../command.ts';
 import { CommandFailure, describe, ExitCode, UsageError } from '../errors.ts';
-import { connectLink, inProcessLink, type Link } from '../link.ts';
-import { findProgram, installGlobals, runProgram } from '../program.ts';
+import { connectLink, inProcessLink, inWorkerLink, type Link } from '../link.ts';
+import { findProgram, installGlobals, type ProgramGpu, runProgram } from '../program.ts';
 import { tokenFrom } from '../token.ts';
 import { installInWorkers } from '../workers.ts';
 
 const OPTIONS = {
   connect: { type: 'string' },
   'in-process': { type: 'boolean' },
+  'in-worker': { type: 'boolean' },
   local: { type: 'boolean' },
   backend: { type: 'string', default: 'webgpu' },
   adapter: { type: 'string' },
@@ -35,9 +36,11 @@ Usage: dxgwire run --connect URL [options] PROGRAM [arguments of the program]
 Options:
   --connect URL      the URL that \`dxgwire host\` prints
   --in-process       a host in this process, joined by rings in memory
+  --in-worker        the same, with the host in a thread of its own
   --local            no projection: Dawn directly, on the device that a host here would use
-  --backend NAME     with --in-process: ${BACKENDS.join(', ')}; default webgpu
-  --adapter WHICH    the adapter to use: its number, its LUID as \`dxgwire info\` shows it, or a part of its name
+  --backend NAME     with --in-process and --in-worker: ${BACKENDS.join(', ')}; default webgpu
+  --adapter WHICH    the adapter to use: its number, its LUID as \`dxgwire info\` shows it, or a part of its
+                     name
   --token SECRET     the host's token, where it wants one (or DXGWIRE_TOKEN)
   --statistics FILE  writes a line of JSON at the end: round trips, messages, bytes each way
   --canvas           gives the program OffscreenCanvas (for WebGPU) and requestAnimationFrame
@@ -59,10 +62,11 @@ export const run: Command = {
       process.stdout.write(HELP);
       return ExitCode.success;
     }
-    const ways = [values.connect !== undefined, values['in-process'] === true, values.local === true];
+    const { connect, 'in-process': inProcess, 'in-worker': inWorker, local } = values;
+    const ways = [connect !== undefined, inProcess === true, inWorker === true, local === true];
     if (ways.filter(Boolean).length !== 1) {
       throw new UsageError(
-        'run needs one of --connect URL, --in-process and --local; see `dxgwire run --help`',
+        'run needs one of --connect URL, --in-process, --in-worker and --local; see `dxgwire run --help`',
       );
     }
     if (program === undefined) {
@@ -70,27 +74,48 @@ export const run: Command = {
     }
     const path = findProgram(program);
     const canvas = canvasOptions(values);
-    if (values.local === true) {
+    if (local === true) {
       if (values.statistics !== undefined)
         throw new UsageError('--statistics is of a link; --local has none');
-      const { createLocalGPU } = await import('@dxgwire/host/backends/webgpu');
-      installGlobals(await createLocalGPU());
+      installGlobals(await openLocal(values.adapter));
       if (canvas !== null) installCanvas({ ...canvas, end: () => process.exit() });
       await runProgram(path, rest);
       return ExitCode.success;
     }
-    const link =
-      values.connect === undefined
-        ? await inProcessLink(oneOf('backend', values.backend, BACKENDS))
-        : await connectLink(values.connect, tokenFrom(values.token));
+    const link = await openLink(values);
     const { adapter, statistics } = values;
-    if (values.connect !== undefined) {
-      installInWorkers({ url: values.connect, token: tokenFrom(values.token), adapter });
-    }
+    if (connect !== undefined) installInWorkers({ url: connect, token: tokenFrom(values.token), adapter });
     await runOnLink(link, { path, rest, adapter, statistics, canvas });
     return ExitCode.success;
   },
 };
+
+function openLink(values: {
+  readonly connect: string | undefined;
+  readonly 'in-worker': boolean | undefined;
+  readonly backend: string;
+  readonly token: string | undefined;
+}): Promise<Link> {
+  if (values.connect !== undefined) return connectLink(values.connect, tokenFrom(values.token));
+  const backend = oneOf('backend', values.backend, BACKENDS);
+  return values['in-worker'] === true ? inWorkerLink(backend) : inProcessLink(backend);
+}
+
+/** @throws UsageError for what cannot name a local device; CommandFailure when there is none of that name. */
+async function openLocal(adapter: string | undefined): Promise<ProgramGpu> {
+  const { adapter: device } = adapterSelector(adapter);
+  if (typeof device === 'string' && /^[0-9a-f]+:[0-9a-f]+$/i.test(device)) {
+    throw new UsageError(
+      `--local has no LUIDs: give the adapter's number or a part of its name, not "${device}"`,
+    );
+  }
+  const { createLocalGPU } = await import('@dxgwire/host/backends/webgpu');
+  try {
+    return await createLocalGPU(device === undefined ? {} : { device });
+  } catch (error) {
+    throw new CommandFailure(describe(error), { cause: error });
+  }
+}
 
 interface ProgramRun {
   readonly path: string;

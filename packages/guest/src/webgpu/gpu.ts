@@ -1,7 +1,8 @@
 import { type GPUAdapter, makeAdapter } from './adapter.ts';
+import type { AdapterChoice } from './adapter-choice.ts';
 import { WGSLLanguageFeatures } from './features.ts';
 import { CONSTRUCT, defineInterface, guardConstructor } from './interfaces.ts';
-import type { AdapterChoice, Session } from './session.ts';
+import type { Session } from './session.ts';
 import { boolean, dictionary, domString, enumeration, optional, withDefault } from './webidl.ts';
 
 const adapterOptions = dictionary('GPURequestAdapterOptions', {

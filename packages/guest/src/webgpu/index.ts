@@ -1,14 +1,16 @@
 import type { GuestBus } from '@dxgwire/transport';
+import type { AdapterSelector } from './adapter-choice.ts';
 import { connectUrl, type LinkOptions } from './connect.ts';
 import { GPU as GPUInterface } from './gpu.ts';
 import { CONSTRUCT } from './interfaces.ts';
-import { type AdapterSelector, Session, type Statistics } from './session.ts';
+import { Session, type Statistics } from './session.ts';
 
+export type { AdapterSelector } from './adapter-choice.ts';
 export { type CanvasGlobals, type CanvasOptions, createCanvasGlobals } from './canvas.ts';
 export type { CanvasFrame } from './canvas-context.ts';
 export type { LinkOptions } from './connect.ts';
 export { globals } from './globals.ts';
-export type { AdapterSelector, Statistics } from './session.ts';
+export type { Statistics } from './session.ts';
 export { type TextureExtent, textureSizeBytes } from './texture-formats.ts';
 
 export interface CreateGPUOptions {

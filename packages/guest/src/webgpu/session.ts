@@ -1,10 +1,16 @@
 import { Feature } from '@dxgwire/protocol';
-import { type AdapterCaps, decodeAdapterCaps } from '@dxgwire/protocol/blobs';
+import { decodeAdapterCaps } from '@dxgwire/protocol/blobs';
 import { STREAM_VERSION } from '@dxgwire/protocol/stream';
 import type { GuestBus } from '@dxgwire/transport';
 import { type KmtDriver, type KmtProcess, startDriver, unwrap } from '../kmt/index.ts';
 import type { AdapterInfo } from '../kmt/types/adapter.ts';
 import type { AdapterSource } from './adapter.ts';
+import {
+  type AdapterChoice,
+  type AdapterSelector,
+  chooseAdapter,
+  type FoundAdapter,
+} from './adapter-choice.ts';
 import { openKernel } from './bring-up.ts';
 import { DeviceCore, type SharedCounters } from './device-core.ts';
 import type { GPUError } from './errors.ts';
@@ -24,15 +30,6 @@ const OFFER_TIMEOUT_MS = 10_000;
 /** Period of a timer that has nothing to do but to be there. Milliseconds. */
 const KEEP_ALIVE_MS = 0x7fff_ffff;
 
-/** What a program can ask of an adapter. */
-export interface AdapterChoice {
-  readonly powerPreference: GPUPowerPreference | undefined;
-  readonly forceFallbackAdapter: boolean;
-}
-
-/** Which adapter of the host to use: its index, its LUID (`high:low` in hexadecimal), or a part of its name. */
-export type AdapterSelector = number | string;
-
 export interface SessionOptions {
   readonly connect: () => Promise<GuestBus>;
   readonly adapter: AdapterSelector | undefined;
@@ -41,12 +38,6 @@ export interface SessionOptions {
   readonly processName: string;
   /** Told of what a program cannot be told otherwise. */
   readonly log: (message: string) => void;
-}
-
-/** An adapter of the host that our backend drives. */
-interface FoundAdapter {
-  readonly info: AdapterInfo;
-  readonly caps: AdapterCaps;
 }
 
 interface Link {
@@ -101,8 +92,12 @@ export class Session {
       const link = await this.link;
       // Another try may find a host.
       if (link === null) this.link = null;
-      const found = link === null ? undefined : chooseAdapter(link.adapters, choice, this.options.adapter);
-      return link === null || found === undefined ? null : this.source(link, found);
+      // What is wrong with a link, or with a host without adapters, was said when it was made.
+      if (link === null || link.adapters.length === 0) return null;
+      const found = chooseAdapter(link.adapters, choice, this.options.adapter);
+      if (typeof found !== 'string') return this.source(link, found);
+      this.options.log(`no WebGPU adapter: ${found}`);
+      return null;
     } finally {
       this.counters.end();
     }
@@ -252,31 +247,5 @@ function firstAdapter(driver: KmtDriver): Promise<void> {
     const timer = setTimeout(end, OFFER_TIMEOUT_MS);
     driver.onAdapterChange = end;
     driver.onLost = end;
-  });
-}
-
-function chooseAdapter(
-  adapters: readonly FoundAdapter[],
-  choice: AdapterChoice,
-  selector: AdapterSelector | undefined,
-): FoundAdapter | undefined {
-  const candidates = adapters.filter(
-    ({ caps }) => !choice.forceFallbackAdapter || caps.info.isFallbackAdapter,
-  );
-  if (selector !== undefined) return selectAdapter(adapters, candidates, selector);
-  return candidates.find(({ caps }) => !caps.info.isFallbackAdapter) ?? candidates[0];
-}
-
-function selectAdapter(
-  all: readonly FoundAdapter[],
-  candidates: readonly FoundAdapter[],
-  selector: AdapterSelector,
-): FoundAdapter | undefined {
-  if (typeof selector === 'number') return candidates.find((adapter) => adapter === all[selector]);
-  const wanted = selector.toLowerCase();
-  return candidates.find(({ info: { adapterLuid }, caps }) => {
-    const luid = `${adapterLuid.high.toString(16)}:${adapterLuid.low.toString(16)}`;
-    const names = [caps.info.description, caps.info.device, caps.info.vendor];
-    return luid === wanted || names.some((name) => name.toLowerCase().includes(wanted));
   });
 }

@@ -59,6 +59,8 @@ export class HostLinks {
   readonly #leaseMs: number;
   readonly #links = new Set<HostLink>();
   #isClosed = false;
+  /** Called when the last link has ended. */
+  onNoneLeft: (() => void) | null = null;
 
   /** @param survivesConnections - Whether sessions wait for their guest unless the settings say otherwise. */
   constructor(transport: string, settings: LinkHostSettings, survivesConnections: boolean) {
@@ -115,7 +117,10 @@ export class HostLinks {
       const reason = error ?? new TransportError('peer-closed', 'the guest went away before its hello');
       if (!isLetIn) settings.onRefused?.(reason, peer);
     };
-    link.onEnded = () => this.#links.delete(link);
+    link.onEnded = () => {
+      this.#links.delete(link);
+      if (this.#links.size === 0) this.onNoneLeft?.();
+    };
     this.#links.add(link);
     medium.attach(link);
     if (this.#isClosed) link.abort(new TransportError('closed', 'this host has stopped listening'));

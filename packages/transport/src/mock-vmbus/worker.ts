@@ -146,6 +146,13 @@ class PortLink<Sent, Received extends { readonly type: string }> implements BusL
     this.#end?.doorbellAll();
   }
 
+  /** Node only: a port has no say in a page's life. */
+  setReferenced(isReferenced: boolean): void {
+    const port = this.#port as MessagePort & { ref?: () => void; unref?: () => void };
+    if (isReferenced) port.ref?.();
+    else port.unref?.();
+  }
+
   post(message: Sent): void {
     if (!this.#isClosed) this.#port.postMessage(message);
   }
@@ -178,10 +185,28 @@ function sharedParts(descriptor: SharedBusDescriptor<'guest' | 'host'>) {
   } as const;
 }
 
+/** A guest whose port keeps its thread alive, until told otherwise. */
+class WorkerGuest extends VmbusGuest {
+  readonly #port: PortLink<GuestMessage, HostMessage>;
+
+  constructor(descriptor: SharedBusDescriptor<'guest'>, link: PortLink<GuestMessage, HostMessage>) {
+    super({ ...sharedParts(descriptor), link });
+    this.#port = link;
+  }
+
+  ref(): void {
+    this.#port.setReferenced(true);
+  }
+
+  unref(): void {
+    this.#port.setReferenced(false);
+  }
+}
+
 /** Makes the guest's end of a shared bus on this thread. Once for a descriptor. */
 export function attachGuestBus(descriptor: SharedBusDescriptor<'guest'>): GuestBus {
   const link = new PortLink<GuestMessage, HostMessage>(descriptor);
-  const guest = new VmbusGuest({ ...sharedParts(descriptor), link });
+  const guest = new WorkerGuest(descriptor, link);
   link.attach(guest);
   return guest;
 }

@@ -7,14 +7,17 @@ const MAX_SOCKET_PATH_BYTES = 107;
 export type StreamAddress =
   | { readonly kind: 'unix'; readonly path: string }
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
-  | { readonly kind: 'stdio' };
+  | { readonly kind: 'stdio' }
+  | { readonly kind: 'command'; readonly command: string };
 
 /**
- * Reads `unix:PATH`, `tcp:HOST:PORT` (also `tcp://HOST:PORT`, IPv6 in brackets) or `stdio:`. `?token=` is taken
- * out, so that it is in no log and no error message.
+ * Reads `unix:PATH`, `tcp:HOST:PORT` (also `tcp://HOST:PORT`, IPv6 in brackets), `stdio:` or `stdio:COMMAND`.
+ * `?token=` is taken out, so that it is in no log and no error message; a command is taken as it stands.
  * @throws TransportError `bad-url`.
  */
 export function parseStreamUrl(text: string): { address: StreamAddress; token: string } {
+  const command = /^stdio:(?!\/\/$|\?)\s*(\S.*)$/is.exec(text)?.[1];
+  if (command !== undefined) return { address: commandAddress(command, text), token: '' };
   const [, scheme = '', rest = '', query = ''] = /^([a-z]+):([^?]*)(?:\?(.*))?$/is.exec(text) ?? [];
   const token = new URLSearchParams(query).get('token') ?? '';
   switch (scheme.toLowerCase()) {
@@ -23,15 +26,19 @@ export function parseStreamUrl(text: string): { address: StreamAddress; token: s
     case 'tcp':
       return { address: tcpAddress(rest, text), token };
     case 'stdio':
-      if (rest !== '' && rest !== '//') throw bad(text, 'stdio: takes no address');
       return { address: { kind: 'stdio' }, token };
     default:
-      throw bad(text, 'expected unix:PATH, tcp:HOST:PORT or stdio:');
+      throw bad(text, 'expected unix:PATH, tcp:HOST:PORT, stdio: or stdio:COMMAND');
   }
 }
 
 function bad(text: string, what: string): TransportError {
   return new TransportError('bad-url', `'${text.replace(/\?.*/, '')}': ${what}`);
+}
+
+function commandAddress(command: string, text: string): StreamAddress {
+  if (command.includes('\0')) throw bad(text, 'a command holds no NUL character');
+  return { kind: 'command', command };
 }
 
 function unixAddress(rest: string, text: string): StreamAddress {
@@ -63,5 +70,7 @@ export function streamUrl(address: StreamAddress): string {
       return `tcp:${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`;
     case 'stdio':
       return 'stdio:';
+    case 'command':
+      return `stdio:${address.command}`;
   }
 }

@@ -29,7 +29,8 @@ const READ_BYTES = 256 * 1024;
 
 /**
  * Connects to a host by `unix:PATH`, `tcp:HOST:PORT`, or `stdio:`: the host is then whoever started this process and
- * holds the other ends of its standard input and output.
+ * holds the other ends of its standard input and output. `stdio:COMMAND` has the system's shell start a command that
+ * is a host on its own standard input and output, such as `ssh machine dxgwire host --listen stdio:`; it ends with the link.
  *
  * @throws TransportError `bad-url`; `connect-failed`; `refused` or `version-mismatch` with the host's reason;
  * `time-out`.
@@ -44,6 +45,7 @@ export async function connectStream(url: string, options: StreamConnectOptions =
       'stdio',
     );
   }
+  if (address.kind === 'command') return await connectToCommand(address.command, given);
   const { medium } = dial(address);
   const redial = address.kind === 'tcp' && options.resume !== false ? redialTo(address) : undefined;
   return await join(medium, given, address.kind, redial);
@@ -89,9 +91,29 @@ export async function connectToChild(
     return { guest: await Promise.race([join(medium, options, 'stdio'), failed]), child };
   } catch (error) {
     child.kill();
-    throw error;
+    throw await endOf(child, command, error);
   }
 }
+
+/** Why there is no link to a child: how it ended by itself says more than what its pipes said. */
+async function endOf(child: ChildProcess, command: string, error: unknown): Promise<unknown> {
+  if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {
+    await new Promise((resolve) => child.once('exit', resolve));
+  }
+  if (child.exitCode === null || child.exitCode <= 0) return error;
+  const hint = child.exitCode === 127 ? ' (there is no such command)' : '';
+  const message = `'${command}' ended with code ${child.exitCode} before it let this guest in${hint}`;
+  return new TransportError('connect-failed', message, { cause: error });
+}
+
+/** A host that a shell starts for this link alone. Its process does not keep this one alive; the link does. */
+async function connectToCommand(command: string, options: StreamConnectOptions): Promise<GuestBus> {
+  const { guest, child } = await connectToChild(command, [], { ...options, spawn: { shell: true } });
+  child.unref();
+  return guest;
+}
+
+type SocketAddress = Exclude<StreamAddress, { kind: 'stdio' | 'command' }>;
 
 type Redial = (link: GuestLink, delayMs: number, signal: AbortSignal) => Promise<StreamMedium>;
 
@@ -118,7 +140,7 @@ async function join(
 }
 
 /** A socket that is being connected, and what carries a link over it. */
-function dial(address: Exclude<StreamAddress, { kind: 'stdio' }>): { socket: Socket; medium: StreamMedium } {
+function dial(address: SocketAddress): { socket: Socket; medium: StreamMedium } {
   let medium: StreamMedium | null = null;
   let isOpen = false;
   // One buffer for all reads: the decoder keeps nothing of it.
@@ -141,7 +163,7 @@ function dial(address: Exclude<StreamAddress, { kind: 'stdio' }>): { socket: Soc
   return { socket, medium };
 }
 
-function redialTo(address: Exclude<StreamAddress, { kind: 'stdio' }>): Redial {
+function redialTo(address: SocketAddress): Redial {
   return async (link, delayMs, signal) => {
     await sleep(delayMs, undefined, { signal, ref: link.isReferenced });
     const { socket, medium } = dial(address);

@@ -11,6 +11,11 @@ export interface StreamListener {
   readonly url: string;
   /** TCP port, 0 where there is none. */
   readonly port: number;
+  /**
+   * Settles when the one guest that it serves has gone: over standard input and output there is no other. Left out
+   * where further guests may come.
+   */
+  readonly ended?: Promise<void>;
   /** Stops listening and closes every link that it let in. */
   close(): Promise<void>;
 }
@@ -26,7 +31,13 @@ export async function listenStream(url: string, settings: LinkHostSettings): Pro
   const given = token !== '' && settings.token === undefined ? { ...settings, token } : settings;
   if (address.kind === 'stdio') {
     const attached = attachHostStream({ readable: process.stdin, writable: process.stdout }, given, 'stdio');
-    return { url: 'stdio:', port: 0, close: () => attached.close() };
+    return { url: 'stdio:', port: 0, ended: attached.ended, close: () => attached.close() };
+  }
+  if (address.kind === 'command') {
+    throw new TransportError(
+      'bad-url',
+      `'${url}': a host listens on stdio: itself; a guest starts the command`,
+    );
   }
   // Only a network breaks connections between two programs that go on.
   const links = new HostLinks(address.kind, given, address.kind === 'tcp');
@@ -60,7 +71,7 @@ function peerOf(socket: Socket): string {
 
 async function open(
   server: Server,
-  address: Exclude<StreamAddress, { kind: 'stdio' }>,
+  address: Exclude<StreamAddress, { kind: 'stdio' | 'command' }>,
 ): Promise<{ shown: StreamAddress; removeFile: () => void }> {
   if (address.kind === 'unix') {
     return { shown: address, removeFile: await listenOnSocketFile(server, address.path) };
@@ -94,8 +105,11 @@ export function attachHostStream(
   streams: StreamPair,
   settings: LinkHostSettings,
   transport = 'stream',
-): { close(): Promise<void> } {
+): { readonly ended: Promise<void>; close(): Promise<void> } {
   const links = new HostLinks(transport, settings, false);
+  const ended = new Promise<void>((resolve) => {
+    links.onNoneLeft = resolve;
+  });
   links.connected(new StreamMedium(streams, streamError), 'the stream');
-  return links;
+  return { ended, close: () => links.close() };
 }

@@ -77,21 +77,40 @@ async function runTests(): Promise<void> {
         port: 8775,
       });
       assert.deepEqual(parseStreamUrl('stdio:').address, { kind: 'stdio' });
+      assert.deepEqual(parseStreamUrl('stdio:?token=t'), { address: { kind: 'stdio' }, token: 't' });
+      assert.deepEqual(parseStreamUrl('stdio:ssh gpu host --listen stdio: --name "a?"'), {
+        address: { kind: 'command', command: 'ssh gpu host --listen stdio: --name "a?"' },
+        token: '',
+      });
     });
 
     it('of other kinds are refused, without their token', async () => {
-      for (const bad of [
-        'unix:',
-        `unix:/${'x'.repeat(107)}`,
-        'tcp:host',
-        'tcp::1',
-        'tcp:a:65536',
-        'stdio:x',
-      ]) {
+      for (const bad of ['unix:', `unix:/${'x'.repeat(107)}`, 'tcp:host', 'tcp::1', 'tcp:a:65536']) {
         const { code, message } = await failure(connect(`${bad}?token=secret`));
         assert.equal(code, 'bad-url', bad);
         assert.ok(!message.includes('secret'));
       }
+    });
+  });
+
+  describe('stdio:COMMAND', () => {
+    it('joins a host that the command is, and ends it with the link', async () => {
+      const host = `"${process.execPath}" "${FILE}" host stdio:`;
+      const guest = await connect(`stdio:${host}`);
+      assert.equal(guest.transport, 'stdio');
+      await guest.close();
+    });
+
+    it('says how a command ended that is no host', async () => {
+      const { code, message } = await failure(connect('stdio:exit 3'));
+      assert.equal(code, 'connect-failed');
+      assert.match(message, /^'exit 3' ended with code 3 /);
+      assert.match(
+        (await failure(connect('stdio:no-such-command-at-all 2>/dev/null'))).message,
+        /no such command/,
+      );
+      const listening = await failure(listenHere('stdio:cat'));
+      assert.equal(listening.code, 'bad-url');
     });
   });
 

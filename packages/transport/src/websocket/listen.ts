@@ -37,6 +37,8 @@ export interface Listener {
   /** What a guest connects to; without a token. */
   readonly url: string;
   readonly port: number;
+  /** Settles when the only guest that can come has gone; left out where further guests may come. */
+  readonly ended?: Promise<void>;
   /** Stops listening and closes every link that it let in. */
   close(): Promise<void>;
 }
