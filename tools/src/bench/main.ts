@@ -22,6 +22,11 @@ const SUITES: readonly Suite[] = [
     load: () => import('./bus.ts'),
   },
   {
+    name: 'links',
+    summary: 'Unix socket, TCP and WebSocket links to another process, against the bare medium',
+    load: () => import('./links.ts'),
+  },
+  {
     name: 'dawn',
     summary: 'WebGPU calls through the projection, against Dawn directly',
     load: () => import('./dawn.ts'),
