@@ -13,10 +13,12 @@ import {
   minimumReplyBytes,
   NtStatus,
   ProtocolError,
+  replyAnnouncesMemory,
 } from '@dxgwire/protocol';
 import {
   type Channel,
   isTransportError,
+  PACKET_FLAG_ANNOUNCES_NOTHING,
   PACKET_FLAG_COMPLETION_REQUESTED,
   type Packet,
   PacketKind,
@@ -247,7 +249,7 @@ export class Dispatcher {
     } catch (error) {
       length = this.#encode(exchange, this.#statusOfDefect(route, error));
     }
-    this.#complete(channel, idLow, idHigh, length);
+    this.#complete(channel, idLow, idHigh, length, replyAnnouncesMemory(route.def));
   }
 
   /** Writes an answer into the reply buffer. @returns its length. */
@@ -270,10 +272,10 @@ export class Dispatcher {
   }
 
   /** Sends what lies in the reply buffer, padded with zeros to a multiple of 8. */
-  #complete(channel: Channel, idLow: number, idHigh: number, length: number): void {
+  #complete(channel: Channel, idLow: number, idHigh: number, length: number, announces = false): void {
     const padded = (length + 7) & ~7;
     if (padded !== length) this.#replyBytes.fill(0, length, padded);
-    this.send(channel, PacketKind.completion, idLow, idHigh, this.#replyBytes, padded);
+    this.send(channel, PacketKind.completion, idLow, idHigh, this.#replyBytes, padded, announces);
   }
 
   /** Sends a packet. A guest that takes nothing loses its link when too much waits for it. */
@@ -284,10 +286,12 @@ export class Dispatcher {
     idHigh: number,
     bytes: Uint8Array,
     length: number,
+    announces = true,
   ): void {
     if (!channel.isOpen || this.#isStopped) return;
+    const flags = announces ? 0 : PACKET_FLAG_ANNOUNCES_NOTHING;
     try {
-      if (channel.send(kind, idLow, idHigh, 0, bytes, 0, length)) return;
+      if (channel.send(kind, idLow, idHigh, flags, bytes, 0, length)) return;
     } catch (error) {
       // Nothing can be sent any more: the channel's own queue is full, or it has just closed.
       if (isTransportError(error) && error.code === 'limit') this.#partition.fail(error);

@@ -1,3 +1,4 @@
+export { replyAnnouncesMemory, requestAnnouncesMemory } from './announcements.ts';
 export { type Accessor, type AccessorBase, accessor } from './codec/accessor.ts';
 export type { DecodeContext, MessageCodec } from './codec/codec.ts';
 export { type PairCodec, type Pairs, pairCodec } from './codec/pairs.ts';

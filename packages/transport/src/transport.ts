@@ -15,6 +15,14 @@ export type PacketKind = (typeof PacketKind)[keyof typeof PacketKind];
 /** Packet flag: the sender wants a completion with the same transaction id. */
 export const PACKET_FLAG_COMPLETION_REQUESTED = 1;
 
+/**
+ * Packet flag for the sender's own bus, never carried: the packet says nothing about memory that was flushed or
+ * published before it, so it need not wait for it. Where memory is mapped it means nothing.
+ */
+export const PACKET_FLAG_ANNOUNCES_NOTHING = 0x100;
+/** Those flags that a packet carries to the other side. */
+export const CARRIED_PACKET_FLAGS = 0xff;
+
 /** Largest payload of one packet, bytes (DXG_MAX_VM_BUS_PACKET_SIZE). */
 export const MAX_PACKET_BYTES = 131_072;
 
@@ -56,6 +64,9 @@ export interface Channel {
   /**
    * Queues one packet; the payload is copied before the call returns. Packets sent in one turn of the event
    * loop are published together at its end, or at once by `flush`.
+   *
+   * A packet arrives after the packets sent before it on its channel, and after memory that was flushed or published
+   * before it, unless `flags` has {@link PACKET_FLAG_ANNOUNCES_NOTHING}. Channels keep no order among each other.
    *
    * @returns false when the queue is above its high-water mark: stop until `onDrain`. The packet was taken.
    * @throws TransportError `closed`; `too-large` above {@link MAX_PACKET_BYTES}, on the host's side above

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createConnection, type Socket } from 'node:net';
 import { WebSocket } from 'ws';
-import { Answers, PAYLOAD_BYTES } from './bus-echo.ts';
+import { Answers, BULK_BYTES, PAYLOAD_BYTES } from './bus-echo.ts';
 
 /** Bulk data on a bare medium goes in writes of this size. */
 const PIECE_BYTES = 256 * 1024;
@@ -12,8 +12,8 @@ const MOST_UNSENT_BYTES = 1 << 20;
 export interface LinkEndpoint {
   /** `count` calls of {@link PAYLOAD_BYTES}, `inFlight` of them at a time. */
   calls(count: number, inFlight: number): Promise<void>;
-  /** One bulk transfer of `bytes`; resolves when the other side says that it has all of it. */
-  bulk(bytes: number): Promise<void>;
+  /** {@link BULK_BYTES} one way; resolves when the other side says that it has all of it. */
+  bulk(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -55,16 +55,17 @@ const dialWebSocket: Dial = async (url, received) => {
   };
 };
 
-async function sendBulk(bare: Bare, piece: Uint8Array, bytes: number): Promise<void> {
-  let left = bytes;
+async function sendBulk(bare: Bare, source: Uint8Array): Promise<void> {
+  let left = source.length;
   let unsent = 0;
   await new Promise<void>((resolve) => {
     const more = () => {
       while (left > 0 && unsent < MOST_UNSENT_BYTES) {
-        const length = Math.min(left, piece.length);
+        const length = Math.min(left, PIECE_BYTES);
+        const at = source.length - left;
         left -= length;
         unsent += length;
-        bare.send(length === piece.length ? piece : piece.subarray(0, length), () => {
+        bare.send(source.subarray(at, at + length), () => {
           unsent -= length;
           if (left > 0) more();
         });
@@ -79,7 +80,7 @@ async function sendBulk(bare: Bare, piece: Uint8Array, bytes: number): Promise<v
 export async function bareEndpoint(url: string): Promise<LinkEndpoint> {
   const dial = url.startsWith('ws:') ? dialWebSocket : dialSocket;
   const payload = new Uint8Array(PAYLOAD_BYTES);
-  const piece = new Uint8Array(PIECE_BYTES).fill(7);
+  const source = new Uint8Array(BULK_BYTES).fill(7);
   const answers = new Answers();
   const bulkAnswers = new Answers();
   let received = 0;
@@ -93,9 +94,9 @@ export async function bareEndpoint(url: string): Promise<LinkEndpoint> {
   await settle(echo, answers, payload);
   return {
     calls: (count, inFlight) => runCalls(answers, count, inFlight, () => echo.send(payload)),
-    async bulk(bytes) {
+    async bulk() {
       const answer = bulkAnswers.expect(1);
-      await sendBulk(bulk, piece, bytes);
+      await sendBulk(bulk, source);
       await answer;
     },
     async close() {

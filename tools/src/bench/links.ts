@@ -19,7 +19,7 @@ import { sample, type Way } from './sampling.ts';
 const IN_FLIGHT = 64;
 
 /** The guest's end of a link as an endpoint. */
-async function linkEndpoint(url: string): Promise<LinkEndpoint> {
+export async function linkEndpoint(url: string): Promise<LinkEndpoint> {
   const bus = await connect(url);
   const channel = await bus.open(GLOBAL_CHANNEL_INDEX);
   const answers = new Answers();
@@ -33,8 +33,8 @@ async function linkEndpoint(url: string): Promise<LinkEndpoint> {
   block.bytes.fill(7);
   return {
     calls: (count, inFlight) => runCalls(answers, count, inFlight, send),
-    async bulk(bytes) {
-      block.flush(0, bytes);
+    async bulk() {
+      block.flush(0, BULK_BYTES);
       const answer = answers.expect(1);
       send();
       await answer;
@@ -57,7 +57,9 @@ const MEDIA = [
 
 async function startHost(folder: string): Promise<{ child: ChildProcess; bare: Urls; bus: Urls }> {
   const script = fileURLToPath(new URL('./links-host.js', import.meta.url));
-  const child = fork(script, [folder, String(BULK_BYTES)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const child = fork(script, [folder, String(BULK_BYTES)], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
   const [urls] = (await once(child, 'message')) as [{ bare: Urls; bus: Urls }];
   return { child, ...urls };
 }
@@ -105,7 +107,7 @@ async function compareMedium(
       bytes: BULK_BYTES,
       estimates: await sample(
         ways(async (endpoint, count) => {
-          for (let i = 0; i < count; i += 1) await endpoint.bulk(BULK_BYTES);
+          for (let i = 0; i < count; i += 1) await endpoint.bulk();
         }),
         { samples: 9, sampleMs: 1, maxCount: 1 },
       ),

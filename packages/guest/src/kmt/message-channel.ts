@@ -2,6 +2,7 @@ import { Errno } from '@dxgwire/protocol';
 import {
   type Channel,
   isTransportError,
+  PACKET_FLAG_ANNOUNCES_NOTHING,
   PACKET_FLAG_COMPLETION_REQUESTED,
   type Packet,
   PacketKind,
@@ -69,8 +70,11 @@ export class MessageChannel {
     return this.pending;
   }
 
-  /** Sends a request that `sink` waits for. @returns 0 or minus an errno; then the sink is not called. */
-  request(bytes: Uint8Array, length: number, sink: CompletionSink): number {
+  /**
+   * Sends a request that `sink` waits for. `announces`: whether the host may look at memory because of it.
+   * @returns 0 or minus an errno; then the sink is not called.
+   */
+  request(bytes: Uint8Array, length: number, sink: CompletionSink, announces = true): number {
     const id = this.lastId + 1;
     let slot = id & (this.sinks.length - 1);
     while (this.sinks[slot] !== null) {
@@ -83,7 +87,8 @@ export class MessageChannel {
     this.lastId = id;
     this.pending += 1;
     this.statistics.completionsAwaited += 1;
-    const ret = this.send(bytes, length, id, PACKET_FLAG_COMPLETION_REQUESTED);
+    const silence = announces ? 0 : PACKET_FLAG_ANNOUNCES_NOTHING;
+    const ret = this.send(bytes, length, id, PACKET_FLAG_COMPLETION_REQUESTED | silence);
     if (ret !== 0 && this.sinks[slot] === sink) {
       this.sinks[slot] = null;
       this.lastId = id - 1;

@@ -8,6 +8,7 @@ import {
   Limits,
   minimumReplyBytes,
   ntStatusToErrno,
+  requestAnnouncesMemory,
 } from '@dxgwire/protocol';
 import type { Packet } from '@dxgwire/transport';
 import type { ChannelStatistics, CompletionSink, MessageChannel } from './message-channel.ts';
@@ -179,12 +180,12 @@ export class Wire {
   ): number {
     if (expected > Limits.maxMessageBytes) return -Errno.EINVAL;
     const length = this.encode(port, command, process, body, false);
-    return length < 0 ? length : this.sendRequest(port, length, sink);
+    return length < 0 ? length : this.sendRequest(port, length, sink, requestAnnouncesMemory(command));
   }
 
-  private sendRequest(port: Port | null, length: number, sink: CompletionSink): number {
+  private sendRequest(port: Port | null, length: number, sink: CompletionSink, announces = true): number {
     const channel = port === null || this.asyncMessages ? this.global : port.link;
-    return channel === null ? -Errno.ENODEV : channel.request(this.bytes, length, sink);
+    return channel === null ? -Errno.ENODEV : channel.request(this.bytes, length, sink, announces);
   }
 
   /** @returns the message's length, or minus an errno. */

@@ -1,6 +1,6 @@
 import { Packr } from 'msgpackr';
 import { type Clock, systemClock } from '../clock.ts';
-import type { Channel, Packet } from '../transport.ts';
+import { CARRIED_PACKET_FLAGS, type Channel, type Packet } from '../transport.ts';
 import {
   CAPTURE_FORMAT,
   CAPTURE_VERSION,
@@ -95,7 +95,8 @@ export class CaptureRecorder {
     const { bytes, flags, idHigh, idLow, kind, length, offset } = packet;
     const payload = bytes.subarray(offset, offset + length);
     const way = direction === 'g2h' ? 0 : 1;
-    this.#add(RecordKind.packet, [way, channel, kind, idLow, idHigh, flags, payload], length);
+    const carried = flags & CARRIED_PACKET_FLAGS;
+    this.#add(RecordKind.packet, [way, channel, kind, idLow, idHigh, carried, payload], length);
   }
 
   /** A publication of guest memory or window; `view` gives the bytes when they are kept. */

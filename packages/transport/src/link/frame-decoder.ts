@@ -1,6 +1,6 @@
 import { copyBytes } from '../copy-bytes.ts';
 import { TransportError } from '../errors.ts';
-import { FRAME_HEADER_BYTES, maxPayload } from './frame.ts';
+import { FRAME_HEADER_BYTES, FrameFlag, FrameKind, LINK_CHANNEL, maxPayload } from './frame.ts';
 
 /** One whole frame, payload at `bytes[offset .. offset + length)`. Valid during the call only. */
 export type OnFrame = (
@@ -17,10 +17,25 @@ export type OnFrame = (
 
 /** Inputs up to this long are copied into the decoder's own buffer: cheaper than a `DataView` for each. */
 const SMALL_INPUT_BYTES = 4096;
+/** Memory that comes in frames longer than this may be handed over in parts, as it comes. */
+const WHOLE_BYTES = 4096;
+const TWO_32 = 0x1_0000_0000;
+const NO_VIEW = new DataView(new ArrayBuffer(0));
+
+/** The frame of memory whose payload is coming. */
+interface Body {
+  readonly kind: number;
+  readonly flags: number;
+  readonly frameBytes: number;
+  address: number;
+  payloadLeft: number;
+  paddingLeft: number;
+}
 
 /**
  * Finds frames in a stream of bytes that may be split and joined anywhere. Whole frames are handed over where
- * they lie; only a frame that spans inputs is put together in a buffer of the decoder, once.
+ * they lie; a frame that spans inputs is put together in a buffer of the decoder, once. A long frame of memory that
+ * spans inputs is not even that where `splitsMemory` is set: it is handed over in parts, each as if it were a frame.
  */
 export class FrameDecoder {
   readonly #onFrame: OnFrame;
@@ -29,9 +44,14 @@ export class FrameDecoder {
   /** Bytes of an unfinished frame at the start of `#own`. */
   #pending = 0;
   #stopped = false;
+  readonly #splitsMemory: boolean;
+  #body: Body | null = null;
+  /** What the frame being handed over takes of the stream, bytes; 0 for a part before the last. */
+  frameBytes = 0;
 
-  constructor(onFrame: OnFrame) {
+  constructor(onFrame: OnFrame, splitsMemory = false) {
     this.#onFrame = onFrame;
+    this.#splitsMemory = splitsMemory;
   }
 
   /** Ignores all further input, also the rest of the input being decoded. */
@@ -46,8 +66,9 @@ export class FrameDecoder {
   push(input: Uint8Array): void {
     let at = 0;
     if (this.#pending > 0) at = this.#complete(input);
+    if (this.#body !== null) at = this.#continue(this.#body, input, at, input.length);
     const rest = input.length - at;
-    if (rest === 0 || this.#stopped) return;
+    if (rest <= 0 || this.#stopped) return;
     if (rest <= SMALL_INPUT_BYTES && this.#pending === 0) {
       copyBytes(this.#own, 0, input, at, rest);
       const used = this.#decode(this.#own, this.#ownView, 0, rest);
@@ -71,6 +92,11 @@ export class FrameDecoder {
       if (this.#pending < FRAME_HEADER_BYTES) return at;
     }
     const size = this.#checkedSize(this.#ownView, 0);
+    if (this.#startsBody(this.#ownView, 0, size)) {
+      // Only its header waited: of a frame that comes in parts nothing else is kept.
+      this.#pending = 0;
+      return at;
+    }
     const taken = Math.min(size - this.#pending, input.length - at);
     this.#reserve(size);
     copyBytes(this.#own, this.#pending, input, at, taken);
@@ -80,6 +106,47 @@ export class FrameDecoder {
       this.#decode(this.#own, this.#ownView, 0, size);
     }
     return at + taken;
+  }
+
+  /** Whether the frame at `at` is to be handed over in parts; then `#body` is set. */
+  #startsBody(view: DataView, at: number, size: number): boolean {
+    if (!this.#splitsMemory || size <= WHOLE_BYTES) return false;
+    const kind = view.getUint16(at + 6, true);
+    const isMemory = kind === FrameKind.windowData || kind === FrameKind.memoryData;
+    const high = view.getUint32(at + 12, true);
+    // An address that cannot be is for whoever takes whole frames to refuse.
+    if (!isMemory || view.getUint16(at + 4, true) !== LINK_CHANNEL || high >= 0x20_0000) return false;
+    const length = view.getUint32(at + 16, true);
+    this.#body = {
+      kind,
+      flags: view.getUint32(at + 20, true),
+      frameBytes: size,
+      address: high * TWO_32 + view.getUint32(at + 8, true),
+      payloadLeft: length,
+      paddingLeft: size - FRAME_HEADER_BYTES - length,
+    };
+    return true;
+  }
+
+  /** Hands over what has come of a body; returns where the input goes on. */
+  #continue(body: Body, input: Uint8Array, from: number, end: number): number {
+    let at = from;
+    const part = Math.min(body.payloadLeft, end - at);
+    if (part > 0) {
+      const { address, kind } = body;
+      body.address += part;
+      body.payloadLeft -= part;
+      const isLast = body.payloadLeft === 0;
+      const flags = isLast ? body.flags : body.flags & ~FrameFlag.last;
+      this.frameBytes = isLast ? body.frameBytes : 0;
+      const high = Math.floor(address / TWO_32);
+      this.#onFrame(LINK_CHANNEL, kind, address >>> 0, high, flags, input, NO_VIEW, at, part);
+      at += part;
+    }
+    const padding = Math.min(body.paddingLeft, end - at);
+    body.paddingLeft -= padding;
+    if (body.payloadLeft === 0 && body.paddingLeft === 0) this.#body = null;
+    return at + padding;
   }
 
   #keep(input: Uint8Array, from: number): void {
@@ -105,7 +172,11 @@ export class FrameDecoder {
     let at = from;
     while (end - at >= FRAME_HEADER_BYTES && !this.#stopped) {
       const size = this.#checkedSize(view, at);
-      if (end - at < size) break;
+      if (end - at < size) {
+        if (!this.#startsBody(view, at, size)) break;
+        return this.#continue(this.#body as unknown as Body, bytes, at + FRAME_HEADER_BYTES, end);
+      }
+      this.frameBytes = size;
       this.#onFrame(
         view.getUint16(at + 4, true),
         view.getUint16(at + 6, true),

@@ -27,6 +27,7 @@ import { LinkChannel } from './link-channel.ts';
 import type { LinkMessage, LinkMessageBody, WireOffer } from './messages.ts';
 import { MirroredGuestMemory, pageHalves } from './mirrored-memory.ts';
 import { MirroredGuestWindow } from './mirrored-window.ts';
+import { Source } from './output.ts';
 import { type LinkMedium, LinkSession, type LinkSessionOptions } from './session.ts';
 
 const MEBIBYTE = 1_048_576;
@@ -150,8 +151,8 @@ export class GuestLink extends LinkSession implements GuestBus {
 
   #createMemory(quotaBytes: number): MirroredGuestMemory {
     return new MirroredGuestMemory(quotaBytes, {
-      push: (address, source, offset, length, isStable) =>
-        this.pushMemory(FrameKind.memoryData, address, source, offset, length, isStable),
+      push: (address, source, offset, length, stability) =>
+        this.pushMemory(FrameKind.memoryData, address, source, offset, length, stability),
       blockAdded: ({ address, length }) => {
         this.requireOpen();
         this.sendControl('memoryBlock', { ...pageHalves(address), pages: length / PAGE_BYTES });
@@ -162,7 +163,7 @@ export class GuestLink extends LinkSession implements GuestBus {
 
   #createWindow(lengthBytes: number): MirroredGuestWindow {
     return new MirroredGuestWindow(lengthBytes, (source, offset, length) =>
-      this.pushMemory(FrameKind.windowData, offset, source, offset, length, true),
+      this.pushMemory(FrameKind.windowData, offset, source, offset, length, Source.pinned),
     );
   }
 

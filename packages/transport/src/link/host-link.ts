@@ -28,6 +28,7 @@ import { LinkChannel } from './link-channel.ts';
 import type { LinkMessage, LinkMessageBody } from './messages.ts';
 import { MirroredHostMemory, pageAddress } from './mirrored-memory.ts';
 import { MirroredHostWindow } from './mirrored-window.ts';
+import { Source } from './output.ts';
 import { type LinkMedium, LinkSession, type LinkSessionOptions } from './session.ts';
 
 const MEBIBYTE = 1_048_576;
@@ -84,9 +85,10 @@ export class HostLink extends LinkSession implements HostBus {
       options.guestMemoryBytes,
       options.allocateRegion,
       {
-        push: (address, source, offset, length, isStable) =>
-          this.pushMemory(FrameKind.memoryData, address, source, offset, length, isStable),
+        push: (address, source, offset, length, stability) =>
+          this.pushMemory(FrameKind.memoryData, address, source, offset, length, stability),
         fetch: (address, length) => this.#fetch(address, length),
+        forget: (bytes) => this.output.dropRangesOf(bytes),
       },
       this.#gpadls,
     );
@@ -117,7 +119,7 @@ export class HostLink extends LinkSession implements HostBus {
   #createWindow(): MirroredHostWindow {
     const bytes = this.#options.windowMegabytes * MEBIBYTE;
     return new MirroredHostWindow(this.#options.allocateRegion(bytes), bytes, (source, offset, length) =>
-      this.pushMemory(FrameKind.windowData, offset, source, offset, length, true),
+      this.pushMemory(FrameKind.windowData, offset, source, offset, length, Source.staying),
     );
   }
 

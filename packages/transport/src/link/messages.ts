@@ -126,6 +126,11 @@ export type LinkMessageBody<Type extends LinkMessageType> = MessageValue<Table[T
 export type LinkMessage = {
   [Type in LinkMessageType]: { readonly type: Type; readonly body: LinkMessageBody<Type> };
 }[LinkMessageType];
+/** Control messages that open a connection; all others are part of the session's stream. */
+export function isGreeting(type: LinkMessageType): boolean {
+  return type === 'hello' || type === 'welcome' || type === 'refused';
+}
+
 /** A virtual GPU or the global channel as offered on the wire. */
 export type WireOffer = MessageValue<typeof offerFields>;
 

@@ -11,6 +11,7 @@ import {
   type PageRange,
 } from '../transport.ts';
 import { writeBytes } from './mirrored-window.ts';
+import { Source } from './output.ts';
 
 /** Guest-physical address at which a mirrored guest's memory starts: above 4 GiB, where a cut address shows. */
 const GUEST_MEMORY_ADDRESS = 0x1_0000_0000;
@@ -21,7 +22,7 @@ export type PushMemory = (
   source: Uint8Array,
   offset: number,
   length: number,
-  isStable: boolean,
+  stability: Source,
 ) => void;
 
 interface Block extends PageRange {
@@ -111,18 +112,18 @@ class MirroredBlock implements GuestMemoryBlock {
 
   flush(offset: number, length: number): void {
     checkSpan('flush of guest memory', offset, length, this.length);
-    this.#push(this.address + offset, this.bytes, offset, length, true);
+    this.#push(this.address + offset, this.bytes, offset, length, Source.pinned);
   }
 
   write(offset: number, source: Uint8Array): void {
     checkSpan('write to guest memory', offset, source.length, this.length);
     if (source.length <= SOURCE_SNAPSHOT_BYTES) {
-      this.#push(this.address + offset, source, 0, source.length, false);
+      this.#push(this.address + offset, source, 0, source.length, Source.passing);
       return;
     }
     // The caller may change its bytes after this call: long ones are kept in the block rather than in the queue.
     this.bytes.set(source, offset);
-    this.#push(this.address + offset, this.bytes, offset, source.length, true);
+    this.#push(this.address + offset, this.bytes, offset, source.length, Source.pinned);
   }
 }
 
@@ -198,6 +199,8 @@ interface HostBlock extends Block {
 export interface HostMirrorLink {
   readonly push: PushMemory;
   fetch(address: number, length: number): Promise<void>;
+  /** These bytes are about to go away: none of them may be read any more. */
+  forget(bytes: Uint8Array): void;
 }
 
 /** Host side: a copy of each block, current as of what the guest has flushed. */
@@ -248,6 +251,7 @@ export class MirroredHostMemory implements HostGuestMemory {
     if (block === null)
       throw new TransportError('out-of-range', `no block of guest memory at ${hex(address)}`);
     this.#usedBytes -= block.length;
+    this.#link.forget(block.bytes);
     block.region.free();
   }
 
@@ -287,7 +291,7 @@ export class MirroredHostMemory implements HostGuestMemory {
 
   publish(address: number, length: number): void {
     const block = this.#find(address, length);
-    this.#link.push(address, block.bytes, address - block.address, length, true);
+    this.#link.push(address, block.bytes, address - block.address, length, Source.staying);
   }
 
   shareable(address: number, length: number): { readonly path: string; readonly offset: number } | null {

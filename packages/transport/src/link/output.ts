@@ -1,94 +1,52 @@
-import { PayloadCopier } from '../copy-bytes.ts';
-import { FRAME_HEADER_BYTES, frameSize, LINK_CHANNEL, MAX_FRAME_BYTES, MEMORY_CHUNK_BYTES } from './frame.ts';
+import { FrameKind, frameSize, LINK_CHANNEL, MEMORY_CHUNK_BYTES } from './frame.ts';
+import { Lane, laneOf } from './lanes.ts';
+import { type Chunk, ChunkSize, FramePlacer, giveChunk, takeChunk } from './output-chunk.ts';
+import { OutputQueue, PendingRange, type Run } from './output-queue.ts';
 import { ReplayWindow } from './replay-window.ts';
 
-const SMALL_CHUNK_BYTES = 16 * 1024;
-const LARGE_CHUNK_BYTES = MAX_FRAME_BYTES + 8 * 1024;
-/** Spare chunks kept for all links of this thread together. */
-const SPARE_CHUNKS = 16;
-/** Ranges above one chunk are read when they are sent, not when they are queued, once this much waits. */
-const SNAPSHOT_BYTES = 4 * 1024 * 1024;
 const TWO_32 = 0x1_0000_0000;
+/** The part of the window for unconfirmed bytes that long ranges leave to everything else. */
+const WINDOW_FOR_THE_REST = 1 / 8;
 
-/** A run of whole frames, ready to be written. */
+/** Bytes of the stream of frames, ready to be written. */
 export interface OutputChunk {
   /** Valid until {@link release}. */
   readonly bytes: Uint8Array;
+  /** More bytes, to be written right behind; only for a medium that has said that it gathers, see `takeOutput`. */
+  readonly payload: Uint8Array | null;
   /** The medium has taken the bytes: the memory is used again. Call exactly once. */
   release(): void;
 }
 
-class Chunk {
-  readonly bytes: Uint8Array;
-  readonly words: Uint32Array;
-  used = 0;
-  /** Who needs the bytes: the medium, and a window that keeps them for later. */
-  holders = 1;
+/** How the bytes of a pushed range may be treated. */
+export const Source = {
+  /** The caller may change them at once: they are copied now. */
+  passing: 0,
+  /** They stay in place while the queue has them, and may be read late. */
+  staying: 1,
+  /** As `staying`, and their memory is never unmapped: the medium may write them from where they are. */
+  pinned: 2,
+} as const;
+export type Source = (typeof Source)[keyof typeof Source];
 
-  constructor(capacity: number) {
-    this.bytes = new Uint8Array(capacity);
-    this.words = new Uint32Array(this.bytes.buffer);
-  }
-}
-
-const spareSmall: Chunk[] = [];
-const spareLarge: Chunk[] = [];
-
-function takeChunk(capacity: number): Chunk {
-  const spare = capacity <= SMALL_CHUNK_BYTES ? spareSmall : spareLarge;
-  const size = capacity <= SMALL_CHUNK_BYTES ? SMALL_CHUNK_BYTES : LARGE_CHUNK_BYTES;
-  return spare.pop() ?? new Chunk(size);
-}
-
-function giveChunk(chunk: Chunk): void {
-  chunk.holders -= 1;
-  if (chunk.holders > 0) return;
-  chunk.holders = 1;
-  chunk.used = 0;
-  const spare = chunk.bytes.length === SMALL_CHUNK_BYTES ? spareSmall : spareLarge;
-  if (spare.length < SPARE_CHUNKS) spare.push(chunk);
-}
-
-/** A range of memory that is still to be read, in order with the frames around it. */
-class PendingRange {
-  readonly kind: number;
-  readonly source: Uint8Array;
-  readonly flags: number;
-  readonly lastFlags: number;
-  address: number;
-  at: number;
-  left: number;
-
-  constructor(
-    kind: number,
-    address: number,
-    source: Uint8Array,
-    offset: number,
-    length: number,
-    flags: number,
-    lastFlags: number,
-  ) {
-    this.kind = kind;
-    this.source = source;
-    this.flags = flags;
-    this.lastFlags = lastFlags;
-    this.address = address;
-    this.at = offset;
-    this.left = length;
-  }
+interface Answer {
+  readonly range: PendingRange;
+  /** Of the queue: older copies of the same memory leave first. */
+  readonly mark: number;
 }
 
 /**
- * What a link has still to write: frames in the order in which they were queued, gathered into chunks; beside them
- * answers to memory reads, which have no order to keep and must not hold packets up; and before all, urgent frames,
- * which belong to one connection and not to the stream that a session carries on over several.
+ * What a link has still to write: frames that wait in an {@link OutputQueue}; beside them answers to memory reads, which
+ * must not hold packets up; and before all, urgent frames, which belong to one connection and not to the stream that
+ * a session carries on over several.
  */
 export class LinkOutput {
-  readonly #items: (Chunk | PendingRange)[] = [];
-  readonly #answers: PendingRange[] = [];
-  readonly #copier = new PayloadCopier();
+  readonly #queue = new OutputQueue();
+  readonly #answers: Answer[] = [];
+  readonly #placer = new FramePlacer();
   readonly #onRelease: () => void;
-  #queued = 0;
+  /** Bytes that the medium has and has not let go of. */
+  #inMedium = 0;
   #answeredLast = true;
   #urgent: Chunk | null = null;
   #replay: ReplayWindow | null = null;
@@ -107,14 +65,19 @@ export class LinkOutput {
     this.#onRelease = onRelease;
   }
 
-  /** Bytes of frames that wait or that the medium has not let go of. Ranges still to be read count nothing. */
+  /** Bytes that wait or that the medium has not let go of. A range still to be read counts little. */
   get queuedBytes(): number {
-    return this.#queued;
+    return this.#queue.waitingBytes + this.#inMedium + (this.#urgent?.used ?? 0);
+  }
+
+  /** Bytes of a channel's packets that wait, as far as they are beyond what hardly counts. */
+  channelBytes(channel: number): number {
+    return this.#queue.channelBytes(channel);
   }
 
   get isEmpty(): boolean {
     if (this.#urgent !== null) return false;
-    return this.#items.length === 0 && this.#answers.length === 0 && this.#rewound === null;
+    return this.#queue.isEmpty && this.#answers.length === 0 && this.#rewound === null;
   }
 
   /** Queues a small frame before all others, outside the stream: greetings, pings, confirmations. */
@@ -129,7 +92,7 @@ export class LinkOutput {
     const size = frameSize(length);
     let chunk = this.#urgent;
     if (chunk === null || chunk.used + size > chunk.bytes.length) {
-      const grown = takeChunk((chunk?.used ?? 0) + size);
+      const grown = takeChunk(ChunkSize.tiny, (chunk?.used ?? 0) + size, Lane.control);
       if (chunk !== null) {
         grown.bytes.set(chunk.bytes.subarray(0, chunk.used));
         grown.used = chunk.used;
@@ -138,8 +101,7 @@ export class LinkOutput {
       chunk = grown;
       this.#urgent = chunk;
     }
-    this.#place(chunk, LINK_CHANNEL, kind, idLow, idHigh, 0, bytes, offset, length);
-    this.#queued += size;
+    this.#placer.place(chunk, LINK_CHANNEL, kind, idLow, idHigh, 0, bytes, offset, length);
   }
 
   /** From now on what is sent is kept until the other side confirms it, and at most this much of it. */
@@ -164,13 +126,11 @@ export class LinkOutput {
     this.isHeld = true;
     this.#dropUrgent();
     this.#rewound = null;
-    this.#queued = 0;
-    for (const item of this.#items) if (item instanceof Chunk) this.#queued += item.used;
+    this.#inMedium = 0;
   }
 
   #dropUrgent(): void {
     if (this.#urgent === null) return;
-    this.#queued -= this.#urgent.used;
     giveChunk(this.#urgent);
     this.#urgent = null;
   }
@@ -182,7 +142,7 @@ export class LinkOutput {
     this.isHeld = false;
   }
 
-  /** Queues one frame; the payload is copied. */
+  /** Queues one frame; the payload is copied. `announces`: whether a packet may tell of memory pushed before it. */
   frame(
     channel: number,
     kind: number,
@@ -192,71 +152,38 @@ export class LinkOutput {
     bytes: Uint8Array,
     offset: number,
     length: number,
+    announces = true,
   ): void {
-    const size = frameSize(length);
-    let chunk = this.#items[this.#items.length - 1];
-    if (!(chunk instanceof Chunk) || chunk.used + size > chunk.bytes.length) {
-      // The first frame of a batch gets a small chunk; a batch that outgrows it goes on in large ones.
-      const capacity = chunk instanceof Chunk ? LARGE_CHUNK_BYTES : size;
-      chunk = takeChunk(Math.max(capacity, size));
-      this.#items.push(chunk);
-    }
-    this.#place(chunk, channel, kind, idLow, idHigh, flags, bytes, offset, length);
-    this.#queued += size;
+    const lane = laneOf(channel, kind, announces);
+    this.#queue.frame(lane, channel, kind, idLow, idHigh, flags, bytes, offset, length);
   }
 
-  #place(
-    chunk: Chunk,
-    channel: number,
-    kind: number,
-    idLow: number,
-    idHigh: number,
-    flags: number,
-    bytes: Uint8Array,
-    offset: number,
-    length: number,
-  ): void {
-    const size = frameSize(length);
-    const words = chunk.words;
-    const word = chunk.used >>> 2;
-    words[word] = size;
-    words[word + 1] = channel | (kind << 16);
-    words[word + 2] = idLow;
-    words[word + 3] = idHigh;
-    words[word + 4] = length;
-    words[word + 5] = flags;
-    if (length > 0) {
-      // Zeroing the last eight bytes first leaves exactly the padding zero.
-      const end = (chunk.used + size) >>> 2;
-      words[end - 2] = 0;
-      words[end - 1] = 0;
-      this.#copier.copy(chunk.bytes, words, chunk.used + FRAME_HEADER_BYTES, bytes, offset, length);
-    }
-    chunk.used += size;
+  /** Queues a control message in a lane of its own. */
+  control(lane: number, bytes: Uint8Array): void {
+    this.#queue.frame(lane, LINK_CHANNEL, FrameKind.control, 0, 0, 0, bytes, 0, bytes.length);
   }
 
   /**
-   * Queues a range of memory in order, in frames of at most {@link MEMORY_CHUNK_BYTES}.
-   *
-   * @param isStable - The source stays in place and may be read late: a long range behind a long queue then
-   * takes no memory. Later changes may then show early, as they would in memory that both sides see.
+   * Queues a range of memory, in frames of at most {@link MEMORY_CHUNK_BYTES}. A long one whose source stays in place
+   * is read when it is sent and takes no memory until then; later changes may then show early, as they would in memory
+   * that both sides see.
    */
   range(
     kind: number,
     address: number,
-    source: Uint8Array,
+    bytes: Uint8Array,
     offset: number,
     length: number,
-    isStable: boolean,
+    source: Source,
   ): void {
-    if (isStable && length > MEMORY_CHUNK_BYTES && this.#queued + length > SNAPSHOT_BYTES) {
-      this.#items.push(new PendingRange(kind, address, source, offset, length, 0, 0));
+    if (source !== Source.passing && length > MEMORY_CHUNK_BYTES) {
+      this.#queue.range(kind, address, bytes, offset, length, source === Source.pinned);
       return;
     }
     for (let done = 0; done < length; done += MEMORY_CHUNK_BYTES) {
       const part = Math.min(MEMORY_CHUNK_BYTES, length - done);
       const at = address + done;
-      this.frame(LINK_CHANNEL, kind, at >>> 0, Math.floor(at / TWO_32), 0, source, offset + done, part);
+      this.frame(LINK_CHANNEL, kind, at >>> 0, Math.floor(at / TWO_32), 0, bytes, offset + done, part);
     }
   }
 
@@ -270,7 +197,8 @@ export class LinkOutput {
     flags: number,
     lastFlags: number,
   ): void {
-    this.#answers.push(new PendingRange(kind, address, source, offset, length, flags, lastFlags));
+    const range = new PendingRange(kind, address, source, offset, length, flags, lastFlags, true);
+    this.#answers.push({ range, mark: this.#queue.mark });
   }
 
   /** Answers that are not yet taken in full. */
@@ -278,88 +206,72 @@ export class LinkOutput {
     return this.#answers.length;
   }
 
-  /** The next run of frames to write, or null. Answers and ordered frames take turns. */
-  take(): OutputChunk | null {
+  /** Memory is about to go away: what was to be read of it is not sent. */
+  dropRangesOf(bytes: Uint8Array): void {
+    this.#queue.dropRangesOf(bytes.buffer, bytes.byteOffset, bytes.length);
+  }
+
+  /** The next bytes to write, or null. */
+  take(gathers = false): OutputChunk | null {
     const urgent = this.#urgent;
     if (urgent !== null) {
       this.#urgent = null;
-      return this.#toWrite(urgent);
+      return this.#toWrite({ chunk: urgent, payload: null });
     }
     if (this.isHeld) return null;
-    if (this.#rewound !== null) return this.#takeAgain(this.#rewound);
-    if (this.#replay !== null && this.#replay.unconfirmedBytes >= this.#windowBytes) return null;
-    const chunk = this.#takeNew();
-    if (chunk === null) return null;
-    this.#taken += chunk.used;
-    if (this.#replay?.add(chunk.bytes, chunk.used, { drop: () => giveChunk(chunk) }) === true) {
-      chunk.holders += 1;
+    if (this.#rewound !== null) return this.#takeAgain(this.#rewound, gathers);
+    const run = this.#takeNew(gathers);
+    if (run === null) return null;
+    const { chunk, payload } = run;
+    this.#taken += chunk.used + (payload?.length ?? 0);
+    if (this.#replay !== null) {
+      const isKept = this.#replay.add(chunk.bytes, chunk.used, { drop: () => giveChunk(chunk) });
+      if (isKept) chunk.holders += 1;
+      if (payload !== null) this.#replay.add(payload, payload.length, { drop: () => {} });
     }
-    return this.#toWrite(chunk);
+    return this.#toWrite(run);
   }
 
-  #takeAgain(from: number): OutputChunk | null {
+  #takeAgain(from: number, gathers: boolean): OutputChunk | null {
     const bytes = this.#replay?.from(from) ?? null;
     const next = from + (bytes?.length ?? 0);
     this.#rewound = bytes === null || next >= this.#taken ? null : next;
+    if (bytes === null) return this.take(gathers);
     // Not the window's own memory: what is confirmed is used again, whatever the medium still does with it.
-    return bytes === null ? this.take() : { bytes: bytes.slice(), release: () => {} };
+    return { bytes: bytes.slice(), payload: null, release: () => {} };
   }
 
-  #takeNew(): Chunk | null {
-    if (this.#answers.length > 0 && (this.#items.length === 0 || !this.#answeredLast)) {
-      this.#answeredLast = true;
-      return this.#takeRange(this.#answers);
-    }
+  /** Answers and queued frames take turns. */
+  #takeNew(gathers: boolean): Run | null {
+    const unconfirmed = this.#replay?.unconfirmedBytes ?? 0;
+    if (unconfirmed >= this.#windowBytes) return null;
+    const mayTakeRanges = unconfirmed < this.#windowBytes * (1 - WINDOW_FOR_THE_REST);
+    const answer = this.#answers[0];
+    const isAnswerReady = answer !== undefined && mayTakeRanges && this.#queue.hasPassed(answer.mark);
+    if (isAnswerReady && !this.#answeredLast) return this.#takeAnswer(answer, gathers);
     this.#answeredLast = false;
-    const head = this.#items[0];
-    if (head === undefined) return null;
-    if (head instanceof Chunk) {
-      this.#items.shift();
-      return head;
-    }
-    return this.#takeRange(this.#items as PendingRange[]);
+    const run = this.#queue.take(mayTakeRanges, gathers);
+    return run === null && isAnswerReady ? this.#takeAnswer(answer, gathers) : run;
   }
 
-  #takeRange(queue: PendingRange[]): Chunk {
-    const range = queue[0] as PendingRange;
-    const chunk = takeChunk(LARGE_CHUNK_BYTES);
-    for (;;) {
-      const part = Math.min(MEMORY_CHUNK_BYTES, range.left);
-      if (chunk.used + frameSize(part) > chunk.bytes.length) break;
-      const { address, kind, source, at } = range;
-      const flags = part === range.left ? range.lastFlags : range.flags;
-      this.#place(
-        chunk,
-        LINK_CHANNEL,
-        kind,
-        address >>> 0,
-        Math.floor(address / TWO_32),
-        flags,
-        source,
-        at,
-        part,
-      );
-      range.address += part;
-      range.at += part;
-      range.left -= part;
-      if (range.left === 0) {
-        queue.shift();
-        break;
-      }
-    }
-    this.#queued += chunk.used;
-    return chunk;
+  #takeAnswer({ range }: Answer, gathers: boolean): Run {
+    this.#answeredLast = true;
+    const run = this.#queue.takeRange(range, gathers);
+    if (range.left === 0) this.#answers.shift();
+    return run;
   }
 
-  #toWrite(chunk: Chunk): OutputChunk {
-    const used = chunk.used;
+  #toWrite({ chunk, payload }: Run): OutputChunk {
+    const length = chunk.used + (payload?.length ?? 0);
     const generation = this.#generation;
+    this.#inMedium += length;
     return {
-      bytes: chunk.bytes.subarray(0, used),
+      bytes: chunk.bytes.subarray(0, chunk.used),
+      payload,
       release: () => {
         giveChunk(chunk);
         if (generation !== this.#generation) return;
-        this.#queued -= used;
+        this.#inMedium -= length;
         this.#onRelease();
       },
     };
@@ -367,12 +279,7 @@ export class LinkOutput {
 
   /** Drops all that has not been taken. */
   clear(): void {
-    for (const item of this.#items) {
-      if (!(item instanceof Chunk)) continue;
-      this.#queued -= item.used;
-      giveChunk(item);
-    }
-    this.#items.length = 0;
+    this.#queue.clear();
     this.#answers.length = 0;
     this.#dropUrgent();
   }

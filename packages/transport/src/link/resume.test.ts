@@ -5,7 +5,7 @@ import { isTransportError } from '../errors.ts';
 import { type Channel, type GuestBus, type HostBus, PacketKind } from '../transport.ts';
 import { GuestLink } from './guest-link.ts';
 import { HostLink } from './host-link.ts';
-import type { LinkMedium, LinkSession } from './session.ts';
+import type { LinkEnd, LinkMedium } from './medium.ts';
 import { VirtualClock } from './virtual-link.ts';
 
 const GUID = new Uint8Array(16);
@@ -15,7 +15,7 @@ const LEASE_MS = 30_000;
 /** One side of a connection that a test can cut between any two bytes. */
 class CuttableMedium implements LinkMedium {
   other: CuttableMedium | null = null;
-  session: LinkSession | null = null;
+  session: LinkEnd | null = null;
   #early: Uint8Array[] = [];
   /** Bytes that still get through, in this direction. */
   #left: number;
@@ -31,7 +31,7 @@ class CuttableMedium implements LinkMedium {
     this.#onCut = onCut;
   }
 
-  attach(session: LinkSession): void {
+  attach(session: LinkEnd): void {
     this.session = session;
     for (const bytes of this.#early.splice(0)) session.receive(bytes);
     if (this.isCut) session.mediumEnded(null);

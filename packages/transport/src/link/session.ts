@@ -1,46 +1,34 @@
 import { createBusStatistics } from '../bus-statistics.ts';
 import type { Clock } from '../clock.ts';
 import { errorOfPeer, reasonOf, TransportError } from '../errors.ts';
-import { type BusStatistics, PacketKind } from '../transport.ts';
-import { FrameKind, frameSize, LINK_CHANNEL } from './frame.ts';
-import { FrameDecoder, type OnFrame } from './frame-decoder.ts';
-import { Heartbeat } from './heartbeat.ts';
 import {
-  CONFIRM_BY_THE_WAY_BYTES,
-  CONFIRM_BYTES,
+  type BusStatistics,
+  PACKET_FLAG_ANNOUNCES_NOTHING,
+  PACKET_FLAG_COMPLETION_REQUESTED,
+  type PacketKind,
+} from '../transport.ts';
+import { FrameKind } from './frame.ts';
+import { Heartbeat } from './heartbeat.ts';
+import { Lane } from './lanes.ts';
+import {
   DEFAULT_CLOSE_TIMEOUT_MS,
   HIGH_WATER_BYTES,
   LOW_WATER_BYTES,
   REPLAY_WINDOW_BYTES,
 } from './limits.ts';
 import type { ChannelLink, LinkChannel } from './link-channel.ts';
+import type { LinkEnd, LinkMedium, OutputChunk } from './medium.ts';
 import {
-  decodeLinkMessage,
   encodeLinkMessage,
+  isGreeting,
   type LinkMessage,
   type LinkMessageBody,
   type LinkMessageType,
 } from './messages.ts';
-import { LinkOutput, type OutputChunk } from './output.ts';
+import { LinkOutput, type Source } from './output.ts';
+import { type FrameTarget, LinkReceiver } from './receiver.ts';
 
-export type { OutputChunk } from './output.ts';
-
-/** What a link asks of its medium: one connection. */
-export interface LinkMedium {
-  /** From now on this session is told what comes in, asked for what goes out, and told of the end. */
-  attach(session: LinkSession): void;
-  /** There is output: pull it with {@link LinkSession.takeOutput} as far as the medium takes it. */
-  wake(): void;
-  /**
-   * The link is over. What {@link LinkSession.takeOutput} still gives is the farewell: write it, then close, and
-   * do not wait long for a peer that does not read.
-   */
-  end(error: Error | null): void;
-  /** Cuts the connection at once. The session is told nothing more. */
-  drop(): void;
-  /** Whether the medium keeps a process alive; left out where that is not a notion. */
-  setReferenced?(isReferenced: boolean): void;
-}
+export type { LinkMedium, OutputChunk } from './medium.ts';
 
 export interface LinkSessionOptions {
   readonly transport: string;
@@ -54,13 +42,12 @@ export interface LinkSessionOptions {
 
 const EMPTY = new Uint8Array(0);
 const TWO_32 = 0x1_0000_0000;
-const KNOWN_PACKET_FLAGS = 1;
 
 /**
  * One end of a link, without I/O: bytes come in by {@link receive}, go out by {@link takeOutput}, time comes from
  * a clock. What guest and host have in common: frames, channels, heartbeat, and every way to end.
  */
-export abstract class LinkSession implements ChannelLink {
+export abstract class LinkSession implements ChannelLink, LinkEnd {
   readonly transport: string;
   readonly statistics: BusStatistics = createBusStatistics();
   onClose: ((error: Error | null) => void) | null = null;
@@ -71,7 +58,7 @@ export abstract class LinkSession implements ChannelLink {
   protected readonly output: LinkOutput;
   protected readonly channels = new Map<number, LinkChannel>();
   readonly #options: LinkSessionOptions;
-  #decoder: FrameDecoder;
+  readonly #receiver: LinkReceiver;
   readonly #heartbeat: Heartbeat;
   #medium: LinkMedium | null;
   /** How long a session without a connection waits for the next one, milliseconds; 0 when it ends with its connection. */
@@ -79,9 +66,6 @@ export abstract class LinkSession implements ChannelLink {
   #heartbeatMs = 0;
   #cancelLease: (() => void) | null = null;
   #isReferenced = true;
-  /** Bytes of the other side's stream of frames received, and how much of that it knows. */
-  #receivedBytes = 0;
-  #confirmedBytes = 0;
   #state: 'open' | 'closing' | 'closed' = 'open';
   #wakeScheduled = false;
   #isAnyRefused = false;
@@ -95,7 +79,7 @@ export abstract class LinkSession implements ChannelLink {
     this.clock = options.clock;
     this.output = new LinkOutput(() => this.#released());
     this.#medium = options.medium;
-    this.#decoder = new FrameDecoder(this.#onFrame);
+    this.#receiver = new LinkReceiver(this.#target());
     this.#heartbeat = new Heartbeat(
       options.clock,
       (id) => this.#sendPing(id),
@@ -145,20 +129,17 @@ export abstract class LinkSession implements ChannelLink {
     this.#heartbeat.heard();
     this.statistics.bytesReceived += bytes.length;
     try {
-      this.#decoder.push(bytes);
+      this.#receiver.push(bytes);
     } catch (error) {
       this.abort(error as Error);
     }
   }
 
-  /** The next bytes to write, or null. */
-  takeOutput(): OutputChunk | null {
-    if (this.#receivedBytes - this.#confirmedBytes >= CONFIRM_BY_THE_WAY_BYTES && !this.output.isEmpty) {
-      this.#confirm();
-    }
-    const chunk = this.output.take();
+  takeOutput(gathers = false): OutputChunk | null {
+    if (this.#receiver.isWorthConfirming && !this.output.isEmpty) this.#confirm();
+    const chunk = this.output.take(gathers);
     if (chunk === null) return null;
-    this.statistics.bytesSent += chunk.bytes.length;
+    this.statistics.bytesSent += chunk.bytes.length + (chunk.payload?.length ?? 0);
     this.#heartbeat.spoke();
     return chunk;
   }
@@ -187,7 +168,7 @@ export abstract class LinkSession implements ChannelLink {
     const medium = this.#medium;
     this.#medium = null;
     if (!isGone) medium?.drop();
-    this.#decoder.stop();
+    this.#receiver.stop();
     this.#heartbeat.stop();
     this.output.interrupt();
     const isFirst = this.#cancelLease === null;
@@ -211,7 +192,7 @@ export abstract class LinkSession implements ChannelLink {
 
   /** Bytes of the other side's stream received so far: where it has to go on. */
   protected get receivedBytes(): number {
-    return this.#receivedBytes;
+    return this.#receiver.receivedBytes;
   }
 
   /** Agreed with the other side: what is sent is kept until it is confirmed, and a broken connection is survived. */
@@ -228,8 +209,7 @@ export abstract class LinkSession implements ChannelLink {
   /** Takes a connection into use, in place of the one that was lost. Only urgent frames go out until {@link resumed}. */
   protected takeMedium(medium: LinkMedium): void {
     this.#medium?.drop();
-    this.#decoder.stop();
-    this.#decoder = new FrameDecoder(this.#onFrame);
+    this.#receiver.restart();
     this.#medium = medium;
     medium.setReferenced?.(this.#isReferenced);
     medium.attach(this);
@@ -240,7 +220,7 @@ export abstract class LinkSession implements ChannelLink {
     const medium = this.#medium;
     this.#medium = null;
     this.#state = 'closed';
-    this.#decoder.stop();
+    this.#receiver.stop();
     this.#heartbeat.stop();
     this.#resolveClosed();
     return medium;
@@ -250,7 +230,7 @@ export abstract class LinkSession implements ChannelLink {
   protected resumed(theirReceivedBytes: number): boolean {
     if (!this.output.canRewind(theirReceivedBytes)) return false;
     this.output.rewind(theirReceivedBytes);
-    this.#confirmedBytes = this.#receivedBytes;
+    this.#receiver.confirm();
     this.#cancelLease?.();
     this.#cancelLease = null;
     this.startHeartbeat(this.#heartbeatMs);
@@ -260,101 +240,56 @@ export abstract class LinkSession implements ChannelLink {
     return true;
   }
 
-  readonly #onFrame: OnFrame = (channel, kind, idLow, idHigh, flags, bytes, view, offset, length) => {
-    if (channel === LINK_CHANNEL && kind >= FrameKind.ping && kind <= FrameKind.confirm) {
-      this.#receiveUrgent(kind, idLow, idHigh);
-      return;
-    }
-    const isControl = channel === LINK_CHANNEL && kind === FrameKind.control;
-    if (!isControl) this.#count(length);
-    if (channel !== LINK_CHANNEL) {
-      this.#receivePacket(channel, kind, idLow, idHigh, flags, bytes, view, offset, length);
-      return;
-    }
-    switch (kind) {
-      case FrameKind.control:
-        this.#receiveMessage(decodeLinkMessage(bytes, offset, length), length);
-        break;
-      case FrameKind.windowData:
+  /** What becomes of the frames that come in. */
+  #target(): FrameTarget {
+    return {
+      ping: (idLow, idHigh) => this.#sendFrame(FrameKind.pong, idLow, idHigh),
+      confirmed: (total) => this.#confirmedBy(total),
+      confirmationIsDue: () => {
+        if (this.#leaseMs === 0) return;
+        this.#confirm();
+        this.#scheduleWake();
+      },
+      message: (message) => this.#receiveMessage(message),
+      windowData: (offset, bytes, at, length) => {
         this.statistics.memoryBytesReceived += length;
-        this.receiveWindowData(address(idLow, idHigh), bytes, offset, length);
-        break;
-      case FrameKind.memoryRead:
-        this.receiveMemoryRead(address(idLow, idHigh), view, offset, length);
-        break;
-      case FrameKind.memoryData:
+        this.receiveWindowData(offset, bytes, at, length);
+      },
+      memoryRead: (address, view, at, length) => this.receiveMemoryRead(address, view, at, length),
+      memoryData: (address, bytes, at, length, flags) => {
         this.statistics.memoryBytesReceived += length;
-        this.receiveMemoryData(address(idLow, idHigh), bytes, offset, length, flags);
-        break;
-      default:
-        throw new TransportError('bad-frame', `unknown frame kind ${kind} on channel 0`);
-    }
-  };
-
-  /** Counts a frame of the stream. Before it is looked at: it is not to come again. */
-  #count(length: number): void {
-    this.#receivedBytes += frameSize(length);
-    if (this.#receivedBytes - this.#confirmedBytes < CONFIRM_BYTES || this.#leaseMs === 0) return;
-    this.#confirm();
-    this.#scheduleWake();
+        this.receiveMemoryData(address, bytes, at, length, flags);
+      },
+      packet: (channel, kind, idLow, idHigh, flags, bytes, view, offset, length) => {
+        const target = this.channels.get(channel);
+        if (target !== undefined) {
+          this.statistics.packetsReceived += 1;
+          target.receive(kind, idLow, idHigh, flags, bytes, view, offset, length);
+        } else if (!this.isKnownChannel(channel)) {
+          // A known one may have been closed or rescinded while this packet was under way.
+          throw new TransportError('bad-frame', `a packet on channel ${channel}, which was never offered`);
+        }
+      },
+    };
   }
 
-  #receiveUrgent(kind: number, idLow: number, idHigh: number): void {
-    if (kind === FrameKind.ping) {
-      this.#sendFrame(FrameKind.pong, idLow, idHigh);
-    } else if (kind === FrameKind.confirm) {
-      const total = address(idLow, idHigh);
-      if (!this.output.confirm(total)) {
-        throw new TransportError('bad-frame', `the peer confirms ${total} bytes, which it cannot have`);
-      }
-      this.flush();
+  #confirmedBy(total: number): void {
+    if (!this.output.confirm(total)) {
+      throw new TransportError('bad-frame', `the peer confirms ${total} bytes, which it cannot have`);
     }
+    this.flush();
   }
 
   /** Tells the other side how much of its stream has come. */
   #confirm(): void {
     // The greeting over the next connection says it.
     if (this.isInterrupted) return;
-    this.#confirmedBytes = this.#receivedBytes;
+    const total = this.#receiver.confirm();
     if (this.#leaseMs === 0) return;
-    const total = this.#receivedBytes;
     this.output.urgent(FrameKind.confirm, total >>> 0, Math.floor(total / TWO_32), EMPTY, 0, 0);
   }
 
-  #receivePacket(
-    channel: number,
-    kind: number,
-    idLow: number,
-    idHigh: number,
-    flags: number,
-    bytes: Uint8Array,
-    view: DataView,
-    offset: number,
-    length: number,
-  ): void {
-    if (kind !== PacketKind.inBand && kind !== PacketKind.completion) {
-      throw new TransportError('bad-frame', `unknown frame kind ${kind} on channel ${channel}`);
-    }
-    if ((flags & ~KNOWN_PACKET_FLAGS) !== 0) {
-      throw new TransportError(
-        'bad-frame',
-        `unknown packet flags 0x${flags.toString(16)} on channel ${channel}`,
-      );
-    }
-    const target = this.channels.get(channel);
-    if (target === undefined) {
-      // It may have been closed or rescinded while this packet was under way.
-      if (this.isKnownChannel(channel)) return;
-      throw new TransportError('bad-frame', `a packet on channel ${channel}, which was never offered`);
-    }
-    this.statistics.packetsReceived += 1;
-    target.receive(kind, idLow, idHigh, flags, bytes, view, offset, length);
-  }
-
-  #receiveMessage(message: LinkMessage | null, length: number): void {
-    // Greetings belong to a connection, not to the stream that may be sent again over another.
-    if (message === null || !isGreeting(message.type)) this.#count(length);
-    if (message === null) return;
+  #receiveMessage(message: LinkMessage): void {
     if (message.type === 'close') {
       this.#peerClosed(message.body);
     } else if (message.type === 'channelClose') {
@@ -401,10 +336,12 @@ export abstract class LinkSession implements ChannelLink {
           `${this.#options.maxQueuedBytes}. Stop when send returns false`,
       );
     }
-    this.output.frame(channel.index, kind, idLow, idHigh, flags, bytes, offset, length);
+    const announces = (flags & PACKET_FLAG_ANNOUNCES_NOTHING) === 0;
+    const carried = flags & PACKET_FLAG_COMPLETION_REQUESTED;
+    this.output.frame(channel.index, kind, idLow, idHigh, carried, bytes, offset, length, announces);
     this.statistics.packetsSent += 1;
     this.#scheduleWake();
-    if (queued + frameSize(length) < HIGH_WATER_BYTES) return true;
+    if (this.output.channelBytes(channel.index) < HIGH_WATER_BYTES) return true;
     channel.isRefused = true;
     this.#isAnyRefused = true;
     return false;
@@ -434,7 +371,7 @@ export abstract class LinkSession implements ChannelLink {
     if (this.#state === 'closed') return;
     const bytes = encodeLinkMessage(type, body);
     if (isGreeting(type)) this.output.urgent(FrameKind.control, 0, 0, bytes, 0, bytes.length);
-    else this.output.frame(LINK_CHANNEL, FrameKind.control, 0, 0, 0, bytes, 0, bytes.length);
+    else this.output.control(controlLane(type), bytes);
     this.#scheduleWake();
   }
 
@@ -445,11 +382,11 @@ export abstract class LinkSession implements ChannelLink {
     source: Uint8Array,
     offset: number,
     length: number,
-    isStable: boolean,
+    stability: Source,
   ): void {
     if (this.#state === 'closed' || length === 0) return;
     this.statistics.memoryBytesSent += length;
-    this.output.range(kind, at, source, offset, length, isStable);
+    this.output.range(kind, at, source, offset, length, stability);
     this.#scheduleWake();
     const queued = this.output.queuedBytes;
     if (queued > this.#options.maxQueuedBytes) {
@@ -461,7 +398,7 @@ export abstract class LinkSession implements ChannelLink {
   }
 
   #sendPing(id: number): void {
-    if (this.#receivedBytes > this.#confirmedBytes) this.#confirm();
+    if (this.#receiver.unconfirmedBytes > 0) this.#confirm();
     this.#sendFrame(FrameKind.ping, id >>> 0, 0);
   }
 
@@ -487,9 +424,14 @@ export abstract class LinkSession implements ChannelLink {
   };
 
   #released(): void {
-    if (!this.#isAnyRefused || this.output.queuedBytes > LOW_WATER_BYTES) return;
+    if (!this.#isAnyRefused) return;
     this.#isAnyRefused = false;
-    for (const channel of this.channels.values()) channel.drained();
+    for (const channel of [...this.channels.values()]) {
+      if (!channel.isRefused) continue;
+      if (this.output.channelBytes(channel.index) <= LOW_WATER_BYTES) channel.drained();
+      // Also when the handler has filled it up again.
+      if (channel.isRefused) this.#isAnyRefused = true;
+    }
   }
 
   /** Starts the heartbeat, once both sides have agreed on it. */
@@ -543,7 +485,7 @@ export abstract class LinkSession implements ChannelLink {
   #settle(error: Error | null): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
-    this.#decoder.stop();
+    this.#receiver.stop();
     this.#heartbeat.stop();
     this.#cancelClose?.();
     this.#cancelLease?.();
@@ -564,9 +506,22 @@ export abstract class LinkSession implements ChannelLink {
   }
 }
 
-/** Control messages that open a connection; all others are part of the session's stream. */
-function isGreeting(type: LinkMessageType): boolean {
-  return type === 'hello' || type === 'welcome' || type === 'refused';
+/** The order that a control message keeps. */
+function controlLane(type: LinkMessageType): number {
+  switch (type) {
+    case 'offer':
+    case 'channelOpen':
+    case 'channelOpened':
+    case 'gpadlCreate':
+    case 'gpadlCreated':
+    case 'gpadlTornDown':
+    case 'memoryBlock':
+      return Lane.control;
+    case 'memoryBlockFree':
+      return Lane.release;
+    default:
+      return Lane.ordered;
+  }
 }
 
 /** What pending promises are told when a link has ended with `error`. */
@@ -574,15 +529,4 @@ function pendingError(error: Error | null): TransportError {
   if (error === null) return new TransportError('closed', 'the link was closed');
   if (error instanceof TransportError) return error;
   return new TransportError('closed', `the link was ended: ${error.message}`, { cause: error });
-}
-
-/** A 64-bit address from its halves. @throws TransportError `out-of-range` from 2^53 on. */
-function address(low: number, high: number): number {
-  if (high >= 0x20_0000) {
-    throw new TransportError(
-      'out-of-range',
-      `address 0x${high.toString(16)}_${low.toString(16)} is too high`,
-    );
-  }
-  return high * TWO_32 + low;
 }

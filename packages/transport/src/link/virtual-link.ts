@@ -3,7 +3,7 @@ import { VirtualClock } from '../faults/virtual-clock.ts';
 import type { HostBus } from '../transport.ts';
 import { GuestLink, type GuestLinkOptions } from './guest-link.ts';
 import { HostLink, type HostLinkOptions } from './host-link.ts';
-import type { LinkMedium, LinkSession } from './session.ts';
+import type { LinkEnd, LinkMedium } from './medium.ts';
 
 export { VirtualClock } from '../faults/virtual-clock.ts';
 
@@ -13,8 +13,8 @@ export class VirtualMedium implements LinkMedium {
   deliver: (bytes: Uint8Array) => void = (bytes) => this.peer?.receive(bytes);
   /** While false nothing is pulled from the session: a peer that does not read. */
   isReading = true;
-  session: LinkSession | null = null;
-  peer: LinkSession | null = null;
+  session: LinkEnd | null = null;
+  peer: LinkEnd | null = null;
   isEnded = false;
   readonly #clock: Clock;
 
@@ -32,7 +32,7 @@ export class VirtualMedium implements LinkMedium {
     }
   }
 
-  attach(session: LinkSession): void {
+  attach(session: LinkEnd): void {
     this.session = session;
   }
 

@@ -1,5 +1,6 @@
 import { copyBytes, PayloadCopier } from '../copy-bytes.ts';
 import { TransportError } from '../errors.ts';
+import { CARRIED_PACKET_FLAGS } from '../transport.ts';
 import { FEATURE_PENDING_SEND_SIZE, RingHeader, type RingMemory } from './ring-memory.ts';
 
 /** Header of a plain packet and trailer behind it, bytes (vmbus-ring.md §3). */
@@ -119,7 +120,7 @@ export class RingProducer {
     const word = at >>> 2;
     const trailer = (at + padded) >>> 2;
     words[word] = kind | ((PACKET_HEADER_BYTES / 8) << 16);
-    words[word + 1] = (padded >>> 3) | (flags << 16);
+    words[word + 1] = (padded >>> 3) | ((flags & CARRIED_PACKET_FLAGS) << 16);
     words[word + 2] = idLow;
     words[word + 3] = idHigh;
     // Zeroing the last eight payload bytes first leaves exactly the padding zero.

@@ -1,7 +1,7 @@
 import { Socket } from 'node:net';
 import type { Duplex, Readable, Writable } from 'node:stream';
 import { isTransportError, TransportError } from '../errors.ts';
-import type { LinkMedium, LinkSession, OutputChunk } from '../link/session.ts';
+import type { LinkEnd, LinkMedium, OutputChunk } from '../link/medium.ts';
 
 /** Bytes given to the stream and not yet gone after which no more is given. */
 const MAX_STREAM_BYTES = 1024 * 1024;
@@ -18,7 +18,7 @@ export class StreamMedium implements LinkMedium {
   readonly #errorOf: (error: Error) => TransportError;
   /** Whether written bytes are gone, by copy, when the write is done: a stream in JavaScript may pass them on. */
   readonly #copiesOnWrite: boolean;
-  #session: LinkSession | null = null;
+  #session: LinkEnd | null = null;
   #unsentBytes = 0;
   #error: TransportError | null = null;
   #hasEnded = false;
@@ -62,7 +62,7 @@ export class StreamMedium implements LinkMedium {
     else if (!this.#hasEnded && !this.#isEnding) this.#early.push(bytes.slice());
   }
 
-  attach(session: LinkSession): void {
+  attach(session: LinkEnd): void {
     this.#session = session;
     const early = this.#early;
     this.#early = [];
@@ -82,22 +82,31 @@ export class StreamMedium implements LinkMedium {
   wake(): void {
     if (this.#hasEnded || this.#isEnding) return;
     while (this.#session !== null && this.#unsentBytes < MAX_STREAM_BYTES) {
-      const chunk = this.#session.takeOutput();
+      const chunk = this.#session.takeOutput(this.#copiesOnWrite);
       if (chunk === null) return;
       this.#write(chunk);
     }
   }
 
   #write(chunk: OutputChunk): void {
-    const length = chunk.bytes.length;
+    const { bytes, payload } = chunk;
+    const length = bytes.length + (payload?.length ?? 0);
     this.#unsentBytes += length;
-    const bytes = this.#copiesOnWrite ? chunk.bytes : Buffer.from(chunk.bytes);
     // The callback comes when the bytes are gone, or with an error, which 'error' tells about as well.
-    this.#writable.write(bytes, () => {
+    const gone = () => {
       this.#unsentBytes -= length;
       chunk.release();
       this.wake();
-    });
+    };
+    if (payload === null) {
+      this.#writable.write(this.#copiesOnWrite ? bytes : Buffer.from(bytes), gone);
+      return;
+    }
+    // One call of the system for both.
+    this.#writable.cork();
+    this.#writable.write(bytes);
+    this.#writable.write(payload, gone);
+    this.#writable.uncork();
   }
 
   /** The other side has ended, or the stream has broken. */

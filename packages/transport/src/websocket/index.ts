@@ -1,7 +1,7 @@
 import { systemClock } from '../clock.ts';
 import { TransportError } from '../errors.ts';
 import { GuestLink } from '../link/guest-link.ts';
-import type { LinkMedium, LinkSession } from '../link/session.ts';
+import type { LinkEnd, LinkMedium } from '../link/medium.ts';
 import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
 import type { GuestBus } from '../transport.ts';
 import {
@@ -25,7 +25,7 @@ const ROOM_POLL_MS = 4;
 /** A link over the platform's own WebSocket. */
 class PlatformMedium implements LinkMedium {
   readonly #socket: WebSocket;
-  #session: LinkSession | null = null;
+  #session: LinkEnd | null = null;
   #cancelPoll: (() => void) | null = null;
   #isOpen = false;
   #hasEnded = false;
@@ -56,7 +56,7 @@ class PlatformMedium implements LinkMedium {
     };
   }
 
-  attach(session: LinkSession): void {
+  attach(session: LinkEnd): void {
     this.#session = session;
     if (this.#hasEnded) session.mediumEnded(this.#error);
     else this.wake();

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { RawData, WebSocket } from 'ws';
 import { isTransportError, TransportError } from '../errors.ts';
-import type { LinkMedium, LinkSession, OutputChunk } from '../link/session.ts';
+import type { LinkEnd, LinkMedium, OutputChunk } from '../link/medium.ts';
 import { CLOSE_WITH_ERROR, errorOfCloseCode, MAX_SOCKET_BYTES } from './address.ts';
 
 /** How long a peer may take to read the farewell before the socket is cut, milliseconds. */
@@ -13,7 +13,7 @@ const SEND_OPTIONS = { binary: true, compress: false } as const;
 /** A link over a socket of the `ws` package. */
 export class WsMedium implements LinkMedium {
   readonly #socket: WebSocket;
-  #session: LinkSession | null = null;
+  #session: LinkEnd | null = null;
   #unsentBytes = 0;
   #error: TransportError | null = null;
   /** The connection below, of a client once it is made. */
@@ -50,7 +50,7 @@ export class WsMedium implements LinkMedium {
     else this.#connection?.unref();
   }
 
-  attach(session: LinkSession): void {
+  attach(session: LinkEnd): void {
     this.#session = session;
     if (this.#hasEnded) this.#tellEnd();
     else this.wake();
@@ -68,21 +68,29 @@ export class WsMedium implements LinkMedium {
   wake(): void {
     if (this.#socket.readyState !== this.#socket.OPEN) return;
     while (this.#session !== null && this.#unsentBytes < MAX_SOCKET_BYTES) {
-      const chunk = this.#session.takeOutput();
+      const chunk = this.#session.takeOutput(true);
       if (chunk === null) return;
       this.#write(chunk);
     }
   }
 
   #write(chunk: OutputChunk): void {
-    const length = chunk.bytes.length;
+    const { bytes, payload } = chunk;
+    const length = bytes.length + (payload?.length ?? 0);
     this.#unsentBytes += length;
     // The callback comes when the system has taken the bytes, or with an error: `close` tells about that.
-    this.#socket.send(chunk.bytes, SEND_OPTIONS, () => {
+    const gone = () => {
       this.#unsentBytes -= length;
       chunk.release();
       this.wake();
-    });
+    };
+    if (payload === null) {
+      this.#socket.send(bytes, SEND_OPTIONS, gone);
+      return;
+    }
+    // Frames may be cut anywhere between messages.
+    this.#socket.send(bytes, SEND_OPTIONS);
+    this.#socket.send(payload, SEND_OPTIONS, gone);
   }
 
   end(error: Error | null): void {
