@@ -82,19 +82,41 @@ export class FaultPipe {
 
   /** Takes the next bytes; they are copied. */
   write(bytes: Uint8Array): void {
+    /** What is passed on unchanged goes as it came: one piece from here to the next fault. */
+    let from = 0;
     let at = 0;
+    const pass = () => {
+      if (at > from) this.#queue(bytes.slice(from, at));
+    };
     while (at < bytes.length && !this.#hasEnded && !this.#isOver) {
-      const fault = this.#faults.find((entry) => entry.kind !== 'bells' && this.#isAt(entry.at));
+      const fault = this.#faults.length === 0 ? undefined : this.#faultHere();
       if (fault !== undefined) {
+        pass();
         this.#faults = this.#faults.filter((entry) => entry !== fault);
         at += this.#apply(fault, bytes, at);
-        continue;
+        from = at;
+      } else if (this.#isBell(bytes[at]!)) {
+        pass();
+        this.#tracker.passed(bytes, at, 1);
+        this.#passBell(bytes.slice(at, at + 1));
+        at += 1;
+        from = at;
+      } else {
+        const count = this.#untilFault(this.#tracker.run(bytes, at));
+        this.#tracker.passed(bytes, at, count);
+        at += count;
       }
-      const count = this.#untilFault(this.#tracker.run(bytes, at));
-      this.#pass(bytes, at, count);
-      at += count;
     }
+    if (!this.#hasEnded) pass();
     if (!this.hasRoom) this.#isFull = true;
+  }
+
+  #faultHere(): Fault | undefined {
+    return this.#faults.find((entry) => entry.kind !== 'bells' && this.#isAt(entry.at));
+  }
+
+  #isBell(byte: number): boolean {
+    return byte === 0 && this.#options.framing === 'shared-memory' && this.#tracker.offset === 0;
   }
 
   #isAt({ frame, offset }: FramePoint): boolean {
@@ -105,20 +127,13 @@ export class FaultPipe {
   /** No fault lies within the run that is returned. */
   #untilFault(run: number): number {
     let count = run;
+    if (this.#faults.length === 0) return count;
     for (const fault of this.#faults) {
       if (fault.kind === 'bells' || fault.at.frame !== this.#tracker.frame) continue;
       const before = fault.at.offset - this.#tracker.offset;
       if (before > 0) count = Math.min(count, before);
     }
     return count;
-  }
-
-  #pass(bytes: Uint8Array, at: number, count: number): void {
-    const isBell = this.#tracker.offset === 0 && bytes[at] === 0 && this.#options.framing === 'shared-memory';
-    this.#tracker.passed(bytes, at, count);
-    const piece = bytes.slice(at, at + count);
-    if (isBell) this.#passBell(piece);
-    else this.#queue(piece);
   }
 
   #passBell(piece: Uint8Array): void {

@@ -34,3 +34,4 @@ export {
 } from './run-scenario.ts';
 export { type Census, judgeScenario, mayCorrupt } from './verdict.ts';
 export { VirtualClock } from './virtual-clock.ts';
+export { type VirtualGuest, VirtualNetwork, type VirtualNetworkOptions } from './virtual-network.ts';

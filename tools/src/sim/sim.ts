@@ -1,0 +1,81 @@
+import { parseArgs } from 'node:util';
+import { simulate } from './simulation.ts';
+
+/** `pnpm sim --seed S --steps N`: guests, a host and links under one seeded scheduler with virtual time. */
+
+const USAGE = `usage: pnpm sim [--seed S] [--steps N] [--seeds K]
+Runs the real driver, host and link protocol in one process and in virtual time, with crashes, delays, disconnects,
+resumes and hung work, and looks at each step whether what must be so is so.
+--seed   what everything follows from (default: a new one, printed)
+--steps  events after which the world comes to rest (default 20000)
+--seeds  how many seeds from there, each with that many steps (default 1)
+`;
+
+function fail(message: string): never {
+  process.stderr.write(`sim: ${message}\n`);
+  process.exit(2);
+}
+
+function wholeNumber(name: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1) fail(`--${name} takes a whole number from 1, not "${text}"`);
+  return value;
+}
+
+function readOptions() {
+  try {
+    return parseArgs({
+      options: {
+        seed: { type: 'string' },
+        steps: { type: 'string', default: '20000' },
+        seeds: { type: 'string', default: '1' },
+        help: { type: 'boolean', default: false },
+      },
+    }).values;
+  } catch (error) {
+    fail(error instanceof Error ? error.message : String(error));
+  }
+}
+
+const values = readOptions();
+if (values.help) {
+  process.stdout.write(USAGE);
+  process.exit(0);
+}
+const steps = wholeNumber('steps', values.steps);
+const seeds = wholeNumber('seeds', values.seeds);
+const first = values.seed === undefined ? 1 + (Date.now() % 2 ** 31) : wholeNumber('seed', values.seed);
+
+process.stdout.write(`${seeds} ${seeds === 1 ? 'seed' : 'seeds'} from ${first}, ${steps} steps each\n`);
+const startMs = performance.now();
+let events = 0;
+let virtualMs = 0;
+let failures = 0;
+let shownMs = startMs;
+const counts: Record<string, number> = {};
+for (let seed = first; seed < first + seeds; seed += 1) {
+  try {
+    const result = await simulate({ seed, steps });
+    events += result.events;
+    virtualMs += result.virtualMs;
+    for (const [what, count] of Object.entries(result.counts)) counts[what] = (counts[what] ?? 0) + count;
+  } catch (error) {
+    failures += 1;
+    process.stdout.write(`violated: ${(error as Error).message}\n`);
+  }
+  if (performance.now() - shownMs < 10_000) continue;
+  shownMs = performance.now();
+  process.stdout.write(`${seed - first + 1} of ${seeds} seeds, ${events} events\n`);
+}
+const seconds = (performance.now() - startMs) / 1000;
+const perSecond = Math.round(events / seconds);
+const happened = Object.entries(counts)
+  .sort(([a], [b]) => (a < b ? -1 : 1))
+  .map(([what, count]) => `${what} ${count}`)
+  .join(', ');
+process.stdout.write(`${happened}\n`);
+process.stdout.write(
+  `${events} events in ${seconds.toFixed(1)} s, ${perSecond} a second; ${(virtualMs / 1000).toFixed(0)} s of virtual time; ` +
+    `${failures} of ${seeds} seeds violated an invariant\n`,
+);
+process.exit(failures === 0 ? 0 : 1);
