@@ -7,7 +7,7 @@ const USAGE = `usage: pnpm sim [--seed S] [--steps N] [--seeds K]
 Runs the real driver, host and link protocol in one process and in virtual time, with crashes, delays, disconnects,
 resumes and hung work, and looks at each step whether what must be so is so.
 --seed   what everything follows from (default: a new one, printed)
---steps  events after which the world comes to rest (default 20000)
+--steps  callbacks of timers and turns after which the world comes to rest (default 20000)
 --seeds  how many seeds from there, each with that many steps (default 1)
 `;
 
@@ -49,6 +49,7 @@ const first = values.seed === undefined ? 1 + (Date.now() % 2 ** 31) : wholeNumb
 process.stdout.write(`${seeds} ${seeds === 1 ? 'seed' : 'seeds'} from ${first}, ${steps} steps each\n`);
 const startMs = performance.now();
 let events = 0;
+let stepsRun = 0;
 let virtualMs = 0;
 let failures = 0;
 let shownMs = startMs;
@@ -57,6 +58,7 @@ for (let seed = first; seed < first + seeds; seed += 1) {
   try {
     const result = await simulate({ seed, steps });
     events += result.events;
+    stepsRun += result.steps;
     virtualMs += result.virtualMs;
     for (const [what, count] of Object.entries(result.counts)) counts[what] = (counts[what] ?? 0) + count;
   } catch (error) {
@@ -75,7 +77,7 @@ const happened = Object.entries(counts)
   .join(', ');
 process.stdout.write(`${happened}\n`);
 process.stdout.write(
-  `${events} events in ${seconds.toFixed(1)} s, ${perSecond} a second; ${(virtualMs / 1000).toFixed(0)} s of virtual time; ` +
+  `${events} events (${stepsRun} steps and the messages of links) in ${seconds.toFixed(1)} s, ${perSecond} a second; ${(virtualMs / 1000).toFixed(0)} s of virtual time; ` +
     `${failures} of ${seeds} seeds violated an invariant\n`,
 );
 process.exit(failures === 0 ? 0 : 1);

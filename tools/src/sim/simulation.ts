@@ -13,14 +13,16 @@ import { must, Violation } from './violation.ts';
 
 export interface SimOptions {
   readonly seed: number;
-  /** Events after which the world comes to rest: callbacks of timers and of ends of turns. */
+  /** Steps after which the world comes to rest: callbacks of timers and of ends of turns. */
   readonly steps: number;
   /** Spoils the host's end of a link, for tests that an invariant can be violated. */
   readonly spoil?: (bus: HostBus, clock: VirtualClock) => void;
 }
 
 export interface SimResult {
-  /** Callbacks that were run. */
+  /** Callbacks of timers and of ends of turns that were run: what the scheduler orders. */
+  readonly steps: number;
+  /** Those, and the messages that links have carried. */
   readonly events: number;
   /** Virtual time that passed, milliseconds. */
   readonly virtualMs: number;
@@ -34,7 +36,7 @@ const OVERDUE_MS = LEASE_MS + 8000;
 /** Virtual time within which everything comes to rest, and to an end. */
 const REST_MS = 120_000;
 /** Steps between two looks at the accounts. */
-const ACCOUNTS_EVERY = 64;
+const ACCOUNTS_EVERY = 128;
 
 /** Guests, a host and the connections between them, under one seeded scheduler. */
 class Simulation implements GuestWorld {
@@ -183,14 +185,18 @@ class Simulation implements GuestWorld {
   async run(): Promise<SimResult> {
     for (let i = 0; i < 2; i += 1) this.#join();
     this.#happen();
+    await this.#clock.settle();
     while (this.#clock.eventCount < this.#options.steps) await this.#step();
     await this.#rest();
     await this.#end();
-    return { events: this.#clock.eventCount, virtualMs: this.#clock.now(), counts: this.#counts };
+    const events = this.#clock.eventCount + this.#network.frameCount;
+    return { events, steps: this.#clock.eventCount, virtualMs: this.#clock.now(), counts: this.#counts };
   }
 
   async #step(): Promise<void> {
-    must(await this.#clock.step(), () => 'nothing is left to happen');
+    const step = this.#clock.step();
+    must(step !== null, () => 'nothing is left to happen');
+    await step;
     this.#look();
   }
 

@@ -116,6 +116,10 @@ export class FaultyConnection {
     });
   }
 
+  get isCut(): boolean {
+    return this.#isCut;
+  }
+
   /** Frames that have gone each way. */
   get frames(): { readonly toHost: number; readonly toGuest: number } {
     return { toHost: this.#toHost.frames, toGuest: this.#toGuest.frames };

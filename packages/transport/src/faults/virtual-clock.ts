@@ -136,21 +136,21 @@ export class VirtualClock implements Clock {
     this.#nowMs = endMs;
   }
 
-  /** Moves time to the next timer and calls it. @returns false when none is set. */
-  async step(): Promise<boolean> {
-    await this.settle();
-    if (this.#heap.length === 0) return false;
-    await this.#fire();
-    return true;
+  /**
+   * Moves time to the next timer, calls it and runs what follows. Call {@link settle} before the first step.
+   * @returns null when no timer is set.
+   */
+  step(): Promise<void> | null {
+    return this.#heap.length === 0 ? null : this.#fire();
   }
 
-  async #fire(): Promise<void> {
+  #fire(): Promise<void> {
     const timer = this.#heap[0]!;
     this.#remove(timer);
     this.#nowMs = Math.max(this.#nowMs, timer.atMs);
     this.eventCount += 1;
     timer.callback();
-    await this.settle();
+    return this.settle();
   }
 
   /** Moves time without running anything, as when a program computes for long. */

@@ -6,6 +6,8 @@ import { FaultyConnection, type FaultyMedium } from './faulty-medium.ts';
 import type { ConnectionPlan } from './plan.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 
+const MAX_CONNECTIONS = 32;
+
 export interface VirtualNetworkOptions {
   readonly clock: VirtualClock;
   /** Whether sessions survive a broken connection, and for how long, milliseconds; 0: they do not. */
@@ -43,7 +45,9 @@ export interface VirtualGuest {
 
 /** Guests and a host with connections between them, all in memory and in virtual time. */
 export class VirtualNetwork {
+  /** Connections in the order in which they were made; of the broken ones only the first and the latest. */
   readonly connections: FaultyConnection[] = [];
+  #pastFrames = 0;
   /** Blocks of memory that the host's ends hold. */
   regions = 0;
   readonly #options: VirtualNetworkOptions;
@@ -76,9 +80,28 @@ export class VirtualNetwork {
     const { plan, seed } = this.#options.planOf(this.#dials);
     if (plan === null) return null;
     const connection = new FaultyConnection(this.#options.clock, plan, seed);
+    this.#prune();
     this.connections.push(connection);
     this.#accept(connection.host);
     return connection;
+  }
+
+  #prune(): void {
+    for (let i = 1; i < this.connections.length - MAX_CONNECTIONS; i += 1) {
+      const connection = this.connections[i]!;
+      if (!connection.isCut) continue;
+      this.#pastFrames += connection.frames.toHost + connection.frames.toGuest;
+      this.connections.splice(i, 1);
+      i -= 1;
+    }
+  }
+
+  /** Link frames that have gone through all connections, both ways. */
+  get frameCount(): number {
+    return this.connections.reduce(
+      (sum, { frames }) => sum + frames.toHost + frames.toGuest,
+      this.#pastFrames,
+    );
   }
 
   #accept(medium: FaultyMedium): void {
