@@ -56,6 +56,8 @@ export async function runToEnd(args: readonly string[]): Promise<ChildResult> {
 export interface Service {
   /** The first line that it printed. */
   readonly firstLine: string;
+  /** Its process id. */
+  readonly pid: number;
   /** Asks it to end, as Ctrl-C does, and waits. @returns its exit code. */
   stop(): Promise<number>;
 }
@@ -71,6 +73,7 @@ export async function startService(args: readonly string[]): Promise<Service> {
   ]);
   return {
     firstLine,
+    pid: child.pid ?? 0,
     stop() {
       child.kill('SIGINT');
       return end;

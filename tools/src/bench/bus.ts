@@ -101,6 +101,9 @@ interface Pair {
   readonly bus: { readonly name: string; readonly endpoint: Endpoint };
 }
 
+/** What is demanded over a bare medium that another program would use, by kind of traffic. */
+const WEB_SOCKET_TARGETS = { roundTrips: 1.25, stream: 0.25, bulk: 1 / 0.8 } as const;
+
 async function comparePair({ medium, bare, bus }: Pair): Promise<Comparison[]> {
   const run = (endpoint: Endpoint, kind: keyof Omit<Endpoint, 'close'>): Way['run'] => {
     return async (count) => {
@@ -110,12 +113,15 @@ async function comparePair({ medium, bare, bus }: Pair): Promise<Comparison[]> {
   };
   const ways = (kind: keyof Omit<Endpoint, 'close'>) =>
     [bare, bus].map(({ name, endpoint }): Way => ({ name, run: run(endpoint, kind) }));
+  const targets = (kind: keyof typeof WEB_SOCKET_TARGETS) =>
+    bare.name === 'raw ws' ? { targets: { [bus.name]: { most: WEB_SOCKET_TARGETS[kind] } } } : {};
   return [
     {
       suite: 'bus',
       case: `${medium}: round trip, ${PAYLOAD_BYTES} B`,
       baseline: bare.name,
       estimates: await sample(ways('roundTrips'), { samples: 11, sampleMs: 60 }),
+      ...targets('roundTrips'),
     },
     {
       suite: 'bus',
@@ -123,6 +129,7 @@ async function comparePair({ medium, bare, bus }: Pair): Promise<Comparison[]> {
       baseline: bare.name,
       // More would only measure how much memory a queue may take.
       estimates: await sample(ways('stream'), { samples: 11, sampleMs: 60, maxCount: 20_000 }),
+      ...targets('stream'),
     },
     {
       suite: 'bus',
@@ -130,6 +137,7 @@ async function comparePair({ medium, bare, bus }: Pair): Promise<Comparison[]> {
       baseline: bare.name,
       bytes: BULK_BYTES,
       estimates: await sample(ways('bulk'), { samples: 5, sampleMs: 1, maxCount: 1 }),
+      ...targets('bulk'),
     },
   ];
 }

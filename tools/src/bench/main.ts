@@ -1,42 +1,29 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { type Comparison, formatComparisons } from './report.ts';
+import { compareRatios, formatChanges, parseRatios, type Ratios, ratiosOf } from './baseline.ts';
+import { drawComparisons } from './picture.ts';
+import { type Comparison, type Figure, formatComparisons, formatFigures } from './report.ts';
+import { SUITES } from './suites.ts';
 
-/** A group of comparisons that are measured together. */
-export interface Suite {
-  readonly name: string;
-  readonly summary: string;
-  readonly load: () => Promise<{ measure(progress: (text: string) => void): Promise<Comparison[]> }>;
-}
+const FOLDER = fileURLToPath(new URL('../../../docs/benchmarks/', import.meta.url));
+const BASELINE = `${FOLDER}baseline.json`;
+const PICTURE = `${FOLDER}results.svg`;
 
-const SUITES: readonly Suite[] = [
-  {
-    name: 'codec',
-    summary: 'one message encoded, decoded and read, against hand-written code, protobufjs and msgpackr',
-    load: () => import('./codec.ts'),
-  },
-  {
-    name: 'bus',
-    summary: 'round trips and messages on each transport, against the bare medium',
-    load: () => import('./bus.ts'),
-  },
-  {
-    name: 'links',
-    summary: 'Unix socket, TCP and WebSocket links to another process, against the bare medium',
-    load: () => import('./links.ts'),
-  },
-  {
-    name: 'dawn',
-    summary: 'WebGPU calls through the projection, against Dawn directly',
-    load: () => import('./dawn.ts'),
-  },
-  {
-    name: 'mesh',
-    summary: 'a frame of examples/mesh through the projection, against Dawn directly',
-    load: () => import('./mesh.ts'),
-  },
-];
+const HELP = `bench: measures this project against bare media and other libraries
+
+Options:
+  --only NAME[,NAME]  these suites
+  --list              their names
+  --json FILE         all numbers for machines
+  --compare           hold the ratios against the stored baseline: over 15 % worse warns, over 30 % fails (exit code 1)
+  --against FILE      the same, against another baseline or what --json wrote
+  --save-baseline     store the ratios of this run
+  --picture FILE      the ratios as an SVG; with all suites or --save-baseline, docs/benchmarks/results.svg too
+  --help              this text
+`;
 
 const { values } = readArguments();
 process.exitCode = await bench();
@@ -48,6 +35,11 @@ function readArguments() {
         json: { type: 'string' },
         only: { type: 'string' },
         list: { type: 'boolean', default: false },
+        compare: { type: 'boolean', default: false },
+        against: { type: 'string' },
+        'save-baseline': { type: 'boolean', default: false },
+        picture: { type: 'string' },
+        help: { type: 'boolean', default: false },
       },
     });
   } catch (error) {
@@ -57,31 +49,78 @@ function readArguments() {
 }
 
 async function bench(): Promise<number> {
-  if (values.list) {
-    for (const { name, summary } of SUITES) process.stdout.write(`${name.padEnd(6)} ${summary}\n`);
+  if (values.help) {
+    process.stdout.write(HELP);
     return 0;
   }
-  const chosen = SUITES.filter(({ name }) => values.only === undefined || name === values.only);
-  if (chosen.length === 0) {
+  if (values.list) {
+    for (const { name, summary } of SUITES) process.stdout.write(`${name.padEnd(8)} ${summary}\n`);
+    return 0;
+  }
+  const wanted = values.only?.split(',');
+  const unknown = wanted?.find((name) => SUITES.every((suite) => suite.name !== name));
+  if (unknown !== undefined) {
     const names = SUITES.map(({ name }) => name).join(', ');
-    process.stderr.write(`bench: --only takes one of ${names}, not "${values.only}"\n`);
+    process.stderr.write(`bench: --only takes some of ${names}, not "${unknown}"\n`);
     return 2;
   }
-  const comparisons: Comparison[] = [];
-  for (const suite of chosen) {
-    process.stdout.write(`... ${suite.name}: ${suite.summary}\n`);
-    const { measure } = await suite.load();
-    comparisons.push(...(await measure((text) => process.stdout.write(`    ${text}\n`))));
-  }
-  process.stdout.write(`\n${formatComparisons(comparisons)}`);
+  // Read first: a missing file is better known before minutes of measuring.
+  const stored =
+    values.compare || values.against !== undefined ? readStored(values.against ?? BASELINE) : null;
+  if (stored === undefined) return 2;
+  const { comparisons, figures } = await measure(wanted);
+  const ratios = ratiosOf(comparisons);
+  if (comparisons.length > 0) process.stdout.write(`\n${formatComparisons(comparisons)}`);
+  if (figures.length > 0) process.stdout.write(`\n${formatFigures(figures)}`);
+  const machine = {
+    node: process.version,
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cores: availableParallelism(),
+  };
+  const write = (path: string, text: string) => {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+    process.stdout.write(`\nwritten to ${path}\n`);
+  };
   if (values.json !== undefined) {
-    const machine = {
-      node: process.version,
-      cpu: cpus()[0]?.model ?? 'unknown',
-      cores: availableParallelism(),
-    };
-    writeFileSync(values.json, `${JSON.stringify({ machine, comparisons }, null, 2)}\n`);
-    process.stdout.write(`\nwritten to ${values.json}\n`);
+    write(values.json, `${JSON.stringify({ machine, ratios, comparisons, figures }, null, 2)}\n`);
   }
-  return 0;
+  const picture = drawComparisons(
+    comparisons,
+    `${machine.cpu}, ${machine.cores} cores, Node ${machine.node}`,
+  );
+  if (values.picture !== undefined) write(values.picture, picture);
+  if (wanted === undefined || values['save-baseline']) write(PICTURE, picture);
+  if (values['save-baseline']) write(BASELINE, `${JSON.stringify({ machine, ratios }, null, 2)}\n`);
+  if (stored === null) return 0;
+  const changes = compareRatios(stored, ratios);
+  process.stdout.write(`\n${formatChanges(changes)}`);
+  return changes.some(({ verdict }) => verdict === 'failed') ? 1 : 0;
+}
+
+async function measure(
+  wanted: readonly string[] | undefined,
+): Promise<{ comparisons: Comparison[]; figures: Figure[] }> {
+  const comparisons: Comparison[] = [];
+  const figures: Figure[] = [];
+  for (const suite of SUITES.filter(({ name }) => wanted?.includes(name) ?? true)) {
+    process.stdout.write(`... ${suite.name}: ${suite.summary}\n`);
+    const { measure: measureSuite } = await suite.load();
+    const result = await measureSuite((text) => process.stdout.write(`    ${text}\n`));
+    if ('figures' in result) {
+      comparisons.push(...result.comparisons);
+      figures.push(...result.figures);
+    } else comparisons.push(...result);
+  }
+  return { comparisons, figures };
+}
+
+/** Undefined, and a line that says why, when there is none that can be read. */
+function readStored(path: string): Ratios | undefined {
+  try {
+    return parseRatios(readFileSync(path, 'utf8'));
+  } catch (error) {
+    process.stderr.write(`bench: cannot compare with ${path}: ${(error as Error).message}\n`);
+    return undefined;
+  }
 }

@@ -21,6 +21,8 @@ export interface Estimate {
   readonly upperQuartileMs: number;
   readonly samples: number;
   readonly countPerSample: number;
+  /** The middle half of this way's time over the first way's in the same round. */
+  readonly ratioQuartiles?: readonly [number, number];
 }
 
 export interface SamplingOptions {
@@ -71,7 +73,9 @@ export async function sample(ways: readonly Way[], options: SamplingOptions): Pr
     }
   }
   return ways.map(({ name }, index) => {
-    const sorted = (times[index] ?? []).toSorted((a, b) => a - b);
+    const own = times[index] ?? [];
+    const sorted = own.toSorted((a, b) => a - b);
+    const ratios = own.map((each, round) => each / (times[0]?.[round] ?? Number.NaN)).sort((a, b) => a - b);
     return {
       name,
       medianMs: quantile(sorted, 0.5),
@@ -79,6 +83,7 @@ export async function sample(ways: readonly Way[], options: SamplingOptions): Pr
       upperQuartileMs: quantile(sorted, 0.75),
       samples: sorted.length,
       countPerSample: counts[index] ?? 1,
+      ratioQuartiles: [quantile(ratios, 0.25), quantile(ratios, 0.75)],
     };
   });
 }

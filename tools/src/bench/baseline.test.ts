@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { compareRatios, formatChanges, parseRatios, ratiosOf } from './baseline.ts';
+import { type Comparison, formatComparisons, formatRatioTarget, formatTarget } from './report.ts';
+
+function estimate(name: string, medianMs: number) {
+  return {
+    name,
+    medianMs,
+    lowerQuartileMs: medianMs * 0.9,
+    upperQuartileMs: medianMs * 1.1,
+    samples: 3,
+    countPerSample: 1,
+  };
+}
+
+const comparison: Comparison = {
+  suite: 'bus',
+  case: 'round trip',
+  baseline: 'raw',
+  estimates: [estimate('raw', 2), estimate('ours', 3), estimate('theirs', 30)],
+  targets: { ours: { most: 1.4 }, theirs: { most: 11, against: 'ours' } },
+};
+
+test('ratios are of the baseline, which has none itself', () => {
+  assert.deepEqual(ratiosOf([comparison]), {
+    'bus / round trip / ours': 1.5,
+    'bus / round trip / theirs': 15,
+  });
+});
+
+test('a ratio warns beyond 15 % and fails beyond 30 %', () => {
+  const before = { a: 1, b: 1, c: 1, d: 1, gone: 1 };
+  const changes = compareRatios(before, { a: 1.14, b: 1.2, c: 1.31, d: 0.5, added: 9 });
+  assert.deepEqual(
+    changes.map(({ verdict }) => verdict),
+    ['same', 'slower', 'failed', 'faster'],
+  );
+  assert.match(formatChanges(changes), /^FAILED {4}\+31 % {2}1 -> 1\.31 {2}c\n/);
+  assert.match(formatChanges(changes), /4 ratios compared: 1 failed .*, 1 warnings/);
+});
+
+test('targets say whether they are met, against the way that they name', () => {
+  const [, ours, theirs] = comparison.estimates;
+  assert.equal(formatRatioTarget(comparison, ours!), '<= 1.4 x: NOT MET (1.5)');
+  assert.equal(formatRatioTarget(comparison, theirs!), '<= 11 x of ours: met');
+  const figure = { suite: 's', name: 'n', value: 5, unit: 'B' };
+  assert.equal(formatTarget({ ...figure, target: { most: 4 } }), '<= 4: NOT MET');
+  assert.equal(formatTarget({ ...figure, target: { least: 4 } }), '>= 4: met');
+  assert.match(formatComparisons([comparison]), /ours +3\.00 ms .* 1\.50 +1\.35 \.\. 1\.65/);
+});
+
+test('a file without ratios is refused', () => {
+  assert.deepEqual(parseRatios('{"ratios": {"a": 2}}'), { a: 2 });
+  for (const text of ['{}', 'null', '{"ratios": {"a": 0}}', '{"ratios": {"a": "1"}}', '{']) {
+    assert.throws(() => parseRatios(text));
+  }
+});

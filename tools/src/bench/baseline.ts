@@ -1,0 +1,80 @@
+import { type Comparison, ratioOf } from './report.ts';
+
+/** Ratios of a run that others are held against, by suite, case and way. */
+export type Ratios = Readonly<Record<string, number>>;
+
+/** A ratio that grew by more than this is worth a warning; beyond {@link FAILURE} it fails the run. */
+export const WARNING = 0.15;
+export const FAILURE = 0.3;
+
+/** One ratio beside the stored one. */
+export interface Change {
+  readonly key: string;
+  readonly before: number;
+  readonly after: number;
+  /** Growth of the ratio: 0.2 is 20 % slower against the same contender. */
+  readonly growth: number;
+  readonly verdict: 'same' | 'slower' | 'failed' | 'faster';
+}
+
+/** The ratios of a run. The ways that count as 1 are left out. */
+export function ratiosOf(comparisons: readonly Comparison[]): Ratios {
+  const ratios: Record<string, number> = {};
+  for (const comparison of comparisons) {
+    for (const estimate of comparison.estimates) {
+      const ratio = ratioOf(comparison, estimate);
+      if (estimate.name === comparison.baseline || ratio === null) continue;
+      ratios[`${comparison.suite} / ${comparison.case} / ${estimate.name}`] = Number(
+        ratio.median.toPrecision(4),
+      );
+    }
+  }
+  return ratios;
+}
+
+/** Holds ratios against stored ones; cases that only one of them has are no change. */
+export function compareRatios(before: Ratios, after: Ratios): Change[] {
+  const changes: Change[] = [];
+  for (const [key, now] of Object.entries(after)) {
+    const then = Object.hasOwn(before, key) ? before[key] : undefined;
+    if (then === undefined) continue;
+    const growth = now / then - 1;
+    let verdict: Change['verdict'] = 'same';
+    if (growth > FAILURE) verdict = 'failed';
+    else if (growth > WARNING) verdict = 'slower';
+    else if (growth < -WARNING) verdict = 'faster';
+    changes.push({ key, before: then, after: now, growth, verdict });
+  }
+  return changes;
+}
+
+/**
+ * Reads stored ratios: a baseline, or what `--json` wrote.
+ *
+ * @throws Error for what is neither.
+ */
+export function parseRatios(text: string): Ratios {
+  const value = JSON.parse(text) as { ratios?: unknown } | null;
+  const ratios = value?.ratios;
+  if (typeof ratios !== 'object' || ratios === null) throw new Error('it holds no ratios');
+  for (const [key, ratio] of Object.entries(ratios)) {
+    if (typeof ratio !== 'number' || !(ratio > 0))
+      throw new Error(`the ratio of "${key}" is ${String(ratio)}`);
+  }
+  return ratios as Ratios;
+}
+
+/** What changed, for people, worst first. */
+export function formatChanges(changes: readonly Change[]): string {
+  const words = { failed: 'FAILED', slower: 'warning', faster: 'faster', same: '' };
+  const lines = changes
+    .filter(({ verdict }) => verdict !== 'same')
+    .toSorted((a, b) => b.growth - a.growth)
+    .map(({ after, before, growth, key, verdict }) => {
+      const percent = `${growth > 0 ? '+' : ''}${(growth * 100).toFixed(0)} %`;
+      return `${words[verdict].padEnd(7)}  ${percent.padStart(6)}  ${before} -> ${after}  ${key}\n`;
+    });
+  const failed = changes.filter(({ verdict }) => verdict === 'failed').length;
+  const slower = changes.filter(({ verdict }) => verdict === 'slower').length;
+  return `${lines.join('')}${changes.length} ratios compared: ${failed} failed (more than 30 % worse), ${slower} warnings (more than 15 %)\n`;
+}
