@@ -7,10 +7,22 @@
 
 import fs from 'node:fs';
 import { parseArgs } from 'node:util';
+import zlib from 'node:zlib';
 import { PNG } from 'pngjs';
 
 const WORKGROUP_SIZE = 8; // a side
 const PNG_SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+const CHANNELS_OF_COLOR_TYPE = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
+/** Adam7: where each pass begins and how far apart its pixels are, across and down. */
+const INTERLACED_PASSES = [
+  [0, 0, 8, 8],
+  [4, 0, 8, 8],
+  [0, 4, 4, 8],
+  [2, 0, 4, 4],
+  [0, 2, 2, 4],
+  [1, 0, 2, 2],
+  [0, 1, 1, 2],
+];
 const SHOWN = ['blur', 'edges', 'both'];
 /** Texels that one submission reads. A GPU that is busy for too long with one is taken for hung; a software device is slow. */
 const READS_PER_SUBMISSION = 2 ** 26;
@@ -90,17 +102,42 @@ function checkedSize(bytes) {
 
 /** The file up to its end chunk: some programs write something behind it, which is no part of the picture. */
 function withoutTrailer(bytes) {
-  let hasPixels = false;
+  const packed = [];
   for (let at = PNG_SIGNATURE.length; at + 12 <= bytes.length; ) {
     const end = at + 12 + bytes.readUInt32BE(at);
     const type = bytes.toString('latin1', at + 4, at + 8);
     if (end > bytes.length) break;
-    if (type === 'IDAT') hasPixels = true;
-    if (type === 'IEND' && hasPixels) return bytes.subarray(0, end);
-    if (type === 'IEND') throw new Error('it has no pixels');
+    if (type === 'IDAT') packed.push(bytes.subarray(at + 8, end - 4));
+    if (type === 'IEND') {
+      if (packed.length === 0) throw new Error('it has no pixels');
+      requireAllPixels(bytes, Buffer.concat(packed));
+      return bytes.subarray(0, end);
+    }
     at = end;
   }
   throw new Error('its end is missing');
+}
+
+/** The decoder takes what is missing from memory that nobody has cleared: the length is compared first. */
+function requireAllPixels(bytes, packed) {
+  const [width, height] = [bytes.readUInt32BE(16), bytes.readUInt32BE(20)];
+  const channels = CHANNELS_OF_COLOR_TYPE[bytes[25]];
+  if (channels === undefined) throw new Error(`its color type is ${bytes[25]}`);
+  const passes = bytes[28] === 0 ? [[0, 0, 1, 1]] : INTERLACED_PASSES;
+  let needed = 0;
+  for (const [left, top, across, down] of passes) {
+    const columns = Math.ceil((width - left) / across);
+    const rows = Math.ceil((height - top) / down);
+    if (columns > 0 && rows > 0) needed += rows * (1 + Math.ceil((columns * channels * bytes[24]) / 8));
+  }
+  let found;
+  try {
+    found = zlib.inflateSync(packed, { maxOutputLength: needed + 1 }).length;
+  } catch (error) {
+    if (error.code === 'ERR_BUFFER_TOO_LARGE') return; // there is more than enough
+    throw error;
+  }
+  if (found < needed) throw new Error(`it holds ${found} of the ${needed} bytes that its size needs`);
 }
 
 function decode(bytes) {

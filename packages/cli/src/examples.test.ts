@@ -138,6 +138,11 @@ describe('examples', () => {
         /^image-filter: .* is a damaged PNG file: it has no pixels\n$/,
       ],
       [
+        'a PNG with too few pixels',
+        encodePng(40, 40, new Uint8Array(40 * 4 * 10)),
+        /^image-filter: .* is a damaged PNG file: it holds \d+ of the 6440 bytes that its size needs\n$/,
+      ],
+      [
         'a picture larger than the limits',
         encodePng(1_000_000, 1, new Uint8Array(4_000_000)),
         /^image-filter: .* is 1000000 x 1 pixels; this device takes \d+ x \d+ at most\n$/,

@@ -76,10 +76,27 @@ export async function runProgram(path: string, args: readonly string[]): Promise
 }
 
 function failWith(path: string, error: unknown): never {
+  const hint = /\.[mc]?tsx?$/.test(path) ? typeScriptHint(error) : null;
+  if (hint !== null) {
+    process.stderr.write(`dxgwire: ${path} is TypeScript: ${hint}\n`);
+    process.exit(ExitCode.failure);
+  }
   const where = error instanceof Error ? placeOf(error, path) : null;
   process.stderr.write(`dxgwire: ${path} threw ${nameThrown(error)}${where === null ? '' : ` (${where})`}\n`);
   if (isDebugging() && error instanceof Error) process.stderr.write(`${error.stack}\n`);
   process.exit(ExitCode.failure);
+}
+
+/** What to do about a TypeScript file that this Node cannot read; null when that is not what is wrong. */
+function typeScriptHint(error: unknown): string | null {
+  switch ((error as NodeJS.ErrnoException | null)?.code) {
+    case 'ERR_UNKNOWN_FILE_EXTENSION':
+      return `Node ${process.versions.node} runs none; use Node 22.18 or newer, or compile it first`;
+    case 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX':
+      return `Node only strips types: ${describe(error)}`;
+    default:
+      return null;
+  }
 }
 
 function nameThrown(error: unknown): string {

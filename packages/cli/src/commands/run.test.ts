@@ -57,6 +57,23 @@ describe('dxgwire run', () => {
     assert.deepEqual({ code, stdout }, { code: 0, stdout: 'common.cjs object\n' });
   });
 
+  it('runs TypeScript where Node does, and says what to do where it does not', async () => {
+    const path = program(
+      'typed.mts',
+      "const what: string = 'typed';\nconsole.log(what, typeof navigator.gpu);\n",
+    );
+    const { code, stdout, stderr } = await run(path);
+    if ((process.features as { typescript?: unknown }).typescript) {
+      assert.deepEqual({ code, stdout }, { code: 0, stdout: 'typed object\n' });
+    } else {
+      assert.equal(code, 1);
+      assert.match(
+        stderr,
+        /^dxgwire: .*typed\.mts is TypeScript: Node \S+ runs none; use Node 22\.18 [^\n]*\n$/,
+      );
+    }
+  });
+
   it('passes exit codes through', async () => {
     assert.equal((await run(program('exit.mjs', 'process.exit(42);'))).code, 42);
     assert.equal((await run(program('exit-code.mjs', 'process.exitCode = 7;'))).code, 7);
