@@ -87,7 +87,10 @@ export interface Channel {
   onPacket: ((packet: Packet) => void) | null;
   /** Called when the queue has fallen below its low-water mark after `send` returned false. */
   onDrain: (() => void) | null;
-  /** Called exactly once: with null after an orderly close from either side, else with what went wrong. */
+  /**
+   * Called exactly once: with null after an orderly close from either side, else with what went wrong. A channel that
+   * has ended before this is set tells it then; so does a bus.
+   */
   onClose: ((error: Error | null) => void) | null;
   /** Flushes, then closes. */
   close(): Promise<void>;

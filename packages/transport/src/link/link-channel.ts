@@ -1,3 +1,4 @@
+import { EndNotice } from '../end-notice.ts';
 import { TransportError } from '../errors.ts';
 import { PacketQueue } from '../packet-queue.ts';
 import { type Channel, type Packet, PacketKind } from '../transport.ts';
@@ -29,7 +30,7 @@ export class LinkChannel implements Channel {
   readonly index: number;
   readonly maxSendBytes: number;
   onDrain: (() => void) | null = null;
-  onClose: ((error: Error | null) => void) | null = null;
+  readonly #notice = new EndNotice((callback) => this.#link.defer(callback));
   /** `send` has returned false and `onDrain` is still owed. */
   isRefused = false;
   readonly #link: ChannelLink;
@@ -62,6 +63,14 @@ export class LinkChannel implements Channel {
     this.#closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
+  }
+
+  get onClose(): ((error: Error | null) => void) | null {
+    return this.#notice.handler;
+  }
+
+  set onClose(handler: ((error: Error | null) => void) | null) {
+    this.#notice.handler = handler;
   }
 
   get isOpen(): boolean {
@@ -223,7 +232,7 @@ export class LinkChannel implements Channel {
     this.#state = 'closed';
     this.#unclaimed.clear();
     this.#link.defer(() => {
-      this.onClose?.(error);
+      this.#notice.tell(error);
       this.#resolveClosed();
     });
   }

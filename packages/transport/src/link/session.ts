@@ -1,5 +1,6 @@
 import { createBusStatistics } from '../bus-statistics.ts';
 import type { Clock } from '../clock.ts';
+import { EndNotice } from '../end-notice.ts';
 import { errorOfPeer, reasonOf, TransportError } from '../errors.ts';
 import {
   type BusStatistics,
@@ -50,7 +51,7 @@ const TWO_32 = 0x1_0000_0000;
 export abstract class LinkSession implements ChannelLink, LinkEnd {
   readonly transport: string;
   readonly statistics: BusStatistics = createBusStatistics();
-  onClose: ((error: Error | null) => void) | null = null;
+  readonly #notice = new EndNotice((callback) => this.clock.defer(callback));
   onInterruption: ((isInterrupted: boolean) => void) | null = null;
   /** Called once, after `onClose`, for whoever keeps a list of links. */
   onEnded: (() => void) | null = null;
@@ -109,6 +110,14 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
   protected abstract interrupted(error: Error): void;
   /** Gives memory back, after `onClose` has been called. Called once. */
   protected abstract release(): void;
+
+  get onClose(): ((error: Error | null) => void) | null {
+    return this.#notice.handler;
+  }
+
+  set onClose(handler: ((error: Error | null) => void) | null) {
+    this.#notice.handler = handler;
+  }
 
   protected get isClosed(): boolean {
     return this.#state === 'closed';
@@ -498,7 +507,7 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
     this.#medium?.end(error);
     this.#medium = null;
     this.clock.defer(() => {
-      this.onClose?.(error);
+      this.#notice.tell(error);
       this.#resolveClosed();
       this.release();
       this.onEnded?.();

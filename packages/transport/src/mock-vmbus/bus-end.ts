@@ -1,5 +1,6 @@
 import { createBusStatistics } from '../bus-statistics.ts';
 import { systemClock } from '../clock.ts';
+import { EndNotice } from '../end-notice.ts';
 import { errorOfPeer, type PeerReason, reasonOf, TransportError } from '../errors.ts';
 import type { BusStatistics } from '../transport.ts';
 import { RingChannel, type RingChannelOptions } from './ring-channel.ts';
@@ -35,7 +36,7 @@ type NewChannel = Pick<RingChannelOptions, 'index' | 'outbound' | 'inbound' | 'm
 export abstract class BusEnd {
   readonly transport: string;
   readonly statistics: BusStatistics = createBusStatistics();
-  onClose: ((error: Error | null) => void) | null = null;
+  readonly #notice = new EndNotice(queueMicrotask);
   protected readonly options: EndOptions;
   readonly #slots = new Map<number, Slot>();
   #state: 'open' | 'closing' | 'closed' = 'open';
@@ -60,6 +61,14 @@ export abstract class BusEnd {
   protected abstract settlePending(error: TransportError): void;
   /** Both sides are done; nothing is posted afterwards. Called once. */
   protected abstract release(): void;
+
+  get onClose(): ((error: Error | null) => void) | null {
+    return this.#notice.handler;
+  }
+
+  set onClose(handler: ((error: Error | null) => void) | null) {
+    this.#notice.handler = handler;
+  }
 
   protected get isClosed(): boolean {
     return this.#state === 'closed';
@@ -223,7 +232,7 @@ export abstract class BusEnd {
     this.settlePending(pending);
     this.release();
     queueMicrotask(() => {
-      this.onClose?.(error);
+      this.#notice.tell(error);
       this.#resolveClosed();
     });
   }

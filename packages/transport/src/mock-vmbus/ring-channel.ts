@@ -1,3 +1,4 @@
+import { EndNotice } from '../end-notice.ts';
 import { TransportError } from '../errors.ts';
 import { PacketQueue } from '../packet-queue.ts';
 import {
@@ -59,7 +60,7 @@ type State = 'open' | 'closing' | 'closed';
 export class RingChannel implements Channel {
   readonly index: number;
   onDrain: (() => void) | null = null;
-  onClose: ((error: Error | null) => void) | null = null;
+  readonly #notice = new EndNotice(queueMicrotask);
   readonly #options: RingChannelOptions;
   readonly #producer: RingProducer;
   readonly #consumer: RingConsumer;
@@ -96,6 +97,14 @@ export class RingChannel implements Channel {
     this.#closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
+  }
+
+  get onClose(): ((error: Error | null) => void) | null {
+    return this.#notice.handler;
+  }
+
+  set onClose(handler: ((error: Error | null) => void) | null) {
+    this.#notice.handler = handler;
   }
 
   get isOpen(): boolean {
@@ -397,7 +406,7 @@ export class RingChannel implements Channel {
     this.#options.onEnd(error);
     // Never inside `send`, `abort` or a packet handler: whoever caused the end is still on the stack.
     queueMicrotask(() => {
-      this.onClose?.(error);
+      this.#notice.tell(error);
       this.#resolveClosed();
     });
   }
