@@ -31,12 +31,13 @@ A field \`x\` of 64 bits is \`xLow\` and \`xHigh\`; a list of 64-bit numbers is 
 
 \`protobufCodec(commands.x)\` gives \`request\` and \`reply\` with \`encode(value): Uint8Array\` and \`decode(bytes)\`; the values are those of the packed codec. \`dxgwire.proto\` is generated, and its field numbers are frozen by a test: fields of the fixed part count from 1, lists from 100, alternatives of unions from 201. Lists carry their own lengths, so no count appears twice, and a reply can be read without its request.
 
-A packet on a link in protobuf form is a \`DxgMessage\`: a header (process, virtual GPU, one-way or not, interface version) and a body. What has no protobuf form travels as packed bytes in it: commands without a known layout, and replies shorter than demanded, by which some commands fail. Both ends wrap their bus before they use it:
+A packet on a link in protobuf form is a \`DxgMessage\`: a header (process, virtual GPU, one-way or not, interface version) and a body. What has no protobuf form travels as packed bytes in it: commands without a known layout, and replies shorter than demanded, by which some commands fail. A guest asks for it when it connects; \`startDriver\` and a host's \`attach\` then speak it:
 
 \`\`\`ts
-const driver = await startDriver(protobufGuestBus(bus)); // guest
-host.attach(protobufHostBus(bus)); // host
+const bus = await connect(url, { codecs: ['protobuf', 'packed'] }); // in order of preference
+bus.codec; // what the host chose
+const driver = await startDriver(bus);
 \`\`\`
 
-The bytes behind the packed forms on both sides are the same, but for those without a meaning: what lies behind the last list, reserved bits, and the place of the command header. The wrappers cost a copy and two conversions for each packet on each side; bulk data in guest memory and the device window is not touched.
+The bytes behind the packed forms on both sides are the same, but for those without a meaning: what lies behind the last list, reserved bits, and the place of the command header. A program that uses a bus in another way wraps it with \`protobufGuestBus\` or \`protobufHostBus\`. The wrappers cost a copy and two conversions for each packet on each side; bulk data in guest memory and the device window is not touched.
 `;

@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { parse } from 'node:path';
+import { withAgreedCodec } from '@dxgwire/host';
 import type { HostBus } from '@dxgwire/transport';
 import {
   CaptureError,
@@ -95,7 +96,7 @@ export class GuestCaptures {
     };
     const recorder = new CaptureRecorder(writer, { onError: (error) => this.#onError(path, error) });
     this.#recorders.set(recorder, path);
-    return tapHostBus(bus, recorder, { onEnd: () => void this.#end(recorder, path) });
+    return tapHostBus(withAgreedCodec(bus), recorder, { onEnd: () => void this.#end(recorder, path) });
   }
 
   /** Writes what is left of all. */

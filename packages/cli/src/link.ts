@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { createHost, createSharedRegionAllocator, createSilentLog } from '@dxgwire/host';
-import type { GuestBus } from '@dxgwire/transport';
-import { isTransportError } from '@dxgwire/transport';
+import { Codec, type GuestBus, isTransportError } from '@dxgwire/transport';
 import { CONNECT_SCHEMES, connect } from '@dxgwire/transport/connect';
 import { createInProcessBus } from '@dxgwire/transport/mock-vmbus';
 import { attachGuestBus, createSharedBus } from '@dxgwire/transport/mock-vmbus/worker';
 import { type BackendName, openBackend } from './backend.ts';
+import { oneOf } from './command.ts';
 import { CommandFailure, describe, UsageError } from './errors.ts';
 import type { HostThreadData, HostThreadReport } from './host-thread.ts';
 
@@ -16,16 +16,32 @@ export interface Link {
   close(): Promise<void>;
 }
 
+/** Codecs that `--codec` takes. */
+const CODECS = Object.values(Codec);
+
+/** What `--codec` says, for `connect`. @throws UsageError. */
+export function codecFrom(text: string | undefined): Codec | undefined {
+  return text === undefined ? undefined : oneOf('codec', text, CODECS);
+}
+
+/** @throws UsageError for a codec that is none, or one where nothing has to be agreed. */
+export function checkCodec(text: string | undefined, connect: string | undefined): void {
+  if (codecFrom(text) !== undefined && connect === undefined) {
+    throw new UsageError('--codec is of a link to a host elsewhere: give it with --connect URL');
+  }
+}
+
 /**
  * Connects to a host by URL.
  *
  * @throws UsageError when that is no URL of a host; CommandFailure when the host cannot be reached or refuses.
  */
-export async function connectLink(url: string, token: string | undefined): Promise<Link> {
+export async function connectLink(url: string, token: string | undefined, codec?: Codec): Promise<Link> {
   try {
     const bus = await connect(url, {
       name: `dxgwire ${process.pid}`,
       ...(token === undefined ? {} : { token }),
+      ...(codec === undefined ? {} : { codecs: [codec] }),
     });
     return { bus, close: () => bus.close() };
   } catch (error) {

@@ -10,7 +10,7 @@ const link = threads.getEnvironmentData(WORKER_LINK) as unknown as WorkerLink;
 
 const gpu = createGPU({
   connect: async () => {
-    const { bus } = await connectLink(link.url, link.token);
+    const { bus } = await connectLink(link.url, link.token, link.codec);
     bus.unref?.();
     process.once('exit', () => void bus.close());
     return bus;

@@ -1,11 +1,13 @@
 import { syncBuiltinESMExports } from 'node:module';
 import threads from 'node:worker_threads';
+import type { Codec } from '@dxgwire/transport';
 
 /** What a worker needs to connect by itself. */
 export interface WorkerLink {
   readonly url: string;
   readonly token: string | undefined;
   readonly adapter: string | undefined;
+  readonly codec: Codec | undefined;
 }
 
 /** The name under which workers, and their workers, find it. */

@@ -1,6 +1,7 @@
 /**
  * The host without anything of Node: what a VMM or a page embeds. Logs go to a logger of the embedding program's.
  */
+export { withAgreedCodec } from './agreed-codec.ts';
 export type * from './backends/contract.ts';
 export { createHost, type Host, type HostOptions } from './host.ts';
 export type { HostShare } from './host-shares.ts';

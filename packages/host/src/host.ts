@@ -1,5 +1,6 @@
 import type { Luid } from '@dxgwire/protocol';
 import type { HostBus } from '@dxgwire/transport';
+import { withAgreedCodec } from './agreed-codec.ts';
 import type { Backend } from './backends/contract.ts';
 import { createSilentLog, type Log } from './log.ts';
 import { type PartitionOptions, resolveOptions } from './options.ts';
@@ -25,7 +26,7 @@ export interface Host {
   /** Guests attached now. */
   readonly partitions: ReadonlySet<Partition>;
   /**
-   * Offers the adapters on a bus and serves its guest until the bus ends.
+   * Offers the adapters on a bus and serves its guest until the bus ends, in the codec that the guest has chosen.
    *
    * @throws RangeError for options that cannot be.
    */
@@ -59,8 +60,9 @@ class HostInstance implements Host {
     this.#defaults = options.defaults ?? {};
   }
 
-  attach(bus: HostBus, options: PartitionOptions = {}): Partition {
+  attach(given: HostBus, options: PartitionOptions = {}): Partition {
     const { backend } = this;
+    const bus = withAgreedCodec(given);
     const windowBytes = bus.window.lengthBytes;
     if (windowBytes < MEBIBYTE || windowBytes % MEBIBYTE !== 0) {
       throw new RangeError(

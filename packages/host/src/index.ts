@@ -1,3 +1,4 @@
+export { withAgreedCodec } from './agreed-codec.ts';
 export type * from './backends/contract.ts';
 export { createHost, type Host, type HostOptions } from './host.ts';
 export type { HostShare } from './host-shares.ts';

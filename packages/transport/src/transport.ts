@@ -221,10 +221,19 @@ export interface BusStatistics {
   memoryBytesReceived: number;
 }
 
+/**
+ * How commands are written into packets: `packed`, as dxgkrnl does, or `protobuf`, for peers in other languages. A bus
+ * carries either; what was agreed with the other side is for those who write and read the packets.
+ */
+export const Codec = { packed: 'packed', protobuf: 'protobuf' } as const;
+export type Codec = (typeof Codec)[keyof typeof Codec];
+
 /** The guest's end of a bus. */
 export interface GuestBus {
   /** A short name of the medium for people: `in-process`, `websocket`, ... */
   readonly transport: string;
+  /** The {@link Codec} agreed with the host; left out: `packed`, the only one where rings carry packets. */
+  readonly codec?: string;
   /** Offers so far, in order. */
   readonly offers: readonly ChannelOffer[];
   /** PCI functions so far, one for each virtual GPU. */
@@ -280,6 +289,8 @@ export interface HostBus {
   readonly transport: string;
   /** The peer's own name for itself, for logs. */
   readonly peerName: string;
+  /** See {@link GuestBus.codec}. */
+  readonly codec?: string;
   readonly memory: HostGuestMemory;
   readonly window: HostWindow;
   readonly statistics: Readonly<BusStatistics>;

@@ -4,6 +4,7 @@ import { dxgwire, HostProcess, takePort } from '../test-support/dxgwire.ts';
 
 interface Info {
   readonly transport: string;
+  readonly codec: string;
   readonly adapters: readonly {
     readonly description: string;
     readonly luid: string;
@@ -55,6 +56,35 @@ describe('dxgwire info', () => {
       assert.equal(named.code, 0);
     } finally {
       await host.stop();
+    }
+  });
+
+  it('speaks protobuf where it is asked to, and refuses where only packed form goes', async () => {
+    const host = await HostProcess.start(['--backend', 'reference']);
+    try {
+      const seen: unknown[] = [];
+      for (const codec of ['packed', 'protobuf']) {
+        const { code, stdout } = await dxgwire(['info', '--connect', host.url, '--codec', codec, '--json']);
+        assert.equal(code, 0);
+        const { adapters, ...info } = JSON.parse(stdout) as Info;
+        assert.equal(info.codec, codec);
+        seen.push(
+          adapters.map(({ description, memory, nodes }) => [description, memory.length, nodes.length]),
+        );
+      }
+      assert.deepEqual(seen[0], seen[1]);
+    } finally {
+      await host.stop();
+    }
+    for (const [args, code, pattern] of [
+      [['--connect', 'shm:no-such-host', '--codec', 'protobuf'], 1, /packed form only/],
+      [['--connect', host.url, '--codec', 'morse'], 2, /packed, protobuf, not "morse"/],
+      [['--in-process', '--backend', 'null', '--codec', 'protobuf'], 2, /--connect/],
+    ] as const) {
+      const refused = await dxgwire(['info', ...args]);
+      assert.equal(refused.code, code);
+      assert.match(refused.stderr, pattern);
+      assert.match(refused.stderr, /^dxgwire: [^\n]+\n$/);
     }
   });
 

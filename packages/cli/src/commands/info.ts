@@ -1,9 +1,10 @@
 import { startDriver } from '@dxgwire/guest/kmt';
+import { Codec } from '@dxgwire/transport';
 import { type AdapterReport, reportAdapter } from '../adapter-report.ts';
 import { BACKENDS } from '../backend.ts';
 import { type Command, oneOf, parseOptions } from '../command.ts';
 import { CommandFailure, ExitCode, UsageError } from '../errors.ts';
-import { connectLink, inProcessLink, type Link } from '../link.ts';
+import { checkCodec, codecFrom, connectLink, inProcessLink, type Link } from '../link.ts';
 import { formatBytes, formatPairs } from '../text.ts';
 import { tokenFrom } from '../token.ts';
 
@@ -12,6 +13,7 @@ const OPTIONS = {
   'in-process': { type: 'boolean' },
   backend: { type: 'string', default: 'webgpu' },
   token: { type: 'string' },
+  codec: { type: 'string' },
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
@@ -25,6 +27,7 @@ Options:
   --in-process    a host in this process, in place of one elsewhere
   --backend NAME  with --in-process: ${BACKENDS.join(', ')}; default webgpu
   --token SECRET  the host's token, where it wants one (or DXGWIRE_TOKEN)
+  --codec NAME    how commands are written: packed (default) or protobuf; not over shm:
   --json          all of it as JSON
   --help          this text
 `;
@@ -32,6 +35,8 @@ Options:
 /** What the command prints as JSON. */
 export interface Info {
   readonly transport: string;
+  /** How commands are written on the link. */
+  readonly codec: string;
   readonly interfaceVersion: number;
   readonly asyncMessages: boolean;
   readonly guestMemory: string;
@@ -54,10 +59,11 @@ export const info: Command = {
     if ((values.connect === undefined) === (values['in-process'] !== true)) {
       throw new UsageError('info needs either --connect URL or --in-process; see `dxgwire info --help`');
     }
+    checkCodec(values.codec, values.connect);
     const link =
       values.connect === undefined
         ? await inProcessLink(oneOf('backend', values.backend, BACKENDS))
-        : await connectLink(values.connect, tokenFrom(values.token));
+        : await connectLink(values.connect, tokenFrom(values.token), codecFrom(values.codec));
     try {
       const found = await collect(link);
       process.stdout.write(values.json === true ? `${JSON.stringify(found, null, 2)}\n` : format(found));
@@ -81,6 +87,7 @@ async function collect({ bus }: Link): Promise<Info> {
   }
   const found: Info = {
     transport: bus.transport,
+    codec: bus.codec ?? Codec.packed,
     interfaceVersion: driver.interfaceVersion,
     asyncMessages: driver.asyncMessages,
     guestMemory: bus.memory.kind,
@@ -95,7 +102,7 @@ async function collect({ bus }: Link): Promise<Info> {
 function format(found: Info): string {
   const link = formatPairs(
     [
-      ['transport', `${found.transport}, ${found.guestMemory} guest memory`],
+      ['transport', `${found.transport}, ${found.guestMemory} guest memory, commands ${found.codec}`],
       ['device window', formatBytes(found.windowBytes)],
       ['interface version', String(found.interfaceVersion)],
       ['submissions', found.asyncMessages ? 'one-way' : 'answered one by one'],

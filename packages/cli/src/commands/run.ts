@@ -6,7 +6,7 @@ import { BACKENDS } from '../backend.ts';
 import { installCanvas } from '../canvas.ts';
 import { type Command, oneOf, parseOptions, splitAtProgram, wholeNumber } from '../command.ts';
 import { CommandFailure, describe, ExitCode, UsageError } from '../errors.ts';
-import { connectLink, inProcessLink, inWorkerLink, type Link } from '../link.ts';
+import { checkCodec, codecFrom, connectLink, inProcessLink, inWorkerLink, type Link } from '../link.ts';
 import { findProgram, installGlobals, type ProgramGpu, runProgram } from '../program.ts';
 import { tokenFrom } from '../token.ts';
 import { installInWorkers } from '../workers.ts';
@@ -19,6 +19,7 @@ const OPTIONS = {
   backend: { type: 'string', default: 'webgpu' },
   adapter: { type: 'string' },
   token: { type: 'string' },
+  codec: { type: 'string' },
   statistics: { type: 'string' },
   canvas: { type: 'boolean' },
   frames: { type: 'string' },
@@ -42,6 +43,7 @@ Options:
   --adapter WHICH    the adapter to use: its number, its LUID as \`dxgwire info\` shows it, or a part of its
                      name
   --token SECRET     the host's token, where it wants one (or DXGWIRE_TOKEN)
+  --codec NAME       how commands are written: packed (default) or protobuf; not over shm:
   --statistics FILE  writes a line of JSON at the end: round trips, messages, bytes each way
   --canvas           gives the program OffscreenCanvas (for WebGPU) and requestAnimationFrame
   --frames DIR       the same, and saves what it draws on a canvas as PNG files
@@ -72,6 +74,7 @@ export const run: Command = {
     if (program === undefined) {
       throw new UsageError('run needs the program to run; see `dxgwire run --help`');
     }
+    checkCodec(values.codec, connect);
     const path = findProgram(program);
     const canvas = canvasOptions(values);
     if (local === true) {
@@ -84,7 +87,10 @@ export const run: Command = {
     }
     const link = await openLink(values);
     const { adapter, statistics } = values;
-    if (connect !== undefined) installInWorkers({ url: connect, token: tokenFrom(values.token), adapter });
+    if (connect !== undefined) {
+      const codec = codecFrom(values.codec);
+      installInWorkers({ url: connect, token: tokenFrom(values.token), adapter, codec });
+    }
     await runOnLink(link, { path, rest, adapter, statistics, canvas });
     return ExitCode.success;
   },
@@ -95,8 +101,11 @@ function openLink(values: {
   readonly 'in-worker': boolean | undefined;
   readonly backend: string;
   readonly token: string | undefined;
+  readonly codec: string | undefined;
 }): Promise<Link> {
-  if (values.connect !== undefined) return connectLink(values.connect, tokenFrom(values.token));
+  if (values.connect !== undefined) {
+    return connectLink(values.connect, tokenFrom(values.token), codecFrom(values.codec));
+  }
   const backend = oneOf('backend', values.backend, BACKENDS);
   return values['in-worker'] === true ? inWorkerLink(backend) : inProcessLink(backend);
 }

@@ -12,6 +12,7 @@ import {
 } from '@dxgwire/protocol';
 import type { ChannelOffer, GuestBus, PciFunction } from '@dxgwire/transport';
 import { Adapter } from './adapter.ts';
+import { withAgreedCodec } from './agreed-codec.ts';
 import { Descriptors } from './descriptors.ts';
 import type {
   AdapterSummary,
@@ -390,7 +391,7 @@ function summarize(adapter: Adapter): AdapterSummary {
 
 /** Makes the driver on a bus and brings up what the bus offers now; what comes later is brought up as it comes. */
 export async function startDriver(bus: GuestBus, options: DriverOptions = {}): Promise<KmtDriver> {
-  const driver = new KmtDriver(bus, options);
+  const driver = new KmtDriver(await withAgreedCodec(bus), options);
   await driver.settled();
   return driver;
 }

@@ -187,6 +187,9 @@ export function protobufChannel(channel: PacketChannel, side: LinkSide): PacketC
   return new ProtobufChannel(channel, side);
 }
 
+/** What a wrapped bus says of itself: who uses it reads and writes packed form. */
+const SEEN_CODEC = 'packed';
+
 /** A bus seen through another `open` (guest) or with other channels in `onChannelOpen` (host); all else is its own. */
 function wrapped<Bus extends object>(
   bus: Bus,
@@ -216,7 +219,7 @@ export function protobufGuestBus<Bus extends { open(channelIndex: number): Promi
     protobufChannel(await bus.open(index), 'guest');
   return wrapped(
     bus,
-    (key) => (key === 'open' ? open : undefined),
+    (key) => (key === 'open' ? open : key === 'codec' ? SEEN_CODEC : undefined),
     () => false,
   );
 }
@@ -237,7 +240,7 @@ export function protobufHostBus<
   };
   return wrapped(
     bus,
-    (key) => (key === 'onChannelOpen' ? handler : undefined),
+    (key) => (key === 'onChannelOpen' ? handler : key === 'codec' ? SEEN_CODEC : undefined),
     (key, value) => {
       if (key !== 'onChannelOpen') return false;
       handler = value as typeof handler;

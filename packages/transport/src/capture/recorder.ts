@@ -1,6 +1,6 @@
 import { Packr } from 'msgpackr';
 import { type Clock, systemClock } from '../clock.ts';
-import { CARRIED_PACKET_FLAGS, type Channel, type Packet } from '../transport.ts';
+import { CARRIED_PACKET_FLAGS, type Channel, Codec, type Packet } from '../transport.ts';
 import {
   CAPTURE_FORMAT,
   CAPTURE_VERSION,
@@ -29,10 +29,15 @@ export interface CaptureOptions {
 }
 
 export interface TapOptions {
-  /** How packets are packed, for the header. Default `dxgkrnl`. */
+  /** How packets are packed, for the header. Default: what the bus has agreed, `dxgkrnl` for packed ones. */
   readonly codec?: string;
   /** Called once when the bus has ended and its handler has been told: time to close the recorder. */
   readonly onEnd?: () => void;
+}
+
+/** What a capture's header calls the codec of a bus. */
+export function captureCodec(codec: string | undefined): string {
+  return codec === undefined || codec === Codec.packed ? 'dxgkrnl' : codec;
 }
 
 const DEFAULT_MAX_PENDING_BYTES = 8 << 20;

@@ -1,19 +1,20 @@
-import type {
-  BusStatistics,
-  Channel,
-  ChannelOffer,
-  GuestBus,
-  GuestMemory,
-  GuestMemoryBlock,
-  GuestWindow,
-  PageRange,
-  PciFunction,
+import {
+  type BusStatistics,
+  type Channel,
+  type ChannelOffer,
+  Codec,
+  type GuestBus,
+  type GuestMemory,
+  type GuestMemoryBlock,
+  type GuestWindow,
+  type PageRange,
+  type PciFunction,
 } from '../transport.ts';
-import { type CaptureRecorder, type TapOptions, TappedChannel } from './recorder.ts';
+import { type CaptureRecorder, captureCodec, type TapOptions, TappedChannel } from './recorder.ts';
 
 /** A bus that does what the guest's end does and records it, what there was already included. */
 export function tapGuestBus(bus: GuestBus, recorder: CaptureRecorder, options: TapOptions = {}): GuestBus {
-  recorder.begin({ link: bus.transport, side: 'guest', codec: options.codec ?? 'dxgkrnl' });
+  recorder.begin({ link: bus.transport, side: 'guest', codec: options.codec ?? captureCodec(bus.codec) });
   return new TappedGuestBus(bus, recorder, options);
 }
 
@@ -60,6 +61,10 @@ class TappedGuestBus implements GuestBus {
       this.onClose?.(error);
       options.onEnd?.();
     };
+  }
+
+  get codec(): string {
+    return this.#inner.codec ?? Codec.packed;
   }
 
   get transport(): string {

@@ -1,12 +1,19 @@
-import type { BusStatistics, Channel, HostBus, HostGuestMemory, HostWindow } from '../transport.ts';
-import { type CaptureRecorder, type TapOptions, TappedChannel } from './recorder.ts';
+import {
+  type BusStatistics,
+  type Channel,
+  Codec,
+  type HostBus,
+  type HostGuestMemory,
+  type HostWindow,
+} from '../transport.ts';
+import { type CaptureRecorder, captureCodec, type TapOptions, TappedChannel } from './recorder.ts';
 
 /**
  * A bus that does what the host's end does and records it. A host learns of a page list when it looks it up: it is
  * recorded then. What a host reads in memory that both sides map cannot be seen.
  */
 export function tapHostBus(bus: HostBus, recorder: CaptureRecorder, options: TapOptions = {}): HostBus {
-  recorder.begin({ link: bus.transport, side: 'host', codec: options.codec ?? 'dxgkrnl' });
+  recorder.begin({ link: bus.transport, side: 'host', codec: options.codec ?? captureCodec(bus.codec) });
   return new TappedHostBus(bus, recorder, options);
 }
 
@@ -47,6 +54,10 @@ class TappedHostBus implements HostBus {
 
   get transport(): string {
     return this.#inner.transport;
+  }
+
+  get codec(): string {
+    return this.#inner.codec ?? Codec.packed;
   }
 
   get peerName(): string {

@@ -1,10 +1,11 @@
 import { errorOfPeer, TransportError } from '../errors.ts';
-import { checkGpadl } from '../gpadl.ts';
+import { checkGpadl, MAX_GPADLS } from '../gpadl.ts';
 import { GuestPciFunction } from '../pci.ts';
 import { Pending } from '../pending.ts';
 import {
   type Channel,
   type ChannelOffer,
+  Codec,
   type GuestBus,
   type GuestMemory,
   type GuestWindow,
@@ -15,7 +16,6 @@ import {
 } from '../transport.ts';
 import { FrameFlag, FrameKind } from './frame.ts';
 import {
-  CODECS,
   FEATURE_RESUME,
   FIRST_REDIAL_MS,
   LAST_REDIAL_MS,
@@ -37,6 +37,8 @@ export interface GuestLinkOptions extends LinkSessionOptions {
   readonly name: string;
   /** Proof that this guest may use the host; empty for none. */
   readonly token: string;
+  /** Codecs that this guest speaks, the one it prefers first. Default: `packed` alone. */
+  readonly codecs?: readonly string[];
   /** How long the host may take to let this guest in, milliseconds. */
   readonly connectTimeoutMs: number;
   /**
@@ -55,6 +57,10 @@ export class GuestLink extends LinkSession implements GuestBus {
   onRescind: ((channelIndex: number) => void) | null = null;
   /** Names this link on the host; empty before {@link GuestLink.ready}. */
   sessionId = '';
+  #codec: string = Codec.packed;
+  /** What the host takes, as it has said. */
+  #maxPacketBytes = MAX_PACKET_BYTES;
+  #maxGpadls = MAX_GPADLS;
   #memory: MirroredGuestMemory;
   #window: MirroredGuestWindow;
   #offers: ChannelOffer[] = [];
@@ -94,7 +100,7 @@ export class GuestLink extends LinkSession implements GuestBus {
     this.sendControl('hello', {
       minVersion: MIN_LINK_VERSION,
       maxVersion: MAX_LINK_VERSION,
-      codecs: [...CODECS],
+      codecs: [...this.#codecs],
       features: redial === undefined ? [] : [FEATURE_RESUME],
       token,
       name,
@@ -131,6 +137,14 @@ export class GuestLink extends LinkSession implements GuestBus {
       receivedLow: received >>> 0,
       receivedHigh: Math.floor(received / 0x1_0000_0000),
     });
+  }
+
+  get #codecs(): readonly string[] {
+    return this.#options.codecs ?? [Codec.packed];
+  }
+
+  get codec(): string {
+    return this.#codec;
   }
 
   get memory(): GuestMemory {
@@ -230,12 +244,14 @@ export class GuestLink extends LinkSession implements GuestBus {
         `the host chose link version ${body.version}; this guest speaks ${MIN_LINK_VERSION} to ${MAX_LINK_VERSION}`,
       );
     }
-    if (!CODECS.includes(body.codec)) {
+    if (!this.#codecs.includes(body.codec)) {
       throw new TransportError(
         'version-mismatch',
-        `the host chose codec '${body.codec}'; known: ${CODECS.join()}`,
+        `the host chose codec '${body.codec}'; this guest speaks ${this.#codecs.join()}`,
       );
     }
+    this.#codec = body.codec;
+    this.#takeLimits(body.limits);
     this.#isWelcome = true;
     this.#cancelConnect();
     this.sessionId = body.session;
@@ -247,6 +263,14 @@ export class GuestLink extends LinkSession implements GuestBus {
     this.startHeartbeat(body.heartbeatMs);
     for (const offer of body.offers) this.#offered(offer);
     this.#resolveReady(this);
+  }
+
+  /** What a host leaves out, or says to be more than any may take, is as this version has it. */
+  #takeLimits(limits: LinkMessageBody<'welcome'>['limits']): void {
+    const least = (said: number | undefined, ours: number) =>
+      said === undefined || said === 0 ? ours : Math.min(said, ours);
+    this.#maxPacketBytes = least(limits?.packetBytes, MAX_PACKET_BYTES);
+    this.#maxGpadls = least(limits?.gpadls, MAX_GPADLS);
   }
 
   #welcomeBack({ session, isResumed, receivedLow, receivedHigh }: LinkMessageBody<'welcome'>): void {
@@ -304,7 +328,7 @@ export class GuestLink extends LinkSession implements GuestBus {
       );
       return;
     }
-    const channel = new LinkChannel(this, index, MAX_PACKET_BYTES);
+    const channel = new LinkChannel(this, index, this.#maxPacketBytes);
     this.channels.set(index, channel);
     this.#opening.resolve(index, channel);
   }
@@ -316,6 +340,10 @@ export class GuestLink extends LinkSession implements GuestBus {
   async createGpadl(ranges: readonly PageRange[]): Promise<number> {
     this.requireOpen();
     checkGpadl(ranges, (address, length) => this.#memory.contains(address, length));
+    const used = this.#gpadls.size + this.#gpadlsCreating.size + this.#gpadlsTearing.size;
+    if (used >= this.#maxGpadls) {
+      throw new TransportError('limit', `${used} GPADLs exist; the host takes ${this.#maxGpadls}`);
+    }
     const gpadl = this.#nextGpadl;
     this.#nextGpadl += 1;
     const created = this.#gpadlsCreating.add(gpadl);

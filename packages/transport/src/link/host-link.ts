@@ -6,6 +6,7 @@ import type { AllocateRegion } from '../region.ts';
 import {
   type Channel,
   type ChannelOffer,
+  Codec,
   type HostBus,
   type HostGuestMemory,
   type HostOfferOptions,
@@ -17,7 +18,7 @@ import {
 } from '../transport.ts';
 import { FrameFlag, FrameKind, LINK_CHANNEL } from './frame.ts';
 import {
-  CODECS,
+  DEFAULT_HOST_CODECS,
   FEATURE_RESUME,
   MAX_HANDSHAKE_BYTES,
   MAX_LINK_VERSION,
@@ -50,6 +51,8 @@ export interface HostLinkOptions extends LinkSessionOptions {
   readonly onReady: (bus: HostBus) => void;
   /** How long the session waits for its guest after a broken connection, milliseconds; 0: it ends with it. */
   readonly leaseMs?: number;
+  /** Codecs that this host takes. Default: all that there are. */
+  readonly codecs?: readonly string[];
   /** The session of that name which may be resumed, or null. This link is dropped for it. */
   readonly findSession?: (sessionId: string) => HostLink | null;
   /** This link's connection has been given to the session that the guest resumes. */
@@ -69,6 +72,8 @@ export class HostLink extends LinkSession implements HostBus {
   readonly #memory: MirroredHostMemory;
   #window: MirroredHostWindow | null = null;
   #peerName = '';
+  #version = MAX_LINK_VERSION;
+  #codec: string = Codec.packed;
   #stage: 'hello' | 'checking' | 'ready' | 'started' = 'hello';
   readonly #cancelHandshake: () => void;
   readonly #offered = new Map<number, Offered>();
@@ -105,6 +110,10 @@ export class HostLink extends LinkSession implements HostBus {
 
   get peerName(): string {
     return this.#peerName;
+  }
+
+  get codec(): string {
+    return this.#codec;
   }
 
   get memory(): HostGuestMemory {
@@ -181,10 +190,17 @@ export class HostLink extends LinkSession implements HostBus {
       this.#refuse('version-mismatch', `the guest speaks link versions ${theirs}, this host ${ours}`);
       return;
     }
-    if (body.codecs.length > 0 && !body.codecs.some((codec) => CODECS.includes(codec))) {
-      this.#refuse('version-mismatch', `none of the guest's codecs is known; known: ${CODECS.join()}`);
+    this.#version = Math.min(body.maxVersion, MAX_LINK_VERSION);
+    const known = this.#options.codecs ?? DEFAULT_HOST_CODECS;
+    // The guest's preference counts. One that names none speaks what is always spoken.
+    const wanted = body.codecs.length > 0 ? body.codecs : [Codec.packed];
+    const codec = wanted.find((entry) => known.includes(entry));
+    if (codec === undefined) {
+      const theirs = wanted.slice(0, 10).join().slice(0, 100);
+      this.#refuse('version-mismatch', `the guest speaks the codecs ${theirs}, this host ${known.join()}`);
       return;
     }
+    this.#codec = codec;
     this.#canResume = body.features.includes(FEATURE_RESUME);
     this.#authenticate(body).catch((error: unknown) => this.abort(error as Error));
   }
@@ -256,8 +272,8 @@ export class HostLink extends LinkSession implements HostBus {
   #sendWelcome(more: Partial<LinkMessageBody<'welcome'>>): void {
     const leaseMs = this.#canResume ? (this.#options.leaseMs ?? 0) : 0;
     this.sendControl('welcome', {
-      version: MAX_LINK_VERSION,
-      codec: CODECS[0] ?? '',
+      version: this.#version,
+      codec: this.#codec,
       session: this.#options.sessionId,
       windowMegabytes: this.#options.windowMegabytes,
       limits: {

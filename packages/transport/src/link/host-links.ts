@@ -44,6 +44,8 @@ export interface LinkHostSettings {
    * 0: its link ends with its connection. Default 30,000 over a network; a local socket breaks only with its process.
    */
   readonly leaseMs?: number;
+  /** Codecs of commands that guests may choose. Default: `packed` and `protobuf`; see `HostBus.codec`. */
+  readonly codecs?: readonly string[];
   /** Most bytes that may wait to be sent to one guest. Default 64 MiB. */
   readonly maxQueuedBytes?: number;
   /** Most guests at a time. Default 256. */
@@ -102,6 +104,7 @@ export class HostLinks {
       heartbeatMs: settings.heartbeatMs ?? DEFAULT_HEARTBEAT_MS,
       handshakeTimeoutMs: settings.handshakeTimeoutMs ?? DEFAULT_HANDSHAKE_TIMEOUT_MS,
       leaseMs: this.#leaseMs,
+      ...(settings.codecs === undefined ? {} : { codecs: settings.codecs }),
       sessionId: randomUUID(),
       hostName: settings.name ?? 'dxgwire host',
       authenticate,

@@ -2,8 +2,8 @@
 export const MIN_LINK_VERSION = 1;
 export const MAX_LINK_VERSION = 1;
 
-/** Codecs of commands, in order of preference. The transport only agrees on one; it looks into no packet. */
-export const CODECS: readonly string[] = ['packed'];
+/** What a host takes of a guest's codecs unless told otherwise. The transport only agrees on one; it looks into no packet. */
+export const DEFAULT_HOST_CODECS: readonly string[] = ['packed', 'protobuf'];
 
 /** Above this many queued bytes `send` asks the caller to stop; below the lower one `onDrain` is called. */
 export const HIGH_WATER_BYTES = 1024 * 1024;

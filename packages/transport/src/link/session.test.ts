@@ -3,7 +3,13 @@ import { describe, it } from 'node:test';
 import { isTransportError, TransportError, type TransportErrorCode } from '../errors.ts';
 import { type Channel, type GuestBus, type HostBus, PacketKind } from '../transport.ts';
 import { FrameKind } from './frame.ts';
-import { encodeLinkMessage, type LinkMessageBody, type LinkMessageType } from './messages.ts';
+import { FrameDecoder } from './frame-decoder.ts';
+import {
+  decodeLinkMessage,
+  encodeLinkMessage,
+  type LinkMessageBody,
+  type LinkMessageType,
+} from './messages.ts';
 import { LinkOutput } from './output.ts';
 import { createVirtualLink, type VirtualLinkOptions } from './virtual-link.ts';
 
@@ -114,6 +120,95 @@ describe('link handshake', () => {
       await refused;
       assertBothEndedWith(closes, 'version-mismatch', pattern);
     }
+  });
+
+  it('agrees on the highest version that both speak, and skips what it does not know', async () => {
+    const chosen: LinkMessageBody<'welcome'>[] = [];
+    const link = createVirtualLink({ onReady: (bus) => bus.start() });
+    link.guest.ready.catch(() => {});
+    link.toHost.deliver = () => {};
+    link.toGuest.deliver = (bytes) => {
+      new FrameDecoder((_channel, _kind, _low, _high, _flags, from, _view, offset, length) => {
+        const message = decodeLinkMessage(from, offset, length);
+        if (message?.type === 'welcome') chosen.push(message.body);
+      }).push(bytes);
+    };
+    const hello = encodeLinkMessage('hello', {
+      minVersion: 0,
+      maxVersion: 9,
+      features: ['resume', 'telepathy'],
+    });
+    // A field and a message of a later version.
+    const field = [0xf8, 0x07, 0x2a];
+    const body = hello.slice(hello.length - (hello[1] ?? 0));
+    const later = Uint8Array.from([hello[0]!, body.length + field.length, ...body, ...field]);
+    link.host.receive(frame(0, FrameKind.control, 0, 0, later));
+    await link.clock.settle();
+    assert.equal(chosen[0]?.version, 1);
+    assert.equal(chosen[0]?.codec, 'packed');
+    link.host.receive(frame(0, FrameKind.control, 0, 0, Uint8Array.from([0xfa, 0x07, 2, 8, 1])));
+    await link.clock.settle();
+    assert.equal(link.toGuest.isEnded, false);
+  });
+
+  it("agrees on the guest's first codec that the host takes", async () => {
+    for (const [guest, host, agreed] of [
+      [undefined, undefined, 'packed'],
+      [['protobuf', 'packed'], undefined, 'protobuf'],
+      [['protobuf', 'packed'], ['packed'], 'packed'],
+      [['morse', 'protobuf'], undefined, 'protobuf'],
+    ] as const) {
+      const link = await createOpenLink({
+        guest: guest === undefined ? {} : { codecs: guest },
+        host: host === undefined ? {} : { codecs: host },
+      });
+      assert.equal(link.guest.codec, agreed);
+      assert.equal(link.host.codec, agreed);
+    }
+    const link = createVirtualLink({
+      onReady: () => assert.fail('let in'),
+      guest: { codecs: ['protobuf'] },
+      host: { codecs: ['packed'] },
+    });
+    const closes = watch(link.guest, link.host);
+    const refused = assert.rejects(link.guest.ready, /speaks the codecs protobuf, this host packed/);
+    await link.clock.settle();
+    await refused;
+    assertBothEndedWith(closes, 'version-mismatch', /codecs protobuf/);
+  });
+
+  it('takes a host at its word about limits and codec', async () => {
+    const answer = async (welcome: Partial<LinkMessageBody<'welcome'>>) => {
+      const link = createVirtualLink({ onReady: () => {}, guest: { codecs: ['protobuf'] } });
+      link.toHost.deliver = () => {};
+      link.guest.ready.catch(() => {});
+      link.guest.receive(control('welcome', { version: 1, codec: 'protobuf', session: 's', ...welcome }));
+      await link.clock.settle();
+      return link;
+    };
+    const strange = await answer({ codec: 'packed' });
+    await assert.rejects(strange.guest.ready, /chose codec 'packed'; this guest speaks protobuf/);
+    const newer = await answer({ version: 2 });
+    await assert.rejects(newer.guest.ready, /link version 2; this guest speaks 1 to 1/);
+
+    const offers = [{ channel: 1, classGuid: GUID, instanceGuid: GUID, mmioMegabytes: 0, pci: null }];
+    const limits = { memoryPages: 4, packetBytes: 100, gpadls: 1 };
+    const { clock, guest } = await answer({ offers, limits });
+    const opening = guest.open(1);
+    guest.receive(control('channelOpened', { channel: 1 }));
+    await clock.settle();
+    const channel = await opening;
+    channel.send(PacketKind.inBand, 1, 0, 0, new Uint8Array(100), 0, 100);
+    assert.throws(
+      () => channel.send(PacketKind.inBand, 1, 0, 0, new Uint8Array(101), 0, 101),
+      /limit of 100/,
+    );
+    const block = guest.memory.allocate(4 * 4096);
+    assert.throws(() => guest.memory.allocate(4096), /16384/);
+    guest.createGpadl([block]).catch(() => {});
+    await assert.rejects(guest.createGpadl([block]), /the host takes 1/);
+    guest.abort(new TransportError('closed', 'enough'));
+    await clock.settle();
   });
 
   it('ends a guest that says nothing, and a host that says nothing', async () => {

@@ -6,7 +6,7 @@ import { VmbusGuest, type VmbusGuestOptions } from '../mock-vmbus/guest-bus.ts';
 import { GUEST_RAM_ADDRESS } from '../mock-vmbus/in-process.ts';
 import { MappedWindow } from '../mock-vmbus/mapped-window.ts';
 import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
-import type { GuestBus } from '../transport.ts';
+import { Codec, type GuestBus } from '../transport.ts';
 import { parseSharedMemoryUrl } from './address.ts';
 import { type MemoryFile, openMemoryFile } from './memory-file.ts';
 import { checkFromHost, type FromGuest, type WelcomeMessage } from './messages.ts';
@@ -22,6 +22,8 @@ export interface SharedMemoryConnectOptions {
   readonly name?: string;
   /** How long to wait until the host has let this guest in, milliseconds. Default 30,000. */
   readonly connectTimeoutMs?: number;
+  /** Must have `packed`, the only codec of rings. Default: that. */
+  readonly codecs?: readonly string[];
   /** Most bytes that may wait outside one ring before `send` refuses with `limit`. Default 64 MiB. */
   readonly maxQueuedBytes?: number;
   /** How long this end looks on by itself before it sleeps, microseconds. Default 200; 0 on a machine with one core. */
@@ -59,6 +61,13 @@ export async function connectSharedMemory(
   url: string,
   options: SharedMemoryConnectOptions = {},
 ): Promise<GuestBus> {
+  const codecs = options.codecs ?? [Codec.packed];
+  if (!codecs.includes(Codec.packed)) {
+    throw new TransportError(
+      'unsupported',
+      `rings in shared memory carry commands in packed form only, not as ${codecs.join()}; unix: carries any codec`,
+    );
+  }
   nativeMemory();
   const address = parseSharedMemoryUrl(url, false);
   const socket = await connectSocket(address.path, url);

@@ -19,6 +19,11 @@ export interface StreamConnectOptions {
   readonly connectTimeoutMs?: number;
   /** Most bytes that may wait to be sent, see `Channel.send`. Default 64 MiB. */
   readonly maxQueuedBytes?: number;
+  /**
+   * Codecs of commands that this guest speaks, the one it prefers first. Default: `packed` alone. What the host chose
+   * is `codec` of the bus.
+   */
+  readonly codecs?: readonly string[];
   /** False: the bus ends with its connection. By default it survives a broken TCP connection where the host agrees. */
   readonly resume?: boolean;
 }
@@ -131,6 +136,7 @@ async function join(
     name: options.name ?? `guest ${process.pid}`,
     token: options.token ?? '',
     connectTimeoutMs: options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
+    ...(options.codecs === undefined ? {} : { codecs: options.codecs }),
     ...(redial === undefined
       ? {}
       : { redial: (delayMs: number, signal: AbortSignal) => redial(link, delayMs, signal) }),

@@ -105,6 +105,11 @@ export interface WebSocketConnectOptions {
   /** Most bytes that may wait to be sent, see `Channel.send`. Default 64 MiB. */
   readonly maxQueuedBytes?: number;
   /**
+   * Codecs of commands that this guest speaks, the one it prefers first. Default: `packed` alone. What the host chose
+   * is `codec` of the bus.
+   */
+  readonly codecs?: readonly string[];
+  /**
    * False: the bus ends with its connection. By default it survives a broken one where the host agrees: it connects
    * again within the host's lease, and nothing is lost.
    */

@@ -48,6 +48,7 @@ export async function connectWebSocket(
     name: options.name ?? `guest ${process.pid}`,
     token,
     connectTimeoutMs: timeoutMs,
+    ...(options.codecs === undefined ? {} : { codecs: options.codecs }),
     ...(options.resume === false
       ? {}
       : { redial: (delayMs, signal) => redial(link, address, token, timeoutMs, options, delayMs, signal) }),

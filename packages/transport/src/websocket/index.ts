@@ -133,6 +133,7 @@ export async function connectWebSocket(
     name: options.name ?? 'guest',
     token,
     connectTimeoutMs: options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
+    ...(options.codecs === undefined ? {} : { codecs: options.codecs }),
     ...(options.resume === false ? {} : { redial: (delayMs, signal) => redial(dial, delayMs, signal) }),
   });
   medium.attach(link);
