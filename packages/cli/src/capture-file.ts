@@ -5,6 +5,7 @@ import type { HostBus } from '@dxgwire/transport';
 import {
   CaptureError,
   type CaptureHeader,
+  type CaptureOptions,
   CaptureReader,
   type CaptureRecord,
   CaptureRecorder,
@@ -78,6 +79,12 @@ export class GuestCaptures {
 
   /** The same bus, recorded from here on. */
   tap(bus: HostBus): HostBus {
+    const { recorder, end } = this.record({});
+    return tapHostBus(withAgreedCodec(bus), recorder, { onEnd: end });
+  }
+
+  /** A recorder to the next file, and how to end it. */
+  record(options: CaptureOptions): { readonly recorder: CaptureRecorder; readonly end: () => void } {
     this.#count += 1;
     const { base, dir, ext, name } = parse(this.#path);
     const own = this.#count === 1 ? base : `${name}-${this.#count}${ext}`;
@@ -94,9 +101,12 @@ export class GuestCaptures {
       },
       close: async () => (await opened()).close(),
     };
-    const recorder = new CaptureRecorder(writer, { onError: (error) => this.#onError(path, error) });
+    const recorder = new CaptureRecorder(writer, {
+      ...options,
+      onError: (error) => this.#onError(path, error),
+    });
     this.#recorders.set(recorder, path);
-    return tapHostBus(withAgreedCodec(bus), recorder, { onEnd: () => void this.#end(recorder, path) });
+    return { recorder, end: () => void this.#end(recorder, path) };
   }
 
   /** Writes what is left of all. */

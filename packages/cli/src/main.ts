@@ -19,8 +19,20 @@ const COMMANDS: Readonly<Record<string, { summary: string; load: () => Promise<C
     summary: 'show and compare recorded packets',
     load: async () => (await import('./commands/trace.ts')).trace,
   },
+  capture: {
+    summary: 'record what passes between guests and a host',
+    load: async () => (await import('./commands/capture.ts')).capture,
+  },
+  replay: {
+    summary: 'play the guest of a capture to a fresh host, and compare its answers',
+    load: async () => (await import('./commands/replay.ts')).replay,
+  },
+  export: {
+    summary: 'write a capture for Wireshark or Perfetto',
+    load: async () => (await import('./commands/export.ts')).exportCapture,
+  },
   decode: {
-    summary: 'show what `dxgwire host --capture` recorded',
+    summary: 'show a capture',
     load: async () => (await import('./commands/decode.ts')).decode,
   },
 };
@@ -31,7 +43,7 @@ Usage: dxgwire COMMAND [options]
 
 Commands:
 ${Object.entries(COMMANDS)
-  .map(([name, { summary }]) => `  ${name.padEnd(6)} ${summary}`)
+  .map(([name, { summary }]) => `  ${name.padEnd(7)} ${summary}`)
   .join('\n')}
 
 Options:

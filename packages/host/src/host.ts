@@ -16,6 +16,8 @@ export interface HostOptions {
   readonly log?: Log;
   /** Default: the machine's own time. */
   readonly clock?: HostClock;
+  /** Low half of the first virtual GPU's LUID, to be the host that a capture was made of. Default 0x1000. */
+  readonly firstVgpuLuidLow?: number;
   /** Defaults for each guest; `attach` may change them. */
   readonly defaults?: PartitionOptions;
 }
@@ -51,13 +53,14 @@ class HostInstance implements Host {
   readonly #clock: HostClock;
   readonly #defaults: PartitionOptions;
   #nextPartition = 1;
-  #nextVgpuLuid = FIRST_LUID_LOW;
+  #nextVgpuLuid: number;
 
   constructor(options: HostOptions) {
     this.backend = options.backend;
     this.#log = options.log ?? createSilentLog();
     this.#clock = options.clock ?? systemClock;
     this.#defaults = options.defaults ?? {};
+    this.#nextVgpuLuid = options.firstVgpuLuidLow ?? FIRST_LUID_LOW;
   }
 
   attach(given: HostBus, options: PartitionOptions = {}): Partition {

@@ -12,7 +12,7 @@ const OPTIONS = {
   help: { type: 'boolean', short: 'h' },
 } as const;
 
-const HELP = `dxgwire decode: shows what \`dxgwire host --capture\` recorded
+const HELP = `dxgwire decode: shows a capture
 
 Usage: dxgwire decode FILE [options]
 
@@ -49,7 +49,7 @@ async function print(file: CaptureFile, json: boolean): Promise<void> {
     if (!isFirst || file.header === null) return;
     isFirst = false;
     const { codec, link, side, startedAt } = file.header;
-    const text = `${link}, ${codec}, recorded at the ${side}'s end from ${new Date(startedAt).toISOString()}\n`;
+    const text = `${link}, ${codec}, recorded ${side === 'link' ? 'on the way' : `at the ${side}'s end`} from ${new Date(startedAt).toISOString()}\n`;
     process.stdout.write(json ? `${JSON.stringify(file.header)}\n` : text);
   };
   for await (const record of file.records()) {
@@ -194,5 +194,13 @@ function describeOther(record: Exclude<CaptureRecord, { kind: 'packet' }>): stri
       return `GAP: ${record.records} records of ${record.lostBytes} bytes were dropped`;
     case 'start':
       return 'start';
+    case 'memoryBlock':
+      return `guest memory at ${hex(record.address)} in use, ${record.length} bytes`;
+    case 'memoryBlockFree':
+      return `guest memory at ${hex(record.address)} given back`;
+    case 'memoryRead':
+      return `${record.length} bytes of guest memory at ${hex(record.address)} asked for by the host`;
+    case 'memoryAnswered':
+      return 'memory that was asked for is there';
   }
 }

@@ -7,6 +7,7 @@ import { BACKENDS, openBackend } from '../backend.ts';
 import { GuestCaptures } from '../capture-file.ts';
 import { type Command, oneOf, parseOptions } from '../command.ts';
 import { CommandFailure, describe, ExitCode, UsageError } from '../errors.ts';
+import { untilInterrupted } from '../interrupted.ts';
 import { formatBytes } from '../text.ts';
 import { tokenFrom } from '../token.ts';
 
@@ -61,7 +62,7 @@ export const host: Command = {
     checkListenUrl(values.listen, token);
     const log = createLog({ level, destination: destination({ dest: 2, sync: true }) });
     // From the start, so that Ctrl-C while the backend starts leaves nothing behind either.
-    const stop = interrupted();
+    const stop = untilInterrupted();
     const { backend, adapters } = await openBackend(backendName, values.adapter, log, timeoutMs);
     const dxgHost = createHost({ backend, log });
     let captures: GuestCaptures | null = null;
@@ -183,19 +184,6 @@ function describeAdapter(adapter: AdapterDescription): string {
   const kind = adapter.softwareDevice && !/software/i.test(description) ? ' (software device)' : '';
   const memory = adapter.segments.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
   return `${description}${kind}, ${formatBytes(memory)}`;
-}
-
-/** Resolves at the first Ctrl-C or SIGTERM; a second one ends the process the hard way. */
-function interrupted(): Promise<void> {
-  return new Promise((resolve) => {
-    const stop = () => {
-      process.off('SIGINT', stop);
-      process.off('SIGTERM', stop);
-      resolve();
-    };
-    process.on('SIGINT', stop);
-    process.on('SIGTERM', stop);
-  });
 }
 
 async function closeAll(listener: Listener | null, dxgHost: Host, backend: Backend): Promise<void> {

@@ -1,3 +1,4 @@
+export { FrameTap } from './frame-tap.ts';
 export { CaptureError, CaptureReader } from './reader.ts';
 export { type CaptureOptions, CaptureRecorder, type ChunkWriter, type TapOptions } from './recorder.ts';
 export {

@@ -92,6 +92,14 @@ function recordOf(kind: unknown, timeUs: number, fields: Fields): CaptureRecord 
       return { kind: 'gap', timeUs, records: number(a), lostBytes: number(b) };
     case RecordKind.start:
       return { kind: 'start', timeUs };
+    case RecordKind.memoryBlock:
+      return { kind: 'memoryBlock', timeUs, address: number(a), length: number(b) };
+    case RecordKind.memoryBlockFree:
+      return { kind: 'memoryBlockFree', timeUs, address: number(a) };
+    case RecordKind.memoryRead:
+      return { kind: 'memoryRead', timeUs, address: number(a), length: number(b) };
+    case RecordKind.memoryAnswered:
+      return { kind: 'memoryAnswered', timeUs };
     default:
       return null;
   }
@@ -109,7 +117,7 @@ function headerOf(value: unknown): CaptureHeader {
 }
 
 /** Largest part of a capture that is read before its record must be whole, bytes. */
-const MAX_RECORD_BYTES = 256 << 20;
+const MAX_RECORD_BYTES = 16 << 20;
 
 /** Reads a capture piece by piece, so that its length does not matter. */
 export class CaptureReader {

@@ -41,6 +41,8 @@ export function captureCodec(codec: string | undefined): string {
 }
 
 const DEFAULT_MAX_PENDING_BYTES = 8 << 20;
+/** No record may be longer than a reader takes, 16 MiB. */
+const MAX_PUBLISHED_BYTES = 8 << 20;
 const CHUNK_BYTES = 128 * 1024;
 const FLUSH_DELAY_MS = 100;
 
@@ -71,7 +73,7 @@ export class CaptureRecorder {
     this.#clock = options.clock ?? systemClock;
     this.#onError = options.onError;
     this.#maxPendingBytes = options.maxPendingBytes ?? DEFAULT_MAX_PENDING_BYTES;
-    this.maxPublishedBytes = options.maxPublishedBytes ?? 0;
+    this.maxPublishedBytes = Math.min(options.maxPublishedBytes ?? 0, MAX_PUBLISHED_BYTES);
   }
 
   /** Bytes that wait for the writer. */

@@ -15,7 +15,7 @@ export interface CaptureHeader {
   /** How packets are packed. */
   readonly codec: string;
   /** Which end of the bus was tapped. */
-  readonly side: 'host' | 'guest';
+  readonly side: 'host' | 'guest' | 'link';
   /** Milliseconds since 1970. */
   readonly startedAt: number;
 }
@@ -37,6 +37,10 @@ export const RecordKind = {
   busClose: 13,
   gap: 14,
   start: 15,
+  memoryBlock: 16,
+  memoryBlockFree: 17,
+  memoryRead: 18,
+  memoryAnswered: 19,
 } as const;
 
 export type Direction = 'g2h' | 'h2g';
@@ -95,4 +99,10 @@ export type CaptureRecord = Timed &
     /** Records that were dropped because the writer did not keep up. */
     | { readonly kind: 'gap'; readonly records: number; readonly lostBytes: number }
     | { readonly kind: 'start' }
+    /** The guest took a run of its memory into use, or gave it back. */
+    | { readonly kind: 'memoryBlock'; readonly address: number; readonly length: number }
+    | { readonly kind: 'memoryBlockFree'; readonly address: number }
+    /** The host asked for bytes that the guest did not publish; all of an answer has come. */
+    | { readonly kind: 'memoryRead'; readonly address: number; readonly length: number }
+    | { readonly kind: 'memoryAnswered' }
   );

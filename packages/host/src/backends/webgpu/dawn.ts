@@ -174,9 +174,10 @@ function readCaps(gpu: GPU, adapter: GPUAdapter, software: boolean): AdapterCaps
       subgroupMaxSize: info.subgroupMaxSize ?? 128,
       isFallbackAdapter: info.isFallbackAdapter,
     },
-    features: [...adapter.features],
+    // Dawn lists both in an order of its own, another one in each process.
+    features: [...adapter.features].sort(),
     limits: readLimits(adapter.limits),
-    wgslLanguageFeatures: [...gpu.wgslLanguageFeatures],
+    wgslLanguageFeatures: [...gpu.wgslLanguageFeatures].sort(),
     preferredCanvasFormat: gpu.getPreferredCanvasFormat(),
   };
 }

@@ -1,0 +1,85 @@
+import { isTransportError } from '@dxgwire/transport';
+import { FrameTap } from '@dxgwire/transport/capture';
+import { type LinkProxy, proxyLink } from '@dxgwire/transport/capture/proxy';
+import { GuestCaptures } from '../capture-file.ts';
+import { type Command, parseOptions } from '../command.ts';
+import { CommandFailure, describe, ExitCode, UsageError } from '../errors.ts';
+import { untilInterrupted } from '../interrupted.ts';
+
+const OPTIONS = {
+  listen: { type: 'string' },
+  connect: { type: 'string' },
+  json: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
+/** Longest frame of memory is far below: all published bytes are kept. */
+const MAX_PUBLISHED_BYTES = 1 << 20;
+const MAX_PENDING_BYTES = 64 << 20;
+
+const HELP = `dxgwire capture: records what passes between guests and a host
+
+Usage: dxgwire capture --listen URL --connect URL FILE
+
+It stands between them and hands everything on unchanged. Messages, memory and times are recorded in FILE; the second
+connection has FILE-2, and so on. See \`dxgwire decode\`, \`dxgwire replay\` and \`dxgwire export\`.
+
+Options:
+  --listen URL   where guests connect: ws:, tcp: or unix:. Port 0 takes a free one
+  --connect URL  the host, by any of them, also another one
+  --json         one line of JSON in place of text, once it listens
+  --help         this text
+
+A token that a guest gives passes through and is not recorded. Shared memory has no way between its ends: there,
+\`dxgwire host --capture\` and \`dxgwire run --trace\` record.
+`;
+
+export const capture: Command = {
+  name: 'capture',
+  help: HELP,
+  async run(args) {
+    const { positionals, values } = parseOptions('capture', args, OPTIONS);
+    if (values.help === true) {
+      process.stdout.write(HELP);
+      return ExitCode.success;
+    }
+    const { connect, listen } = values;
+    const [path] = positionals;
+    if (listen === undefined || connect === undefined || path === undefined || positionals.length > 1) {
+      throw new UsageError(
+        'capture needs --listen URL, --connect URL and one file; see `dxgwire capture --help`',
+      );
+    }
+    const stop = untilInterrupted();
+    const captures = await GuestCaptures.open(path, (file, error) =>
+      process.stderr.write(`dxgwire: the capture ${file} ends here: ${describe(error)}\n`),
+    );
+    let proxy: LinkProxy;
+    try {
+      proxy = await proxyLink({ listen, connect, onConnection: () => tapOf(captures, connect) });
+    } catch (error) {
+      await captures.close();
+      const isUsage = isTransportError(error) && error.code === 'bad-url';
+      throw new (isUsage ? UsageError : CommandFailure)(describe(error), { cause: error });
+    }
+    const text = values.json === true ? JSON.stringify({ url: proxy.url }) : `listening on ${proxy.url}`;
+    process.stdout.write(`${text}\n`);
+    await stop;
+    await proxy.close();
+    await captures.close();
+    return ExitCode.success;
+  },
+};
+
+function tapOf(captures: GuestCaptures, connect: string) {
+  const { end, recorder } = captures.record({
+    maxPublishedBytes: MAX_PUBLISHED_BYTES,
+    maxPendingBytes: MAX_PENDING_BYTES,
+  });
+  const scheme = /^[a-z]+/i.exec(connect)?.[0] ?? 'link';
+  const tap = new FrameTap(recorder, scheme.startsWith('ws') ? 'websocket' : scheme);
+  return {
+    push: (direction: 'g2h' | 'h2g', bytes: Uint8Array) => tap.push(direction, bytes),
+    end,
+  };
+}

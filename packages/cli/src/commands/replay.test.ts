@@ -1,0 +1,246 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { after, before, describe, it } from 'node:test';
+import { CaptureReader, type CaptureRecord, CaptureRecorder } from '@dxgwire/transport/capture';
+import { bin, dxgwire, HostProcess } from '../test-support/dxgwire.ts';
+
+const PROGRAM = `
+const adapter = await navigator.gpu.requestAdapter();
+const device = await adapter.requestDevice();
+const size = 4096;
+const input = device.createBuffer({ size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC });
+const read = device.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+for (let round = 1; round <= 3; round += 1) {
+  device.queue.writeBuffer(input, 0, Uint32Array.from({ length: size / 4 }, (_, i) => i * round));
+  const encoder = device.createCommandEncoder();
+  encoder.copyBufferToBuffer(input, 0, read, 0, size);
+  device.queue.submit([encoder.finish()]);
+  await read.mapAsync(GPUMapMode.READ);
+  if (new Uint32Array(read.getMappedRange())[5] !== 5 * round) throw new Error('wrong data');
+  read.unmap();
+}
+device.destroy();
+`;
+
+let folder = '';
+let program = '';
+before(() => {
+  folder = mkdtempSync(join(tmpdir(), 'dxgwire-replay-'));
+  program = join(folder, 'program.mjs');
+  writeFileSync(program, PROGRAM);
+});
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Runs a command against a host through `dxgwire capture`. @returns the capture's path. */
+async function recorded(
+  name: string,
+  backend: string,
+  links: { readonly host: string; readonly capture: string },
+  guest: (url: string) => readonly string[],
+): Promise<string> {
+  const path = join(folder, `${name}.dxgcap`);
+  const host = await HostProcess.start([
+    '--backend',
+    backend,
+    '--listen',
+    links.host,
+    '--token',
+    'secret-word',
+  ]);
+  try {
+    const args = ['capture', '--listen', links.capture, '--connect', host.url, '--json', path];
+    const proxy = spawn(process.execPath, [bin, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const ended = new Promise<number | null>((resolve) => proxy.once('close', resolve));
+    try {
+      const line = await new Promise<string>((resolve, reject) => {
+        createInterface({ input: proxy.stdout }).once('line', resolve);
+        proxy.once('close', () => reject(new Error('the capture ended early')));
+      });
+      const { url } = JSON.parse(line) as { url: string };
+      const { code, stderr } = await dxgwire(guest(url), { DXGWIRE_TOKEN: 'secret-word' });
+      assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+    } finally {
+      proxy.kill('SIGINT');
+    }
+    assert.equal(await ended, 0);
+  } finally {
+    await host.stop();
+  }
+  assert.ok(!readFileSync(path).includes('secret-word'));
+  return path;
+}
+
+interface Result {
+  readonly messages: number;
+  readonly answers: number;
+  readonly memoryBytes: number;
+  readonly difference: string | null;
+}
+
+async function replayed(path: string, backend: string): Promise<Result & { code: number | null }> {
+  const { code, stderr, stdout } = await dxgwire([
+    'replay',
+    path,
+    '--backend',
+    backend,
+    '--json',
+    '--timeout',
+    '8000',
+  ]);
+  assert.equal(stderr, '');
+  return { ...(JSON.parse(stdout) as Result), code };
+}
+
+const TCP = 'tcp:127.0.0.1:0';
+const WEB_SOCKET = 'ws://127.0.0.1:0';
+
+describe('dxgwire capture and replay', () => {
+  it('plays a WebGPU program again, bit for bit, and shows the first difference of a changed capture', async () => {
+    const links = { host: TCP, capture: TCP };
+    const path = await recorded('program', 'webgpu', links, (url) => ['run', '--connect', url, program]);
+    const result = await replayed(path, 'webgpu');
+    assert.deepEqual({ code: result.code, difference: result.difference }, { code: 0, difference: null });
+    assert.ok(result.answers > 20 && result.memoryBytes > 3 * 4096, JSON.stringify(result));
+    await changed(path, join(folder, 'changed.dxgcap'));
+    const other = await replayed(join(folder, 'changed.dxgcap'), 'webgpu');
+    assert.equal(other.code, 1);
+    assert.match(
+      other.difference ?? '',
+      /^record \d+: channel 1, id \d+, CreateHwQueue, hwqueue: recorded 0x\w+, now 0x\w+$/,
+    );
+    await exportsOf(path);
+  });
+
+  it('stands between different media, with a host of the reference backend', async () => {
+    const links = { host: TCP, capture: WEB_SOCKET };
+    // The token of a WebSocket's guest travels in its hello too.
+    const path = await recorded('mixed', 'reference', links, (url) => ['info', '--connect', url]);
+    const result = await replayed(path, 'reference');
+    assert.deepEqual({ code: result.code, difference: result.difference }, { code: 0, difference: null });
+    assert.ok(result.answers > 15);
+    // Another backend is another host: it must not pass.
+    assert.equal((await replayed(path, 'null')).code, 1);
+  });
+
+  it('gives one line for what is no capture, is damaged or cut off', async () => {
+    const good = readFileSync(join(folder, 'mixed.dxgcap'));
+    const header = good.subarray(0, good.indexOf(0x9a));
+    const bad: Record<string, Buffer> = {
+      nothing: Buffer.alloc(0),
+      text: Buffer.from('{"a": 1}'),
+      header: good.subarray(0, 20),
+      noise: Buffer.concat([good.subarray(0, 200), Buffer.alloc(5000, 0xc1)]),
+      giantArray: Buffer.concat([header, Buffer.from([0xdd, 0xff, 0xff, 0xff, 0xff])]),
+      giantBytes: Buffer.concat([
+        header,
+        Buffer.from([0x92, 0x01, 0xc6, 0xff, 0xff, 0xff, 0xff]),
+        Buffer.alloc(20 << 20),
+      ]),
+    };
+    for (const [name, bytes] of Object.entries(bad)) {
+      const path = join(folder, `bad-${name}`);
+      writeFileSync(path, bytes);
+      for (const args of [
+        ['decode', path],
+        ['replay', path, '--backend', 'null'],
+        ['export', path, '--pcapng', join(folder, 'bad.pcapng')],
+      ]) {
+        const { code, signal, stderr } = await dxgwire(args);
+        assert.equal(signal, null);
+        if (code !== 0 || stderr !== '') assert.match(stderr, /^dxgwire: [^\n]+\n$/, `${name}: ${args[0]}`);
+        if (name === 'nothing' || name === 'text' || name === 'giantBytes') assert.notEqual(code, 0, name);
+      }
+    }
+  });
+});
+
+/** The same capture with another handle in one answer. */
+async function changed(from: string, to: string): Promise<void> {
+  const parts: Uint8Array[] = [];
+  const recorder = new CaptureRecorder(
+    { write: async (chunk) => void parts.push(chunk), close: async () => {} },
+    { maxPendingBytes: 1 << 30 },
+  );
+  const reader = new CaptureReader();
+  const records: CaptureRecord[] = reader.push(readFileSync(from));
+  recorder.begin(reader.header!);
+  let isQueueAsked: string | null = null;
+  for (const record of records) {
+    const { kind, timeUs: _timeUs, ...fields } = record;
+    if (record.kind === 'packet') {
+      const { bytes, channel, direction, flags, idHigh, idLow, packetKind } = record;
+      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+      // CreateHwQueue is command 50 of a virtual GPU; its answer's queue stands behind header and status.
+      if (direction === 'g2h' && bytes.length === 88 && view.getUint32(32, true) === 50)
+        isQueueAsked = `${idLow}`;
+      if (direction === 'h2g' && isQueueAsked === `${idLow}` && packetKind === 11 && bytes.length === 72) {
+        const own = bytes.slice();
+        own[28] = own[28]! ^ 0x40;
+        recorder.packet(direction, channel, {
+          kind: 11,
+          idLow,
+          idHigh,
+          flags,
+          bytes: own,
+          offset: 0,
+          length: own.length,
+        });
+        continue;
+      }
+      const kindOf = packetKind === 11 ? 11 : 6;
+      recorder.packet(direction, channel, {
+        kind: kindOf,
+        idLow,
+        idHigh,
+        flags,
+        bytes,
+        offset: 0,
+        length: bytes.length,
+      });
+    } else if (kind !== 'packet' && kind !== 'gap') {
+      const values = Object.values(fields).map((value) =>
+        value === 'g2h' ? 0 : value === 'h2g' ? 1 : value,
+      );
+      recorder.note(kind, ...values);
+    }
+  }
+  await recorder.close();
+  writeFileSync(to, Buffer.concat(parts));
+}
+
+async function exportsOf(path: string): Promise<void> {
+  const [pcapng, lua, trace] = ['out.pcapng', 'out.lua', 'out.json'].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
+  const args = ['export', path, '--pcapng', pcapng, '--dissector', lua, '--chrome-trace', trace];
+  const { code, stderr } = await dxgwire(args);
+  assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+  const events = JSON.parse(readFileSync(trace, 'utf8')) as { ph: string; cat?: string }[];
+  for (const category of ['call', 'work', 'wait']) {
+    const begun = events.filter(({ cat, ph }) => cat === category && ph === 'b').length;
+    assert.ok(begun > 0, category);
+    assert.equal(events.filter(({ cat, ph }) => cat === category && ph === 'e').length, begun);
+  }
+  assert.ok(statSync(pcapng).size > 1000);
+  const tshark = spawnSync(
+    'tshark',
+    ['-X', `lua_script:${lua}`, '-r', pcapng, '-T', 'fields', '-e', 'dxgwire.command'],
+    {
+      encoding: 'utf8',
+    },
+  );
+  if (tshark.error !== undefined) {
+    process.stdout.write('tshark is not installed here: the dissector was not tried\n');
+    return;
+  }
+  assert.equal(tshark.status, 0, tshark.stderr);
+  const commands = tshark.stdout.trim().split('\n');
+  assert.ok(commands.includes('SubmitCommandToHwQueue') && commands.includes('CreateAllocation'));
+  assert.ok(!commands.includes('unknown') && !commands.some((name) => name.startsWith('command ')));
+}

@@ -1,0 +1,224 @@
+import type { CaptureRecord } from '@dxgwire/transport/capture';
+import { formatField } from '../commands/trace-fields.ts';
+import { PacketReader, type ReadPacket } from '../commands/trace-packets.ts';
+
+type PacketRecord = CaptureRecord & { kind: 'packet' };
+
+const IN_BAND = 6;
+const EXTENDED_HEADER_BYTES = 16;
+const VERSION = 40;
+const OLD_VERSION = 27;
+const MEBIBYTE = 1 << 20;
+const TWO_TO_32 = 4_294_967_296;
+const COUNTER_BYTES = 8;
+const GUEST = 1;
+/** Kinds of tracks, as processes of the trace. */
+const Track = { calls: 1, queues: 2, waits: 3, link: 4 } as const;
+
+/** Work that a queue was given, until its fence says that it is done. */
+interface Work {
+  readonly fence: bigint;
+  readonly sinceUs: number;
+  readonly queue: number;
+}
+
+/**
+ * A capture as trace events (JSON array): calls until their answer; for each hardware queue its work from submission
+ * until its progress fence; waits from the call until their event; each fence of the window as a counter.
+ */
+export class ChromeTrace {
+  #reader: PacketReader | null = null;
+  #isFirst = true;
+  #windowBytes = 0;
+  readonly #calls = new Map<string, { readonly name: string; readonly sinceUs: number }>();
+  readonly #queueOfFence = new Map<number, number>();
+  readonly #work: Work[] = [];
+  readonly #waits = new Map<
+    string,
+    { readonly sinceUs: number; readonly lane: number; readonly name: string }
+  >();
+
+  begin(): string {
+    const names = Object.entries(Track).map(([name, pid]) =>
+      this.#event({ ph: 'M', name: 'process_name', pid, tid: 0, args: { name } }),
+    );
+    return `[\n${names.join('')}`;
+  }
+
+  add(record: CaptureRecord): string | null {
+    const ts = record.timeUs;
+    switch (record.kind) {
+      case 'packet':
+        return record.direction === 'g2h' || record.packetKind !== IN_BAND
+          ? this.#packet(record)
+          : this.#hostMessage(record);
+      case 'offer':
+        this.#windowBytes = Math.max(this.#windowBytes, record.mmioMegabytes * MEBIBYTE);
+        return null;
+      case 'windowStore':
+        return this.#fence(ts, record.offset, (BigInt(record.high) << 32n) | BigInt(record.low));
+      case 'windowPublish': {
+        const { bytes, direction, length, offset } = record;
+        if (bytes === null || length !== COUNTER_BYTES || direction === 'g2h') return null;
+        return this.#fence(
+          ts,
+          offset,
+          new DataView(bytes.buffer, bytes.byteOffset, length).getBigUint64(0, true),
+        );
+      }
+      case 'memoryPublish':
+        return this.#instant(
+          ts,
+          Track.link,
+          record.direction === 'g2h' ? 1 : 2,
+          `memory, ${record.length} bytes`,
+        );
+      case 'gap':
+        return this.#instant(ts, Track.link, 3, `gap: ${record.records} records missing`);
+      case 'interruption':
+        return this.#instant(ts, Track.link, 3, record.isInterrupted ? 'connection lost' : 'connection back');
+      default:
+        return null;
+    }
+  }
+
+  end(): string {
+    return `${this.#event({ ph: 'M', name: 'trace_end', pid: Track.link, tid: 0, args: {} })}\n]\n`;
+  }
+
+  #packet(record: PacketRecord): string {
+    const read = this.#read(record);
+    const id = record.idHigh * TWO_TO_32 + record.idLow;
+    const key = `${record.channel}/${id}`;
+    if (record.packetKind === IN_BAND) {
+      if ((record.flags & GUEST) !== 0) this.#calls.set(key, { name: read.command, sinceUs: record.timeUs });
+      return this.#request(record, read);
+    }
+    const call = this.#calls.get(key);
+    this.#calls.delete(key);
+    if (read.command === 'CreateHwQueue') this.#learnQueue(record, read);
+    if (call === undefined) return '';
+    const base = {
+      cat: 'call',
+      name: call.name,
+      pid: Track.calls,
+      tid: record.channel,
+      id: `${key}@${call.sinceUs}`,
+    };
+    return (
+      this.#event({ ph: 'b', ts: call.sinceUs, ...base }) +
+      this.#event({ ph: 'e', ts: record.timeUs, ...base })
+    );
+  }
+
+  #request(record: PacketRecord, read: ReadPacket): string {
+    const field = (path: string) => fieldOf(read, record.bytes, path);
+    if (read.command === 'SubmitCommandToHwQueue') {
+      const queue = Number(field('args.hwqueue') ?? 0);
+      const fence = BigInt(field('args.hwqueueProgressFenceId') ?? 0);
+      this.#work.push({ fence, sinceUs: record.timeUs, queue });
+      return this.#instant(record.timeUs, Track.queues, queue, `submit ${fence}`);
+    }
+    if (read.command === 'WaitForSyncObjectFromCpu') {
+      const event = String(BigInt(field('guestEventPointer') ?? 0));
+      const name = `wait for ${field('fenceValues') ?? '?'} of ${field('objects') ?? '?'}`;
+      this.#waits.set(event, { sinceUs: record.timeUs, lane: record.channel, name });
+      return '';
+    }
+    if (read.command === 'WaitForSyncObjectFromGpu' || read.command === 'SignalSyncObject') {
+      const queue = Number(field('context') ?? 0);
+      return this.#instant(
+        record.timeUs,
+        Track.queues,
+        queue,
+        `${read.command} ${field('fenceValues') ?? ''}`,
+      );
+    }
+    return '';
+  }
+
+  /** A message of the host: an event that ends a wait. */
+  #hostMessage(record: PacketRecord): string {
+    const read = this.#read(record);
+    const event = fieldOf(read, record.bytes, 'event');
+    const key = event === undefined ? '' : String(BigInt(event));
+    const wait = this.#waits.get(key);
+    if (wait === undefined) return this.#instant(record.timeUs, Track.waits, record.channel, read.command);
+    this.#waits.delete(key);
+    const base = {
+      cat: 'wait',
+      name: wait.name,
+      pid: Track.waits,
+      tid: wait.lane,
+      id: `${key}@${wait.sinceUs}`,
+    };
+    return (
+      this.#event({ ph: 'b', ts: wait.sinceUs, ...base }) +
+      this.#event({ ph: 'e', ts: record.timeUs, ...base })
+    );
+  }
+
+  #learnQueue(record: PacketRecord, read: ReadPacket): void {
+    const address = fieldOf(read, record.bytes, 'hwqueueProgressFenceCpuva');
+    const queue = fieldOf(read, record.bytes, 'hwqueue');
+    if (address === undefined || queue === undefined || this.#windowBytes === 0) return;
+    this.#queueOfFence.set(Number(BigInt(address) % BigInt(this.#windowBytes)), Number(queue));
+  }
+
+  #fence(ts: number, offset: number, value: bigint): string {
+    const queue = this.#queueOfFence.get(offset);
+    const name =
+      queue === undefined ? `fence at 0x${offset.toString(16)}` : `fence of queue 0x${queue.toString(16)}`;
+    let text = this.#event({ ph: 'C', ts, name, pid: Track.queues, tid: 0, args: { value: Number(value) } });
+    if (queue === undefined) return text;
+    for (let index = 0; index < this.#work.length; ) {
+      const work = this.#work[index]!;
+      if (work.queue !== queue || work.fence > value) {
+        index += 1;
+        continue;
+      }
+      this.#work.splice(index, 1);
+      const base = {
+        cat: 'work',
+        name: `work ${work.fence}`,
+        pid: Track.queues,
+        tid: queue,
+        id: `${queue}/${work.fence}`,
+      };
+      text += this.#event({ ph: 'b', ts: work.sinceUs, ...base }) + this.#event({ ph: 'e', ts, ...base });
+    }
+    return text;
+  }
+
+  #instant(ts: number, pid: number, tid: number, name: string): string {
+    return this.#event({ ph: 'i', ts, pid, tid, name, s: 't' });
+  }
+
+  #event(event: object): string {
+    const text = `${this.#isFirst ? '' : ',\n'}${JSON.stringify(event)}`;
+    this.#isFirst = false;
+    return text;
+  }
+
+  #read(record: PacketRecord): ReadPacket {
+    this.#reader ??= new PacketReader(record.bytes[0] === EXTENDED_HEADER_BYTES ? VERSION : OLD_VERSION);
+    return this.#reader.read({
+      seq: 0,
+      channel: record.channel,
+      isFromGuest: record.direction === 'g2h',
+      isCompletion: record.packetKind !== IN_BAND,
+      id: record.idHigh * TWO_TO_32 + record.idLow,
+      name: 'answer',
+      bytes: record.bytes,
+      opaque: [],
+      cookies: [],
+      step: 0,
+    });
+  }
+}
+
+function fieldOf(read: ReadPacket, bytes: Uint8Array, path: string): string | undefined {
+  const field = read.fields.find((each) => each.path === path);
+  const text = field === undefined ? undefined : formatField(field, bytes);
+  return text === undefined || text.startsWith('(') ? undefined : text;
+}

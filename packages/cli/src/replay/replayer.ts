@@ -1,0 +1,252 @@
+import { createHost } from '@dxgwire/host';
+import { PacketKind } from '@dxgwire/transport';
+import type { CaptureHeader, CaptureRecord } from '@dxgwire/transport/capture';
+import type { OpenBackend } from '../backend.ts';
+import { differenceOf, isOfClocksOnly } from './difference.ts';
+import { MemoryExpectations } from './memory-expectations.ts';
+import { ReplayBus, type SentPacket } from './replay-bus.ts';
+
+type PacketRecord = CaptureRecord & { kind: 'packet' };
+
+/** What a replay found. */
+export interface ReplayResult {
+  /** Messages of the guest, answers and messages of the host that were compared. */
+  readonly messages: number;
+  readonly answers: number;
+  readonly events: number;
+  /** Bytes of guest memory and window that the host published, and that were compared. */
+  readonly memoryBytes: number;
+  /** Publications that a later one covered before they could be compared. */
+  readonly superseded: number;
+  /** The first difference, or null: all was equal. */
+  readonly difference: string | null;
+}
+
+const TWO_TO_32 = 4_294_967_296;
+const MOST_WINDOW_MEGABYTES = 1024;
+
+function idOf({ idHigh, idLow }: PacketRecord): number {
+  return idHigh * TWO_TO_32 + idLow;
+}
+
+/** Plays the guest of a capture to a fresh host. */
+export class Replayer {
+  readonly #open: OpenBackend;
+  readonly #timeoutMs: number;
+  readonly #answers = new Map<string, Uint8Array>();
+  /** Requests in flight, as they were sent: answers are read by them. */
+  readonly #requests = new Map<string, PacketRecord>();
+  readonly #events: SentPacket[] = [];
+  readonly #memory: MemoryExpectations;
+  #bus: ReplayBus | null = null;
+  #wake: () => void = () => {};
+  #counts = { messages: 0, answers: 0, events: 0 };
+  #at = 0;
+
+  constructor(open: OpenBackend, timeoutMs: number) {
+    this.#open = open;
+    this.#timeoutMs = timeoutMs;
+    this.#memory = new MemoryExpectations(() => this.#bus!);
+  }
+
+  /** @throws Error (readable) for a capture that cannot be replayed. */
+  async run(header: () => CaptureHeader, records: AsyncIterable<CaptureRecord>): Promise<ReplayResult> {
+    const early: CaptureRecord[] = [];
+    let host: ReturnType<typeof createHost> | null = null;
+    let difference: string | null = null;
+    try {
+      for await (const record of records) {
+        this.#at += 1;
+        if (record.kind === 'gap') {
+          throw new Error(
+            `record ${this.#at} is a gap: ${record.records} records are missing; this capture cannot be replayed`,
+          );
+        }
+        if (host === null && record.kind === 'offer') {
+          early.push(record);
+          continue;
+        }
+        host ??= this.#attach(early, header());
+        difference = await this.#take(record);
+        if (difference !== null) break;
+      }
+      if (host === null) throw new Error('it holds nothing that a guest did');
+      difference ??= await this.#memory.finish(() => this.#woken());
+    } finally {
+      await this.#bus?.close();
+      await host?.close();
+    }
+    const { compared: memoryBytes, superseded } = this.#memory;
+    return { ...this.#counts, memoryBytes, superseded, difference };
+  }
+
+  #attach(offers: readonly CaptureRecord[], header: CaptureHeader): ReturnType<typeof createHost> {
+    if (header.codec !== 'dxgkrnl') {
+      throw new Error(`its packets are of the codec "${header.codec}"; a replay reads packed ones`);
+    }
+    const global = offers.find((offer) => offer.kind === 'offer' && offer.mmioMegabytes > 0);
+    const megabytes = global?.kind === 'offer' ? global.mmioMegabytes : 0;
+    if (megabytes < 1 || megabytes > MOST_WINDOW_MEGABYTES) {
+      throw new Error(
+        `it offers a device window of ${megabytes} MiB; from 1 to ${MOST_WINDOW_MEGABYTES} can be`,
+      );
+    }
+    const gpus = offers.filter((offer) => offer.kind === 'offer' && offer.mmioMegabytes === 0);
+    const first = gpus[0];
+    const guid = first?.kind === 'offer' && first.instanceGuid.length === 16 ? first.instanceGuid : null;
+    const low =
+      guid === null
+        ? {}
+        : { firstVgpuLuidLow: new DataView(guid.buffer, guid.byteOffset).getUint32(8, true) };
+    const { adapters, backend } = this.#open;
+    if (gpus.length > adapters.length) {
+      throw new Error(
+        `it has ${gpus.length} virtual GPUs; the ${backend.name} backend offers ${adapters.length}`,
+      );
+    }
+    const host = createHost({ backend, ...low });
+    this.#bus = new ReplayBus(
+      megabytes,
+      {
+        packet: (packet) => {
+          if (packet.kind === PacketKind.completion) {
+            this.#answers.set(`${packet.channel}/${packet.id}`, packet.bytes);
+          } else this.#events.push(packet);
+          this.#wake();
+        },
+        memoryPublished: (address, length) => {
+          this.#memory.published(address, length);
+          this.#wake();
+        },
+        windowPublished: (offset, length) => {
+          this.#memory.windowPublished(offset, length);
+          this.#wake();
+        },
+        windowStored: (offset) => {
+          this.#memory.windowPublished(offset, 8);
+          this.#wake();
+        },
+        fetched: () => this.#wake(),
+      },
+      // Where the guest's end was recorded, its memory is always up to date.
+      header.side !== 'link',
+    );
+    host.attach(this.#bus, { adapters: adapters.slice(0, Math.max(1, gpus.length)) });
+    return host;
+  }
+
+  async #take(record: CaptureRecord): Promise<string | null> {
+    const bus = this.#bus!;
+    switch (record.kind) {
+      case 'packet':
+        if (record.direction === 'h2g') return await this.#compare(record);
+        this.#counts.messages += 1;
+        if ((record.flags & 1) !== 0) {
+          this.#requests.set(`${record.channel}/${idOf(record)}`, { ...record, bytes: record.bytes.slice() });
+        }
+        bus.feed(record);
+        return null;
+      case 'memoryPublish':
+        if (record.direction === 'h2g') this.#memory.expect(record.offset, record.bytes);
+        else {
+          const wrong = await this.#memory.beforeOverwrite(record.offset, record.length, () => this.#woken());
+          if (wrong !== null) return this.#place(wrong);
+          bus.feed(record);
+        }
+        return null;
+      case 'windowPublish':
+        if (record.direction === 'g2h') bus.feed(record);
+        else if (record.bytes !== null) {
+          const wrong = await this.#memory.expectWindow(record.offset, record.bytes, () => this.#woken());
+          if (wrong !== null) return this.#place(wrong);
+        }
+        return null;
+      case 'windowStore': {
+        const bytes = new Uint8Array(8);
+        const view = new DataView(bytes.buffer);
+        view.setUint32(0, record.low, true);
+        view.setUint32(4, record.high, true);
+        const wrong = await this.#memory.expectWindow(record.offset, bytes, () => this.#woken());
+        return wrong === null ? null : this.#place(wrong);
+      }
+      case 'memoryBlockFree': {
+        const wrong = await this.#memory.beforeOverwrite(record.address, 0, () => this.#woken());
+        if (wrong !== null) return this.#place(wrong);
+        bus.feed(record);
+        return null;
+      }
+      case 'memoryAnswered':
+        while (bus.fetches === 0) {
+          if (!(await this.#woken()))
+            return this.#place('the host did not ask for memory that the recorded host asked for');
+        }
+        bus.feed(record);
+        return null;
+      default:
+        bus.feed(record);
+        return null;
+    }
+  }
+
+  async #compare(record: PacketRecord): Promise<string | null> {
+    if (record.packetKind === PacketKind.completion) {
+      const key = `${record.channel}/${idOf(record)}`;
+      while (!this.#answers.has(key)) {
+        if (!(await this.#woken())) return this.#missing(record, 'no answer came');
+      }
+      const bytes = this.#answers.get(key)!;
+      this.#answers.delete(key);
+      const request = this.#requests.get(key);
+      this.#requests.delete(key);
+      this.#counts.answers += 1;
+      if (isSame(record.bytes, bytes) || isOfClocksOnly(request ?? null, record, bytes)) return null;
+      return this.#place(differenceOf(request ?? null, record, bytes));
+    }
+    for (;;) {
+      const index = this.#events.findIndex(
+        ({ bytes, channel }) => channel === record.channel && isSame(record.bytes, bytes),
+      );
+      if (index >= 0) {
+        this.#events.splice(index, 1);
+        this.#counts.events += 1;
+        return null;
+      }
+      if (await this.#woken()) continue;
+      const other = this.#events.find(({ channel }) => channel === record.channel);
+      return other === undefined
+        ? this.#missing(record, 'the host did not send it')
+        : this.#place(differenceOf(null, record, other.bytes));
+    }
+  }
+
+  #missing(record: PacketRecord, what: string): string {
+    const { error } = this.#bus!;
+    const reason = error === null ? '' : ` (the host ended the link: ${error.message})`;
+    return this.#place(`channel ${record.channel}, id ${idOf(record)}: ${what}${reason}`);
+  }
+
+  #place(what: string): string {
+    return `record ${this.#at}: ${what}`;
+  }
+
+  /** Waits until the host does something. @returns false when it does nothing for too long. */
+  #woken(): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(false), this.#timeoutMs);
+      this.#wake = () => {
+        clearTimeout(timer);
+        this.#wake = () => {};
+        resolve(true);
+      };
+    });
+  }
+}
+
+/** Equal but for zeros that a ring adds to a multiple of 8. */
+function isSame(recorded: Uint8Array, own: Uint8Array): boolean {
+  const length = Math.max(recorded.length, own.length);
+  if (recorded.length !== own.length && ((recorded.length + 7) & ~7) !== ((own.length + 7) & ~7))
+    return false;
+  for (let at = 0; at < length; at += 1) if ((recorded[at] ?? 0) !== (own[at] ?? 0)) return false;
+  return true;
+}
