@@ -34,6 +34,11 @@ export const SUITES: readonly Suite[] = [
     load: () => import('./cost.ts'),
   },
   {
+    name: 'capture',
+    summary: 'a bus that is being recorded, against the same bus without',
+    load: () => import('./capture.ts'),
+  },
+  {
     name: 'dawn',
     summary: 'WebGPU calls through the projection, against Dawn directly',
     load: () => import('./dawn.ts'),

@@ -126,6 +126,17 @@ describe('dxgwire capture and replay', () => {
     assert.equal((await replayed(path, 'null')).code, 1);
   });
 
+  it("records at the guest's end with run --trace", async () => {
+    const path = join(folder, 'trace.dxgcap');
+    const ran = await dxgwire(['run', '--in-process', '--trace', path, program]);
+    assert.deepEqual({ code: ran.code, stderr: ran.stderr }, { code: 0, stderr: '' });
+    const { code, stdout } = await dxgwire(['decode', path]);
+    assert.equal(code, 0);
+    assert.match(stdout, /^in-process, dxgkrnl, recorded at the guest's end/);
+    assert.match(stdout, /SubmitCommandToHwQueue, \d+ bytes/);
+    assert.match(stdout, /bus closed\n$/);
+  });
+
   it('gives one line for what is no capture, is damaged or cut off', async () => {
     const good = readFileSync(join(folder, 'mixed.dxgcap'));
     const header = good.subarray(0, good.indexOf(0x9a));

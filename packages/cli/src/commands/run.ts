@@ -1,9 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { createGPU, globals } from '@dxgwire/guest/webgpu';
 import type { GuestBus } from '@dxgwire/transport';
+import { tapGuestBus } from '@dxgwire/transport/capture';
 import { adapterSelector } from '../adapter-selector.ts';
 import { BACKENDS } from '../backend.ts';
 import { installCanvas } from '../canvas.ts';
+import { GuestCaptures } from '../capture-file.ts';
 import { type Command, oneOf, parseOptions, splitAtProgram, wholeNumber } from '../command.ts';
 import { CommandFailure, describe, ExitCode, UsageError } from '../errors.ts';
 import { checkCodec, codecFrom, connectLink, inProcessLink, inWorkerLink, type Link } from '../link.ts';
@@ -21,11 +23,15 @@ const OPTIONS = {
   token: { type: 'string' },
   codec: { type: 'string' },
   statistics: { type: 'string' },
+  trace: { type: 'string' },
   canvas: { type: 'boolean' },
   frames: { type: 'string' },
   'frame-limit': { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const;
+
+/** Longest publication of which a trace keeps the bytes. */
+const MAX_PUBLISHED_BYTES = 1 << 20;
 
 /** Most frames of a run. */
 const MAX_FRAMES = 1_000_000;
@@ -45,6 +51,7 @@ Options:
   --token SECRET     the host's token, where it wants one (or DXGWIRE_TOKEN)
   --codec NAME       how commands are written: packed (default) or protobuf; not over shm:
   --statistics FILE  writes a line of JSON at the end: round trips, messages, bytes each way
+  --trace FILE       records what passes at this end, for \`dxgwire decode\` and \`dxgwire export\`
   --canvas           gives the program OffscreenCanvas (for WebGPU) and requestAnimationFrame
   --frames DIR       the same, and saves what it draws on a canvas as PNG files
   --frame-limit N    the same, and ends the run behind N frames
@@ -91,7 +98,13 @@ export const run: Command = {
       const codec = codecFrom(values.codec);
       installInWorkers({ url: connect, token: tokenFrom(values.token), adapter, codec });
     }
-    await runOnLink(link, { path, rest, adapter, statistics, canvas });
+    await runOnLink(values.trace === undefined ? link : await traced(link, values.trace), {
+      path,
+      rest,
+      adapter,
+      statistics,
+      canvas,
+    });
     return ExitCode.success;
   },
 };
@@ -124,6 +137,21 @@ async function openLocal(adapter: string | undefined): Promise<ProgramGpu> {
   } catch (error) {
     throw new CommandFailure(describe(error), { cause: error });
   }
+}
+
+/** The same link, recorded into a file. Its last records are written when the program ends by itself. */
+async function traced(link: Link, path: string): Promise<Link> {
+  const captures = await GuestCaptures.open(path, (file, error) =>
+    process.stderr.write(`dxgwire: the trace ${file} ends here: ${describe(error)}\n`),
+  );
+  const { end, recorder } = captures.record({ maxPublishedBytes: MAX_PUBLISHED_BYTES });
+  return {
+    bus: tapGuestBus(link.bus, recorder, { onEnd: end }),
+    async close() {
+      await link.close();
+      await captures.close();
+    },
+  };
 }
 
 interface ProgramRun {
