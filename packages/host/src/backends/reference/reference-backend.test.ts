@@ -345,6 +345,19 @@ describe('the reference backend under both managers', () => {
     assert.equal(machine.work.state, ExecutionState.active);
   });
 
+  it('faults when guest pages go between their fetch and the copy, as when a guest is killed', async () => {
+    const machine = await Machine.start({}, 'mirrored');
+    const a = machine.allocate(2, { system: [1n, 2n] });
+    machine.submit(new ReferenceEncoder().copy(a.address, a.address + PAGE, PAGE).privateData());
+    machine.guestMemory.view = () => {
+      throw new RangeError('outside guest memory');
+    };
+    await machine.settle();
+    assert.ok(machine.guestMemory.fetches > 0);
+    assert.equal(machine.work.state, ExecutionState.dmaFault);
+    assert.match(machine.work.faultMessage, /guest pages are gone/);
+  });
+
   it('is reset when commands hang, and works on for others', async () => {
     const machine = await Machine.start();
     machine.submit(new ReferenceEncoder().hang().privateData());

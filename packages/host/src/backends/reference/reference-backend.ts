@@ -134,7 +134,7 @@ class ReferenceNode {
     for (;;) {
       const current = this.#pending[0];
       if (current === undefined) break;
-      const result = current.executor.run();
+      const result = runOf(current.executor);
       if (result === 'hang') return;
       if (result instanceof Promise) {
         this.#resumeAfter(result, current);
@@ -159,6 +159,15 @@ class ReferenceNode {
         this.#pump();
       },
     );
+  }
+}
+
+/** The guest's pages may go with its link at any time, also between a fetch and the copy that it was for. */
+function runOf(executor: ReferenceExecutor): ReturnType<ReferenceExecutor['run']> {
+  try {
+    return executor.run();
+  } catch (error) {
+    return { kind: 'fault', message: `guest pages are gone: ${String(error)}` };
   }
 }
 
