@@ -24,6 +24,11 @@ export const SUITES: readonly Suite[] = [
     load: () => import('./bus.ts'),
   },
   {
+    name: 'memory',
+    summary: 'buses over memory that both sides see, against bare words in the same memory and plain copies',
+    load: () => import('./memory.ts'),
+  },
+  {
     name: 'links',
     summary: 'Unix socket, TCP and WebSocket links to another process, against the bare medium',
     load: () => import('./links.ts'),

@@ -1,0 +1,208 @@
+import {
+  type Channel,
+  GLOBAL_CHANNEL_INDEX,
+  type GuestBus,
+  type GuestMemoryBlock,
+  type HostBus,
+  PACKET_FLAG_COMPLETION_REQUESTED,
+  PacketKind,
+} from '@dxgwire/transport';
+import { answerBare, askBare, BARE_BYTES, type BareMode, bareWords } from './bare-words.ts';
+import { Answers, PAYLOAD_BYTES } from './bus-echo.ts';
+import type { Comparison } from './report.ts';
+import { sample, type Way } from './sampling.ts';
+
+/** First byte of a packet: answer it with itself; or answer bare words at the address in bytes 8 to 15. */
+const Order = { echo: 0, bareSpin: 1, bareWait: 2 } as const;
+
+const BLOCK_BYTES = 1 << 20;
+const BLOCKS = 8;
+
+/** Guest RAM that the cases need, with the rings. */
+export const MEMORY_BUS_BYTES = 16 << 20;
+
+/** The host's side of the cases below. */
+export function serveMemoryBus(bus: HostBus): void {
+  bus.onChannelOpen = (channel) => {
+    channel.onPacket = ({ idLow, idHigh, flags, bytes, view, offset, length }) => {
+      const order = bytes[offset];
+      if (order === Order.bareSpin || order === Order.bareWait) {
+        const memory = bus.memory.view(Number(view.getBigUint64(offset + 8, true)), BARE_BYTES);
+        answerBare(bareWords(memory), order === Order.bareSpin ? 'spin' : 'wait');
+      } else if ((flags & PACKET_FLAG_COMPLETION_REQUESTED) !== 0) {
+        channel.send(PacketKind.completion, idLow, idHigh, 0, bytes, offset, length);
+      }
+    };
+  };
+  bus.offer({ classGuid: new Uint8Array(16), instanceGuid: new Uint8Array(16), mmioMegabytes: 1 });
+  bus.start();
+}
+
+/** The guest's side of a bus whose memory both sides see. */
+export class MemoryBus {
+  readonly #bus: GuestBus;
+  readonly #channel: Channel;
+  readonly #answers = new Answers();
+  readonly #payload = new Uint8Array(PAYLOAD_BYTES);
+  readonly #bare: GuestMemoryBlock;
+  readonly #blocks: GuestMemoryBlock;
+  readonly #source = new Uint8Array(BLOCK_BYTES).fill(7);
+  #drained: (() => void) | null = null;
+
+  private constructor(bus: GuestBus, channel: Channel) {
+    this.#bus = bus;
+    this.#channel = channel;
+    this.#bare = bus.memory.allocate(BARE_BYTES);
+    this.#blocks = bus.memory.allocate(BLOCKS * BLOCK_BYTES);
+    channel.onPacket = this.#answers.arrived;
+    channel.onDrain = () => this.#drained?.();
+    this.#answers.next = this.#ask;
+  }
+
+  static async open(bus: GuestBus): Promise<MemoryBus> {
+    if (bus.offers.length === 0) {
+      await new Promise<void>((resolve) => {
+        bus.onOffer = () => resolve();
+      });
+    }
+    return new MemoryBus(bus, await bus.open(GLOBAL_CHANNEL_INDEX));
+  }
+
+  async close(): Promise<void> {
+    await this.#bus.close();
+  }
+
+  #send(flags: number): boolean {
+    return this.#channel.send(PacketKind.inBand, 1, 0, flags, this.#payload, 0, PAYLOAD_BYTES);
+  }
+
+  readonly #ask = (): void => {
+    this.#send(PACKET_FLAG_COMPLETION_REQUESTED);
+  };
+
+  /** The bare words over this bus's own memory. */
+  bare(name: string, mode: BareMode): Way {
+    const order = new Uint8Array(16);
+    order[0] = mode === 'spin' ? Order.bareSpin : Order.bareWait;
+    new DataView(order.buffer).setBigUint64(8, BigInt(this.#bare.address), true);
+    const words = bareWords(this.#bare.bytes);
+    return {
+      name,
+      run: (count) => {
+        this.#channel.send(PacketKind.inBand, 0, 0, 0, order, 0, order.length);
+        this.#channel.flush();
+        return askBare(words, mode, count);
+      },
+    };
+  }
+
+  /** A packet and its completion, one after the other. */
+  roundTrip(name: string): Way {
+    return {
+      name,
+      run: async (count) => {
+        // The first one wakes whoever sleeps.
+        const woken = this.#answers.expect(1);
+        this.#ask();
+        await woken;
+        const all = this.#answers.expect(count);
+        const begin = performance.now();
+        this.#ask();
+        await all;
+        return performance.now() - begin;
+      },
+    };
+  }
+
+  /** Packets one way, as fast as the ring takes them. */
+  oneWay(name: string): Way {
+    return {
+      name,
+      run: async (count) => {
+        const last = this.#answers.expect(1);
+        for (let i = 1; i < count; i += 1) {
+          if (this.#send(0)) continue;
+          await new Promise<void>((resolve) => {
+            this.#drained = resolve;
+          });
+          this.#drained = null;
+        }
+        this.#ask();
+        await last;
+        return undefined;
+      },
+    };
+  }
+
+  /** A copy of 1 MiB into memory that the host sees, and a packet that says so. */
+  blocks(name: string): Way {
+    return {
+      name,
+      run: async (count) => {
+        for (let i = 0; i < count; i += BLOCKS) {
+          const pieces = Math.min(BLOCKS, count - i);
+          const all = this.#answers.expect(pieces);
+          this.#answers.next = () => {};
+          for (let piece = 0; piece < pieces; piece += 1) {
+            this.#blocks.write(piece * BLOCK_BYTES, this.#source);
+            this.#ask();
+            this.#channel.flush();
+          }
+          await all;
+          this.#answers.next = this.#ask;
+        }
+        return undefined;
+      },
+    };
+  }
+}
+
+/** A copy of 1 MiB within the process, into as many places as {@link MemoryBus.blocks} writes to. */
+export function plainCopies(name: string): Way {
+  const source = new Uint8Array(BLOCK_BYTES).fill(7);
+  const target = new Uint8Array(BLOCKS * BLOCK_BYTES).fill(1);
+  return {
+    name,
+    run: (count) => {
+      for (let i = 0; i < count; i += 1) target.set(source, (i % BLOCKS) * BLOCK_BYTES);
+      return undefined;
+    },
+  };
+}
+
+const SHORT = { samples: 15, sampleMs: 60 };
+
+/** The cases that hold for threads and for processes alike. */
+export async function compareReady(medium: string, bus: MemoryBus): Promise<Comparison[]> {
+  return [
+    {
+      suite: 'memory',
+      case: `${medium}, both ready: round trip, ${PAYLOAD_BYTES} B`,
+      baseline: 'bare words',
+      estimates: await sample([bus.bare('bare words', 'spin'), bus.roundTrip('bus')], SHORT),
+    },
+    {
+      suite: 'memory',
+      case: `${medium}: ${PAYLOAD_BYTES} B one way, batched`,
+      baseline: 'bus',
+      estimates: await sample([bus.oneWay('bus')], { ...SHORT, maxCount: 1_000_000 }),
+    },
+    {
+      suite: 'memory',
+      case: `${medium}: blocks of 1 MiB`,
+      baseline: 'plain copy',
+      bytes: BLOCK_BYTES,
+      estimates: await sample([plainCopies('plain copy'), bus.blocks('bus')], SHORT),
+    },
+  ];
+}
+
+/** Where an end that sleeps is woken for each packet. */
+export async function compareAsleep(medium: string, bus: MemoryBus): Promise<Comparison> {
+  return {
+    suite: 'memory',
+    case: `${medium}, asleep: round trip, ${PAYLOAD_BYTES} B`,
+    baseline: 'Atomics.wait',
+    estimates: await sample([bus.bare('Atomics.wait', 'wait'), bus.roundTrip('bus')], SHORT),
+  };
+}
