@@ -16,8 +16,15 @@ async function withThreads(
   options: SharedBusOptions,
   use: (bus: MemoryBus) => Promise<Comparison[]>,
 ): Promise<Comparison[]> {
-  const { guest, host } = createSharedBus({ guestMemoryBytes: MEMORY_BUS_BYTES, windowMegabytes: 1, ...options });
-  const worker = new Worker(THREAD, { workerData: host, transferList: [host.port as unknown as MessagePort] });
+  const { guest, host } = createSharedBus({
+    guestMemoryBytes: MEMORY_BUS_BYTES,
+    windowMegabytes: 1,
+    ...options,
+  });
+  const worker = new Worker(THREAD, {
+    workerData: host,
+    transferList: [host.port as unknown as MessagePort],
+  });
   const exited = once(worker, 'exit');
   const bus = await MemoryBus.open(attachGuestBus(guest));
   const comparisons = await use(bus);

@@ -6,28 +6,24 @@ import {
   type Channel,
   PACKET_FLAG_COMPLETION_REQUESTED,
   type Packet,
-  type PacketKind,
+  PacketKind,
 } from '../transport.ts';
 import { runNextTurn } from '../turn.ts';
+import { Lookout } from './lookout.ts';
 import { RingConsumer } from './ring-consumer.ts';
 import type { RingMemory } from './ring-memory.ts';
-import { packetSpace, RingProducer } from './ring-producer.ts';
+import { largestPayload, packetSpace, RingProducer } from './ring-producer.ts';
 
 /** Packets delivered in one go before other work of this thread gets a chance. */
 const PACKETS_PER_SERVICE = 512;
 /** Consecutive services by microtask before one is put off to the next turn, so that timers and input run. */
 const SERVICES_PER_TURN = 64;
-/** How long a look on lasts: this, and some of what waits last on the average. */
-const SPIN_AT_LEAST_MS = 0.06;
-const SPIN_MEAN_FACTOR = 4;
-/** After this many looks in vain in a row no further ones add to the pause: 2^(n-1) looks left out. */
-const MAX_VAIN_LOOKS = 7;
-/** Looks at the ring between two at the clock. */
-const SPINS_PER_LOOK = 32;
-/** Weight of the latest wait in the mean that decides whether looking on pays. */
-const WAIT_WEIGHT = 0.25;
-/** A wait counts as at most this many times what looking on may take: one long pause is soon forgotten. */
-const WAIT_LIMIT_FACTOR = 4;
+/** Packets of one turn are published together, but the other side need not wait for more than this. */
+const PUBLISH_BYTES = 64 * 1024;
+/** Space is given back together, too; this part of a ring at a time. */
+const RELEASE_PART = 8;
+/** Longest look for room in a ring that the other side is emptying, microseconds. */
+const ROOM_LOOK_MICROSECONDS = 50;
 
 export interface RingChannelOptions {
   readonly index: number;
@@ -67,6 +63,7 @@ export class RingChannel implements Channel {
   readonly #queue = new PacketQueue();
   readonly #statistics: BusStatistics;
   readonly #releaseBytes: number;
+  readonly #maxSendBytes: number;
   #onPacket: ((packet: Packet) => void) | null = null;
   #state: State = 'open';
   /** The other side has closed in order; what it sent before is still to be delivered. */
@@ -75,14 +72,16 @@ export class RingChannel implements Channel {
   #serviceScheduled = false;
   #servicesInTurn = 0;
   #refused = false;
-  /** A packet that wants a completion was sent in this turn. */
-  #isAwaiting = false;
-  /** Mean of how long this side waited for packets, milliseconds, and since when it waits; 0: it does not. */
-  #meanWaitMs = 0;
-  #waitingSinceMs = 0;
-  /** Looks in vain one after the other, and how many are left out for that. */
-  #vainLooks = 0;
-  #looksToSkip = 0;
+  /** Packets are being delivered: what handlers send is published when they are through. */
+  #isServing = false;
+  /** Completions that this side waits for, and that it owes. */
+  #awaited = 0;
+  #owed = 0;
+  /** In-band packets have come: this side is one that others ask. */
+  #isAsked = false;
+  readonly #answers: Lookout;
+  readonly #requests: Lookout;
+  readonly #room: Lookout;
   #cancelRetry: (() => void) | null = null;
   readonly #closed: Promise<void>;
   #resolveClosed: () => void = () => {};
@@ -93,7 +92,13 @@ export class RingChannel implements Channel {
     this.#producer = new RingProducer(options.outbound);
     this.#consumer = new RingConsumer(options.inbound);
     this.#statistics = options.statistics;
-    this.#releaseBytes = this.#consumer.sizeBytes >>> 2;
+    this.#releaseBytes = this.#consumer.sizeBytes / RELEASE_PART;
+    // No packet may fill the ring: full looks like empty.
+    this.#maxSendBytes = Math.min(options.maxSendBytes, largestPayload(this.#producer.sizeBytes));
+    const { spinMicroseconds } = options;
+    this.#answers = new Lookout(spinMicroseconds);
+    this.#requests = new Lookout(spinMicroseconds);
+    this.#room = new Lookout(Math.min(spinMicroseconds, ROOM_LOOK_MICROSECONDS));
     this.#closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
@@ -130,16 +135,18 @@ export class RingChannel implements Channel {
     length: number,
   ): boolean {
     if (this.#state !== 'open') throw new TransportError('closed', `channel ${this.index} is closed`);
-    this.#checkPayload(bytes, offset, length);
-    if (!this.#flushScheduled) {
+    if (!(offset >= 0 && length >= 0 && length <= this.#maxSendBytes && offset + length <= bytes.length)) {
+      this.#refuse(bytes, offset, length);
+    }
+    if (!this.#flushScheduled && !this.#isServing) {
       this.#flushScheduled = true;
       queueMicrotask(this.#flushNow);
     }
-    if ((flags & PACKET_FLAG_COMPLETION_REQUESTED) !== 0) this.#isAwaiting = true;
     if (this.#queue.count === 0) {
       try {
         if (this.#producer.tryWrite(kind, idLow, idHigh, flags, bytes, offset, length)) {
-          this.#count(length);
+          this.#sent(kind, flags, length);
+          if (this.#producer.unpublishedBytes >= PUBLISH_BYTES) this.#publish();
           return true;
         }
       } catch (error) {
@@ -160,36 +167,36 @@ export class RingChannel implements Channel {
     return false;
   }
 
-  #checkPayload(bytes: Uint8Array, offset: number, length: number): void {
+  #refuse(bytes: Uint8Array, offset: number, length: number): never {
     const limit = this.#options.maxSendBytes;
     if (length > limit) {
       throw new TransportError('too-large', `a packet of ${length} bytes exceeds the limit of ${limit}`);
     }
-    if (packetSpace(length) >= this.#producer.sizeBytes) {
+    if (length > this.#maxSendBytes) {
       throw new TransportError(
         'too-large',
         `a packet of ${length} bytes can never fit a ring of ${this.#producer.sizeBytes}`,
       );
     }
-    if (!(offset >= 0 && length >= 0 && offset + length <= bytes.length)) {
-      throw new TransportError(
-        'out-of-range',
-        `a payload at ${offset}, ${length} bytes long, is outside its array of ${bytes.length}`,
-      );
-    }
+    throw new TransportError(
+      'out-of-range',
+      `a payload at ${offset}, ${length} bytes long, is outside its array of ${bytes.length}`,
+    );
   }
 
-  #count(length: number): void {
+  /** A packet lies in the ring. */
+  #sent(kind: PacketKind, flags: number, length: number): void {
     this.#statistics.packetsSent += 1;
     this.#statistics.bytesSent += packetSpace(length);
+    if ((flags & PACKET_FLAG_COMPLETION_REQUESTED) !== 0) this.#awaited += 1;
+    if (kind === PacketKind.completion && this.#owed > 0) this.#owed -= 1;
   }
 
   readonly #flushNow = (): void => {
     this.#flushScheduled = false;
     this.flush();
     // Whoever waits for an answer looks out for it.
-    if (this.#isAwaiting && this.#looksOn) this.doorbell();
-    this.#isAwaiting = false;
+    if (this.#awaited > 0 && this.#answers.pays) this.doorbell();
   };
 
   flush(): void {
@@ -223,7 +230,7 @@ export class RingChannel implements Channel {
           length,
         )
       ) {
-        this.#count(length);
+        this.#sent(queue.headKind, queue.headFlags, length);
         queue.shift();
         continue;
       }
@@ -231,6 +238,7 @@ export class RingChannel implements Channel {
       // Wait for half the ring where there is that much to send: fewer wake-ups, larger batches.
       const half = (producer.sizeBytes >>> 1) & ~7;
       const wanted = Math.max(packetSpace(length), Math.min(queue.lengthBytes, half) & ~7);
+      if (this.#looksForRoom(wanted)) continue;
       if (!producer.armPending(wanted)) {
         this.#armRetry();
         return;
@@ -245,6 +253,13 @@ export class RingChannel implements Channel {
       this.#refused = false;
       this.onDrain?.();
     }
+  }
+
+  /** A ring that the other side is emptying has room sooner than a doorbell would come. */
+  #looksForRoom(spaceBytes: number): boolean {
+    if (this.#isServing || !this.#room.pays) return false;
+    this.#producer.wantedBytes = spaceBytes;
+    return this.#room.watch(this.#producer);
   }
 
   #armRetry(): void {
@@ -271,11 +286,15 @@ export class RingChannel implements Channel {
   readonly #service = (): void => {
     this.#serviceScheduled = false;
     if (this.#state === 'closed') return;
+    this.#isServing = true;
     try {
       if (this.#queue.count > 0) this.#pump();
       this.#drain();
+      this.#pushOut();
     } catch (error) {
       this.abort(error as Error);
+    } finally {
+      this.#isServing = false;
     }
   };
 
@@ -292,73 +311,59 @@ export class RingChannel implements Channel {
       return;
     }
     let budget = PACKETS_PER_SERVICE;
-    do {
-      consumer.mask();
+    consumer.mask();
+    for (;;) {
       while (budget > 0 && this.#isDraining && consumer.next()) {
         budget -= 1;
-        if (this.#waitingSinceMs !== 0) this.#waited();
         this.#deliver(consumer.packet);
         if (consumer.unreleasedBytes >= this.#releaseBytes) this.#release();
       }
       if (this.#state === 'closed') return;
-      this.#release();
+      this.#pushOut();
       if (budget === 0) {
+        this.#release();
         // Stay masked: this side comes back by itself.
         this.doorbell();
         return;
       }
-      if (this.#spin()) continue;
+      const lookout = this.#lookout();
+      if (lookout?.glance(consumer) === true) continue;
+      this.#release();
+      if (lookout?.watch(consumer) === true) continue;
       consumer.unmask();
-    } while (this.#isDraining && consumer.hasData());
+      if (!this.#isDraining || !consumer.hasData()) break;
+      consumer.mask();
+    }
     if (this.#peerClosed && this.#isDraining) this.#end(null);
   }
 
-  /** Whether packets come so soon, as a rule, that looking on for them costs less than sleeping and being woken. */
-  get #looksOn(): boolean {
-    const { spinMicroseconds } = this.#options;
-    return spinMicroseconds > 0 && this.#meanWaitMs * 1000 <= spinMicroseconds;
+  /**
+   * Who looks on: a side that waits for answers, and one that is asked and owes none. Others have something to do on
+   * their thread first, such as to ask again, or to find the answer.
+   */
+  #lookout(): Lookout | null {
+    if (this.#awaited > 0) return this.#answers;
+    return this.#isAsked && this.#owed === 0 ? this.#requests : null;
   }
 
-  #waited(): void {
-    const limitMs = (this.#options.spinMicroseconds / 1000) * WAIT_LIMIT_FACTOR;
-    const waitedMs = Math.min(limitMs, performance.now() - this.#waitingSinceMs);
-    this.#waitingSinceMs = 0;
-    this.#meanWaitMs += (waitedMs - this.#meanWaitMs) * WAIT_WEIGHT;
-  }
-
-  /** Looks on for a moment with the mask up. @returns true when there is more. */
-  #spin(): boolean {
-    const { spinMicroseconds } = this.#options;
-    if (spinMicroseconds === 0) return false;
-    // What this side has just queued must not wait for the end of the spin.
-    if (this.#flushScheduled) this.#publish();
-    const nowMs = performance.now();
-    if (this.#waitingSinceMs === 0) this.#waitingSinceMs = nowMs;
-    if (!this.#looksOn) return false;
-    if (this.#looksToSkip > 0) {
-      this.#looksToSkip -= 1;
-      return false;
-    }
-    const lookMs = SPIN_AT_LEAST_MS + this.#meanWaitMs * SPIN_MEAN_FACTOR;
-    const endMs = nowMs + Math.min(spinMicroseconds / 1000, lookMs);
-    do {
-      for (let i = 0; i < SPINS_PER_LOOK; i += 1) {
-        if (this.#consumer.hasData()) {
-          this.#vainLooks = 0;
-          return true;
-        }
-      }
-    } while (performance.now() < endMs);
-    // Where the other side has no core to itself, looking on only keeps it from answering.
-    this.#vainLooks = Math.min(MAX_VAIN_LOOKS, this.#vainLooks + 1);
-    this.#looksToSkip = (1 << this.#vainLooks) >> 1;
-    return false;
+  /** Shows what handlers have sent. */
+  #pushOut(): void {
+    if (this.#queue.count > 0) this.#pump();
+    else this.#publish();
   }
 
   #deliver(packet: Packet): void {
     if (this.#state !== 'open') return;
     this.#statistics.packetsReceived += 1;
     this.#statistics.bytesReceived += packetSpace(packet.length);
+    if (packet.kind === PacketKind.completion) {
+      if (this.#awaited > 0) this.#awaited -= 1;
+      this.#answers.arrived();
+    } else {
+      this.#isAsked = true;
+      if ((packet.flags & PACKET_FLAG_COMPLETION_REQUESTED) !== 0) this.#owed += 1;
+      this.#requests.arrived();
+    }
     this.#onPacket?.(packet);
   }
 

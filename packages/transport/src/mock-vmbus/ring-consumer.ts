@@ -57,6 +57,11 @@ export class RingConsumer {
     return this.#read !== this.#write;
   }
 
+  /** As {@link hasData}. */
+  isReady(): boolean {
+    return this.hasData();
+  }
+
   /**
    * Takes the next packet into {@link packet}.
    *

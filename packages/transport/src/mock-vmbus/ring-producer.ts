@@ -12,6 +12,11 @@ export function packetSpace(payloadBytes: number): number {
   return ((PACKET_HEADER_BYTES + payloadBytes + 7) & ~7) + PACKET_TRAILER_BYTES;
 }
 
+/** The largest payload that fits an empty ring: its packet's space must be less than the ring's. */
+export function largestPayload(sizeBytes: number): number {
+  return sizeBytes - 8 - PACKET_HEADER_BYTES - PACKET_TRAILER_BYTES;
+}
+
 /** An index that the other side wrote is checked each time it is loaded, and never repaired. */
 export function checkIndex(name: string, value: number, sizeBytes: number): number {
   if (value >= sizeBytes || (value & 7) !== 0) {
@@ -39,7 +44,10 @@ export class RingProducer {
   /** The consumer's index as of the last load. Being stale only under-estimates the room. */
   #read = 0;
   #wrapped: Uint8Array | null = null;
+  #wrappedWords: Uint32Array | null = null;
   #armed = false;
+  /** Space that {@link isReady} asks for, bytes. */
+  wantedBytes = 0;
   readonly #copier = new PayloadCopier();
 
   /** Takes over an empty ring: clears its header and announces `pending_send_sz`. */
@@ -54,6 +62,17 @@ export class RingProducer {
   /** True when packets were written that {@link publish} has not shown yet. */
   get hasUnpublished(): boolean {
     return this.#write !== this.#published;
+  }
+
+  /** Bytes written that {@link publish} has not shown yet. */
+  get unpublishedBytes(): number {
+    const written = this.#write - this.#published;
+    return written >= 0 ? written : written + this.sizeBytes;
+  }
+
+  /** True when there is room for {@link wantedBytes}. */
+  isReady(): boolean {
+    return this.hasRoom(this.wantedBytes);
   }
 
   /** True when a packet of `spaceBytes` fits now. The room must be strictly greater: full looks like empty. */
@@ -92,10 +111,12 @@ export class RingProducer {
       return true;
     }
     // The packet crosses the end of the area: lay it out aside and copy it in two pieces.
-    if (this.#wrapped === null || this.#wrapped.length < space) this.#wrapped = new Uint8Array(space);
+    if (this.#wrapped === null || this.#wrapped.length < space) {
+      this.#wrapped = new Uint8Array(space);
+      this.#wrappedWords = new Uint32Array(this.#wrapped.buffer);
+    }
     const whole = this.#wrapped;
-    const words = new Uint32Array(whole.buffer);
-    this.#place(whole, words, 0, start, kind, idLow, idHigh, flags, bytes, offset, length);
+    this.#place(whole, this.#wrappedWords!, 0, start, kind, idLow, idHigh, flags, bytes, offset, length);
     const first = this.sizeBytes - start;
     copyBytes(this.#bytes, start, whole, 0, first);
     copyBytes(this.#bytes, 0, whole, first, space - first);
