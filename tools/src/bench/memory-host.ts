@@ -15,6 +15,10 @@ if (isMainThread) {
     onBus: serveMemoryBus,
   });
   process.send?.({ listening: true });
+  process.on('message', () => {
+    const { user, system } = process.cpuUsage();
+    process.send?.({ busyMs: (user + system) / 1000 });
+  });
   await gone;
   await listener.close();
 } else {

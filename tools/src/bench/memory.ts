@@ -1,4 +1,4 @@
-import { fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,15 +7,20 @@ import { fileURLToPath } from 'node:url';
 import { type MessagePort, Worker } from 'node:worker_threads';
 import { connect } from '@dxgwire/transport/connect';
 import { attachGuestBus, createSharedBus, type SharedBusOptions } from '@dxgwire/transport/mock-vmbus/worker';
-import { compareAsleep, compareReady, MEMORY_BUS_BYTES, MemoryBus } from './memory-bus.ts';
-import type { Comparison } from './report.ts';
+import { compareAsleep, compareReady, MEMORY_BUS_BYTES, MemoryBus, measureOneWay } from './memory-bus.ts';
+import type { Comparison, Figure } from './report.ts';
 
 const THREAD = new URL('./memory-host.js', import.meta.url);
 
+type Measured = readonly [Comparison[], Figure[]];
+
+/** How long a pair that is connected and does nothing is watched, milliseconds. */
+const IDLE_MS = 3000;
+
 async function withThreads(
   options: SharedBusOptions,
-  use: (bus: MemoryBus) => Promise<Comparison[]>,
-): Promise<Comparison[]> {
+  use: (bus: MemoryBus) => Promise<Measured>,
+): Promise<Measured> {
   const { guest, host } = createSharedBus({
     guestMemoryBytes: MEMORY_BUS_BYTES,
     windowMegabytes: 1,
@@ -27,22 +32,24 @@ async function withThreads(
   });
   const exited = once(worker, 'exit');
   const bus = await MemoryBus.open(attachGuestBus(guest));
-  const comparisons = await use(bus);
+  const measured = await use(bus);
   await bus.close();
   await exited;
-  return comparisons;
+  return measured;
 }
 
-async function withProcesses(use: (bus: MemoryBus) => Promise<Comparison[]>): Promise<Comparison[]> {
+async function withProcesses(
+  use: (bus: MemoryBus, host: ChildProcess) => Promise<Measured>,
+): Promise<Measured> {
   const folder = mkdtempSync(join(tmpdir(), 'dxgwire-'));
   const url = `shm:${join(folder, 'bench.sock')}`;
   const child = fork(fileURLToPath(THREAD), [url], { execArgv: [] });
   try {
     await once(child, 'message');
     const bus = await MemoryBus.open(await connect(url));
-    const comparisons = await use(bus);
+    const measured = await use(bus, child);
     await bus.close();
-    return comparisons;
+    return measured;
   } finally {
     const exited = once(child, 'exit');
     child.disconnect();
@@ -51,16 +58,49 @@ async function withProcesses(use: (bus: MemoryBus) => Promise<Comparison[]>): Pr
   }
 }
 
+async function busyMsOf(host: ChildProcess): Promise<number> {
+  const answer = once(host, 'message');
+  host.send('usage');
+  const [{ busyMs }] = (await answer) as [{ busyMs: number }];
+  const { user, system } = process.cpuUsage();
+  return busyMs + (user + system) / 1000;
+}
+
+/** Processor time of both processes together while they are connected and do nothing. */
+async function measureIdle(host: ChildProcess): Promise<Figure> {
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  const before = await busyMsOf(host);
+  await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
+  const value = (100 * ((await busyMsOf(host)) - before)) / IDLE_MS;
+  const name = 'shared memory: a connected pair that does nothing, both ends';
+  return { suite: 'memory', name, value, unit: '% of a core', target: { most: 1 } };
+}
+
 /** Media whose memory both sides see: between threads, and between processes where there is shared memory. */
-export async function measure(progress: (text: string) => void): Promise<Comparison[]> {
-  const comparisons: Comparison[] = [];
+export async function measure(
+  progress: (text: string) => void,
+): Promise<{ comparisons: Comparison[]; figures: Figure[] }> {
   progress('mock VMBus, two threads');
-  comparisons.push(...(await withThreads({}, (bus) => compareReady('mock VMBus', bus))));
+  const threads = await withThreads({}, async (bus) => [
+    await compareReady('mock VMBus', bus),
+    [await measureOneWay('mock VMBus', bus)],
+  ]);
   progress('mock VMBus, two threads, asleep');
-  comparisons.push(
-    ...(await withThreads({ spinMicroseconds: 0 }, async (bus) => [await compareAsleep('mock VMBus', bus)])),
-  );
-  progress('shared memory, two processes');
-  comparisons.push(...(await withProcesses((bus) => compareReady('shared memory', bus))));
-  return comparisons;
+  const asleep = await withThreads({ spinMicroseconds: 0 }, async (bus) => [
+    [await compareAsleep('mock VMBus', bus)],
+    [],
+  ]);
+  const all = [threads, asleep];
+  if (process.platform === 'linux') {
+    progress('shared memory, two processes');
+    const processes = await withProcesses(async (bus, host) => [
+      await compareReady('shared memory', bus),
+      [await measureOneWay('shared memory', bus), await measureIdle(host)],
+    ]);
+    all.push(processes);
+  }
+  return {
+    comparisons: all.flatMap(([comparisons]) => comparisons),
+    figures: all.flatMap(([, figures]) => figures),
+  };
 }
