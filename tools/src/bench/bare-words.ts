@@ -12,6 +12,7 @@ export const BARE_BYTES = 4096;
 const ASKED = 0;
 const ANSWERED = 256;
 const STATE = 512;
+const PAUSE = 768;
 
 const READY = 1;
 const STOP = -1;
@@ -37,11 +38,20 @@ export function answerBare(words: Int32Array, mode: BareMode): void {
   Atomics.store(words, STATE, 0);
 }
 
-/** Asks `count` times, one after the other, once the other side is ready. @returns milliseconds. */
-export function askBare(words: Int32Array, mode: BareMode, count: number): number {
+/**
+ * Asks `count` times, one after the other, once the other side is ready; sleeps before each if there is to be a pause.
+ *
+ * @returns milliseconds, without the pauses.
+ */
+export function askBare(words: Int32Array, mode: BareMode, count: number, pauseMs = 0): number {
   while (Atomics.load(words, STATE) !== READY);
-  const begin = performance.now();
+  let begin = performance.now();
   for (let i = 1; i <= count; i += 1) {
+    if (pauseMs > 0) {
+      const paused = performance.now();
+      Atomics.wait(words, PAUSE, 0, pauseMs);
+      begin += performance.now() - paused;
+    }
     Atomics.store(words, ASKED, i);
     if (mode === 'wait') {
       Atomics.notify(words, ASKED);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type MessagePort, Worker } from 'node:worker_threads';
 import { connect } from '@dxgwire/transport/connect';
-import { attachGuestBus, createSharedBus, type SharedBusOptions } from '@dxgwire/transport/mock-vmbus/worker';
+import { attachGuestBus, createSharedBus } from '@dxgwire/transport/mock-vmbus/worker';
 import { compareAsleep, compareReady, MEMORY_BUS_BYTES, MemoryBus, measureOneWay } from './memory-bus.ts';
 import type { Comparison, Figure } from './report.ts';
 
@@ -17,15 +17,8 @@ type Measured = readonly [Comparison[], Figure[]];
 /** How long a pair that is connected and does nothing is watched, milliseconds. */
 const IDLE_MS = 3000;
 
-async function withThreads(
-  options: SharedBusOptions,
-  use: (bus: MemoryBus) => Promise<Measured>,
-): Promise<Measured> {
-  const { guest, host } = createSharedBus({
-    guestMemoryBytes: MEMORY_BUS_BYTES,
-    windowMegabytes: 1,
-    ...options,
-  });
+async function withThreads(use: (bus: MemoryBus) => Promise<Measured>): Promise<Measured> {
+  const { guest, host } = createSharedBus({ guestMemoryBytes: MEMORY_BUS_BYTES, windowMegabytes: 1 });
   const worker = new Worker(THREAD, {
     workerData: host,
     transferList: [host.port as unknown as MessagePort],
@@ -81,16 +74,11 @@ export async function measure(
   progress: (text: string) => void,
 ): Promise<{ comparisons: Comparison[]; figures: Figure[] }> {
   progress('mock VMBus, two threads');
-  const threads = await withThreads({}, async (bus) => [
-    await compareReady('mock VMBus', bus),
+  const threads = await withThreads(async (bus) => [
+    [...(await compareReady('mock VMBus', bus)), await compareAsleep('mock VMBus', bus)],
     [await measureOneWay('mock VMBus', bus)],
   ]);
-  progress('mock VMBus, two threads, asleep');
-  const asleep = await withThreads({ spinMicroseconds: 0 }, async (bus) => [
-    [await compareAsleep('mock VMBus', bus)],
-    [],
-  ]);
-  const all = [threads, asleep];
+  const all = [threads];
   if (process.platform === 'linux') {
     progress('shared memory, two processes');
     const processes = await withProcesses(async (bus, host) => [
