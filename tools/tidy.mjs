@@ -35,6 +35,7 @@ const BROWSER_ENTRIES = [
   'packages/host/src/scheduler/index.ts',
   'packages/host/src/backends/null/index.ts',
   'packages/host/src/backends/reference/index.ts',
+  'packages/host/src/backends/webgpu/page/index.ts',
 ];
 const NODE_ONLY = new Set(['ws', 'koffi', 'pino', 'webgpu', 'bufferutil']);
 

@@ -1,7 +1,6 @@
 import { isProtocolError } from '@dxgwire/protocol';
 import { AllocationKind, type ContextData, decodeContextBlob } from '@dxgwire/protocol/blobs';
 import { STREAM_VERSION } from '@dxgwire/protocol/stream';
-import { createSharedRegionAllocator } from '../../shared-region.ts';
 import { requestedLengthBytes } from '../allocation-size.ts';
 import type {
   AdapterEnvironment,
@@ -19,77 +18,90 @@ import type {
 } from '../contract.ts';
 import { AllocationMemory, kindOf, WebgpuAllocation } from './allocation.ts';
 import { WebgpuContext } from './context.ts';
-import type { GpuProcess } from './gpu-process.ts';
-import { RegionTable } from './region-table.ts';
+import type { GpuServer } from './gpu-server.ts';
+import type { Sharing } from './sharing.ts';
 import { SubmissionBuilder } from './submission-builder.ts';
 import { TransferPool } from './transfer-pool.ts';
 
-/** Where an adapter gets its GPU process. */
-export interface ProcessSource {
-  /** A process to use; the same as before unless that is gone. */
-  acquire(): GpuProcess;
-  /** Kills the process that `acquire` gave. */
-  kill(process: GpuProcess): Promise<void>;
+const NANOSECONDS_PER_MILLISECOND = 1_000_000;
+
+/** A server that an adapter can use, and what it needs to know of its life. */
+export interface AdapterServer extends GpuServer {
+  /** Settles when its device is open and works; rejects with the reason why it does not. */
+  readonly ready: Promise<unknown>;
+  /** Called once when it is gone and nobody ended it: the reason, in words. */
+  onDeath: ((reason: string) => void)[];
+}
+
+/** Where an adapter gets its server: a GPU process, or the page it is in. */
+export interface ServerSource {
+  /** A server to use; the same as before unless that is gone. */
+  acquire(): AdapterServer;
+  /** Ends the server that `acquire` gave, whatever it does. */
+  kill(server: AdapterServer): Promise<void>;
   /** The adapter needs it no more. */
-  release(process: GpuProcess): Promise<void>;
+  release(server: AdapterServer): Promise<void>;
 }
 
 export interface AdapterOptions {
   readonly environment: AdapterEnvironment;
   readonly segments: readonly SegmentDescription[];
-  readonly processes: ProcessSource;
+  readonly servers: ServerSource;
+  /** Null where the servers see no memory of this process. */
+  readonly sharing: Sharing | null;
 }
 
 /** One virtual GPU of one partition on the webgpu backend. */
 export class WebgpuAdapter implements BackendAdapter {
   private readonly environment: AdapterEnvironment;
   private readonly segments: readonly SegmentDescription[];
-  private readonly processes: ProcessSource;
+  private readonly servers: ServerSource;
+  private readonly sharing: Sharing | null;
   private readonly memory: AllocationMemory;
   private readonly builder: SubmissionBuilder;
-  private readonly regions = new RegionTable();
   private readonly pool: TransferPool | null;
   private readonly contexts = new Set<WebgpuContext>();
   private readonly allocations = new Set<WebgpuAllocation>();
-  private process: GpuProcess | null = null;
+  private server: AdapterServer | null = null;
   private resetting = false;
   private closed = false;
 
-  constructor({ environment, segments, processes }: AdapterOptions) {
+  constructor({ environment, segments, servers, sharing }: AdapterOptions) {
     this.environment = environment;
     this.segments = segments;
-    this.processes = processes;
-    const allocateRegion = createSharedRegionAllocator();
-    const onFreed = (path: string): void => this.regions.drop(path);
+    this.servers = servers;
+    this.sharing = sharing;
+    const allocateRegion = sharing?.allocateRegion ?? null;
+    const onFreed = (path: string): void => sharing?.regions.drop(path);
     this.memory = new AllocationMemory(environment.memory, environment.window, allocateRegion, onFreed);
     this.pool = allocateRegion === null ? null : new TransferPool(allocateRegion, onFreed);
-    this.builder = new SubmissionBuilder(this.memory, this.regions, this.pool);
+    this.builder = new SubmissionBuilder(this.memory, sharing?.regions ?? null, this.pool);
   }
 
-  /** Takes a GPU process and waits until its device is open. @throws Error when it cannot be. */
+  /** Takes a server and waits until its device is open. @throws Error when it cannot be. */
   async open(): Promise<void> {
-    await this.takeProcess().ready;
+    await this.takeServer().ready;
   }
 
-  private takeProcess(): GpuProcess {
-    if (this.process !== null && !this.process.isGone) return this.process;
-    const process = this.processes.acquire();
-    this.process = process;
-    process.onDeath.push((reason) => this.lost(process, reason));
-    return process;
+  private takeServer(): AdapterServer {
+    if (this.server !== null && !this.server.isGone) return this.server;
+    const server = this.servers.acquire();
+    this.server = server;
+    server.onDeath.push((reason) => this.lost(server, reason));
+    return server;
   }
 
-  /** The process ended by itself. */
-  private lost(process: GpuProcess, reason: string): void {
-    if (this.process !== process) return;
-    this.process = null;
-    this.environment.log.warn({ reason }, 'the GPU process is lost');
-    this.loseContexts(process, reason);
+  /** The server ended by itself. */
+  private lost(server: AdapterServer, reason: string): void {
+    if (this.server !== server) return;
+    this.server = null;
+    this.environment.log.warn({ reason }, 'the GPU is lost');
+    this.loseContexts(server, reason);
     if (!this.closed && !this.resetting) this.environment.onLost(reason);
   }
 
-  private loseContexts(process: GpuProcess, reason: string): void {
-    for (const context of [...this.contexts]) if (context.process === process) context.lose(reason);
+  private loseContexts(server: AdapterServer, reason: string): void {
+    for (const context of [...this.contexts]) if (context.server === server) context.lose(reason);
   }
 
   createDevice(): BackendDevice {
@@ -157,7 +169,7 @@ export class WebgpuAdapter implements BackendAdapter {
       };
     }
     const context = new WebgpuContext({
-      process: this.takeProcess(),
+      server: this.takeServer(),
       services: request.services,
       data,
       memory: this.memory,
@@ -179,16 +191,16 @@ export class WebgpuAdapter implements BackendAdapter {
   }
 
   readClock(): bigint {
-    return process.hrtime.bigint();
+    return BigInt(Math.floor(performance.now() * NANOSECONDS_PER_MILLISECOND));
   }
 
   async reset(): Promise<void> {
-    const { process: current } = this;
+    const { server: current } = this;
     if (current === null) return;
     this.resetting = true;
     try {
-      this.process = null;
-      await this.processes.kill(current);
+      this.server = null;
+      await this.servers.kill(current);
       this.loseContexts(current, 'the GPU was reset because work took too long');
     } finally {
       this.resetting = false;
@@ -198,7 +210,7 @@ export class WebgpuAdapter implements BackendAdapter {
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
-    const { process: current } = this;
+    const { server: current } = this;
     for (const context of [...this.contexts]) {
       context.lose('the adapter was closed');
       context.destroy();
@@ -207,8 +219,8 @@ export class WebgpuAdapter implements BackendAdapter {
     for (const allocation of this.allocations) this.memory.free(allocation);
     this.allocations.clear();
     this.pool?.close();
-    this.regions.clear();
-    this.process = null;
-    if (current !== null) await this.processes.release(current);
+    this.sharing?.regions.clear();
+    this.server = null;
+    if (current !== null) await this.servers.release(current);
   }
 }

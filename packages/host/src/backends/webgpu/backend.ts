@@ -1,19 +1,19 @@
 import { totalmem } from 'node:os';
-import { encodeAdapterCaps } from '@dxgwire/protocol/blobs';
+import { createSharedRegionAllocator } from '../../shared-region.ts';
 import type {
   AdapterDescription,
   AdapterEnvironment,
   Backend,
   BackendAdapter,
   BackendLog,
-  SegmentDescription,
 } from '../contract.ts';
-import { type ProcessSource, WebgpuAdapter } from './adapter.ts';
-import type { DeviceProfile } from './device-profile.ts';
+import { type AdapterServer, type ServerSource, WebgpuAdapter } from './adapter.ts';
+import { type DescribeOptions, describeAdapter } from './describe-adapter.ts';
 import { type DiscoveryOptions, discoverDevices, type FoundDevice } from './discovery.ts';
 import { GpuProcess } from './gpu-process.ts';
+import { RegionTable } from './region-table.ts';
 
-export interface WebgpuBackendOptions extends DiscoveryOptions {
+export interface WebgpuBackendOptions extends DiscoveryOptions, DescribeOptions {
   /** Default: nothing is logged. */
   readonly log?: BackendLog;
   /**
@@ -21,22 +21,7 @@ export interface WebgpuBackendOptions extends DiscoveryOptions {
    * partitions share one per device (`shared`: less memory, but a hung guest costs all of them their devices).
    */
   readonly isolation?: 'partition' | 'shared';
-  /** Time without an end after which a submission counts as hung, milliseconds. Default 2 s; 30 s in software. */
-  readonly timeoutMs?: number;
-  /** Memory of a software device, bytes. Default: half of the system's. */
-  readonly memoryBytes?: number;
-  /** Submissions that may be under way at once. Default 256. */
-  readonly maxInFlight?: number;
 }
-
-/** What Windows gives a GPU (TdrDelay). */
-const GPU_TIMEOUT_MS = 2000;
-/** A processor that plays GPU takes seconds for a frame that is a GPU's milliseconds, and shares its cores. */
-const SOFTWARE_TIMEOUT_MS = 30_000;
-const MAX_IN_FLIGHT = 256;
-const MEBIBYTE = 1 << 20;
-const DESCRIPTION_UNITS = 79;
-const INSTANCE_ID_UNITS = 259;
 
 const silent: BackendLog = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -57,19 +42,27 @@ class WebgpuBackend implements Backend {
   private readonly opened = new Set<WebgpuAdapter>();
 
   constructor(devices: readonly FoundDevice[], options: WebgpuBackendOptions, log: BackendLog) {
-    this.adapters = devices.map(({ profile }, index) => describeAdapter(profile, index, options));
+    this.adapters = devices.map(({ profile }, index) =>
+      describeAdapter(profile, index, options, systemMemoryBytes()),
+    );
     const shared = options.isolation === 'shared';
     this.sources = devices.map((device) => new DeviceProcesses(device, shared, log));
   }
 
   /** @throws Error when there is no such adapter, or its device cannot be opened any more. */
   async openAdapter(index: number, environment: AdapterEnvironment): Promise<BackendAdapter> {
-    const processes = this.sources[index];
-    if (processes === undefined) {
+    const servers = this.sources[index];
+    if (servers === undefined) {
       throw new RangeError(`there is no adapter ${index}; there are ${this.sources.length}`);
     }
     const { segments } = this.adapters[index]!;
-    const adapter = new WebgpuAdapter({ environment, segments, processes });
+    const allocateRegion = createSharedRegionAllocator();
+    const adapter = new WebgpuAdapter({
+      environment,
+      segments,
+      servers,
+      sharing: allocateRegion === null ? null : { allocateRegion, regions: new RegionTable() },
+    });
     this.opened.add(adapter);
     try {
       await adapter.open();
@@ -89,7 +82,7 @@ class WebgpuBackend implements Backend {
 }
 
 /** The GPU processes of one device. */
-class DeviceProcesses implements ProcessSource {
+class DeviceProcesses implements ServerSource {
   private readonly device: FoundDevice;
   private readonly shared: boolean;
   private readonly log: BackendLog;
@@ -114,7 +107,7 @@ class DeviceProcesses implements ProcessSource {
     return fresh;
   }
 
-  async kill(process: GpuProcess): Promise<void> {
+  async kill(process: AdapterServer & Pick<GpuProcess, 'kill'>): Promise<void> {
     const others = process.onDeath;
     await process.kill();
     for (const tell of others) tell('the GPU was reset because work of another guest took too long');
@@ -130,58 +123,8 @@ class DeviceProcesses implements ProcessSource {
   }
 }
 
-function describeAdapter(
-  profile: DeviceProfile,
-  index: number,
-  options: WebgpuBackendOptions,
-): AdapterDescription {
-  const { name, software, source } = profile;
-  const suffix = software && !/software/i.test(name) ? ', software' : '';
-  return {
-    description: `${name.slice(0, DESCRIPTION_UNITS - suffix.length)}${suffix}`,
-    instanceId: `WEBGPU\\${source}\\${name}\\${index}`.slice(0, INSTANCE_ID_UNITS),
-    vendorId: profile.vendorId,
-    deviceId: profile.deviceId,
-    softwareDevice: software,
-    computeOnly: false,
-    driverVersion: profile.driver,
-    segments: segmentsOf(profile, options),
-    nodes: [
-      {
-        kind: '3d',
-        name: '3D',
-        maxInFlight: options.maxInFlight ?? MAX_IN_FLIGHT,
-        clockHz: 1_000_000_000,
-      },
-    ],
-    canEvict: false,
-    timeoutMs: options.timeoutMs ?? (software ? SOFTWARE_TIMEOUT_MS : GPU_TIMEOUT_MS),
-    userModeCaps: encodeAdapterCaps(profile.caps),
-  };
-}
-
-/**
- * A software device has the system's memory, and so has a GPU that shares it: one segment. Another GPU has its own
- * memory and what it reaches of the system's.
- */
-function segmentsOf(profile: DeviceProfile, options: WebgpuBackendOptions): SegmentDescription[] {
-  const systemBytes = wholeMebibytes(systemMemoryBytes() / 2);
-  if (profile.unifiedMemory || profile.deviceLocalBytes === 0) {
-    const lengthBytes = wholeMebibytes(options.memoryBytes ?? systemBytes);
-    return [{ id: 1, group: 'local', lengthBytes }];
-  }
-  return [
-    { id: 1, group: 'local', lengthBytes: wholeMebibytes(profile.deviceLocalBytes) },
-    { id: 2, group: 'non-local', lengthBytes: systemBytes },
-  ];
-}
-
 /** What this process may use: the machine's memory, or less where a container says so. */
 function systemMemoryBytes(): number {
   const limit = process.constrainedMemory();
   return limit > 0 && limit < totalmem() ? limit : totalmem();
-}
-
-function wholeMebibytes(bytes: number): number {
-  return Math.max(1, Math.floor(bytes / MEBIBYTE)) * MEBIBYTE;
 }

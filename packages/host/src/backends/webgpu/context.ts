@@ -3,7 +3,7 @@ import type { ContextData } from '@dxgwire/protocol/blobs';
 import { returns, StreamWriter } from '@dxgwire/protocol/stream';
 import type { BackendLog, ContextServices, ExecutionResult, Submission } from '../contract.ts';
 import { type AllocationMemory, type WebgpuAllocation, writePieces } from './allocation.ts';
-import type { ContextPort, GpuProcess } from './gpu-process.ts';
+import type { ContextPort, GpuServer } from './gpu-server.ts';
 import { ReturnRingWriter, saysDeviceLost } from './return-ring.ts';
 import { type SubmissionBuilder, SubmissionFault } from './submission-builder.ts';
 import type { Transfer } from './transfer-pool.ts';
@@ -20,7 +20,7 @@ interface Running {
 }
 
 export interface ContextOptions {
-  readonly process: GpuProcess;
+  readonly server: GpuServer;
   readonly services: ContextServices;
   readonly data: ContextData;
   readonly memory: AllocationMemory;
@@ -28,10 +28,10 @@ export interface ContextOptions {
   readonly log: BackendLog;
 }
 
-/** One context: a GPUDevice in the GPU process, its submissions under way, and its return ring. */
+/** One context: a GPUDevice of the server, its submissions under way, and its return ring. */
 export class WebgpuContext implements ContextPort {
   readonly id: number;
-  readonly process: GpuProcess;
+  readonly server: GpuServer;
   readonly services: ContextServices;
   private readonly data: ContextData;
   private readonly memory: AllocationMemory;
@@ -46,8 +46,8 @@ export class WebgpuContext implements ContextPort {
   private awaiting = false;
   private destroyed = false;
 
-  constructor({ process, services, data, memory, builder, log }: ContextOptions) {
-    this.process = process;
+  constructor({ server, services, data, memory, builder, log }: ContextOptions) {
+    this.server = server;
     this.services = services;
     this.data = data;
     this.memory = memory;
@@ -56,7 +56,7 @@ export class WebgpuContext implements ContextPort {
     this.ring = this.openRing();
     const ringBytes = this.findRing()?.lengthBytes ?? 0;
     const units = Math.floor(ringBytes / 4 / 3);
-    this.id = process.addContext(this, Math.min(MAX_MESSAGE_UNITS, Math.max(MIN_MESSAGE_UNITS, units)));
+    this.id = server.addContext(this, Math.min(MAX_MESSAGE_UNITS, Math.max(MIN_MESSAGE_UNITS, units)));
   }
 
   private openRing(): ReturnRingWriter {
@@ -97,7 +97,7 @@ export class WebgpuContext implements ContextPort {
       return;
     }
     this.running.set(sequence, { done, transfers });
-    this.process.countRunning(1);
+    this.server.countRunning(1);
   }
 
   onConsumed(total: number): void {
@@ -107,8 +107,8 @@ export class WebgpuContext implements ContextPort {
   onDone(sequence: number, fault: string | null, owesAnswers: boolean): void {
     const running = this.running.get(sequence);
     if (owesAnswers) this.setAwaiting(true);
-    if (this.running.delete(sequence)) this.process.countRunning(-1);
-    if (this.destroyed && this.running.size === 0) this.process.forgetContext(this.id);
+    if (this.running.delete(sequence)) this.server.countRunning(-1);
+    if (this.destroyed && this.running.size === 0) this.server.forgetContext(this.id);
     if (running !== undefined) {
       finish(running, fault === null ? { kind: 'completed' } : { kind: 'fault', message: fault });
     }
@@ -122,7 +122,7 @@ export class WebgpuContext implements ContextPort {
   private setAwaiting(awaiting: boolean): void {
     if (awaiting === this.awaiting) return;
     this.awaiting = awaiting;
-    this.process.countRunning(awaiting ? 1 : -1);
+    this.server.countRunning(awaiting ? 1 : -1);
   }
 
   onReturns(records: Uint8Array): void {
@@ -132,10 +132,10 @@ export class WebgpuContext implements ContextPort {
     const message = 'the guest does not read what its device returns';
     this.log.warn({ context: this.data.label }, message);
     this.ended = { kind: 'fault', message };
-    this.process.destroyContext(this.id);
+    this.server.destroyContext(this.id);
   }
 
-  /** The GPU process is gone, and the device with it. */
+  /** The server is gone, and the device with it. */
   lose(reason: string): void {
     if (this.ended?.kind === 'lost') return;
     this.ended = { kind: 'lost' };
@@ -147,7 +147,7 @@ export class WebgpuContext implements ContextPort {
     }
     const running = [...this.running.values()];
     this.running.clear();
-    this.process.countRunning(-running.length);
+    this.server.countRunning(-running.length);
     this.setAwaiting(false);
     for (const one of running) finish(one, { kind: 'lost' });
   }
@@ -156,9 +156,9 @@ export class WebgpuContext implements ContextPort {
     if (this.destroyed) return;
     this.destroyed = true;
     this.setAwaiting(false);
-    if (this.process.isGone) return;
-    this.process.destroyContext(this.id);
-    if (this.running.size === 0) this.process.forgetContext(this.id);
+    if (this.server.isGone) return;
+    this.server.destroyContext(this.id);
+    if (this.running.size === 0) this.server.forgetContext(this.id);
   }
 }
 

@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 import type { BackendLog } from '../contract.ts';
 import { driverEnvironment } from './dawn.ts';
 import type { DeviceProfile, DeviceRequest } from './device-profile.ts';
-import { FrameBatch, FrameReader, type FrameView, GpuFrame, HostFrame } from './frames.ts';
-import { WriteOutcome } from './process/access-words.ts';
+import { FrameReader, type FrameView, GpuFrame } from './frames.ts';
+import { GpuServer } from './gpu-server.ts';
 
 /** A process that has not said hello after this long has hung in its driver, milliseconds. */
 const START_TIMEOUT_MS = 60_000;
@@ -13,38 +13,22 @@ const START_TIMEOUT_MS = 60_000;
 /** How much of what the process wrote to its standard error is kept for messages, UTF-16 units. */
 const ERROR_TEXT_UNITS = 2000;
 
-/** What a context hears of its process. */
-export interface ContextPort {
-  /** A submission has ended; `owesAnswers`: {@link onIdle} will say when its answers have come. */
-  onDone(sequence: number, fault: string | null, owesAnswers: boolean): void;
-  onIdle(): void;
-  onReturns(records: Uint8Array): void;
-}
-
-/** A write of mapped bytes ended; `inline` has the bytes that the host must place itself. */
-export type WriteEnd = (written: boolean, inline: readonly Uint8Array[]) => void;
-
 /** A GPU process, seen from the host. Frames may be sent before it is ready: they wait in the socket. */
-export class GpuProcess {
+export class GpuProcess extends GpuServer {
   /** Resolves when the device is open and works; rejects with the reason why it does not. */
   readonly ready: Promise<DeviceProfile>;
   /** Called once when it is gone and nobody killed it: the reason, in words. */
   onDeath: ((reason: string) => void)[] = [];
-  readonly batch = new FrameBatch();
   private readonly child: ChildProcess;
   private readonly socket: Socket;
   private readonly exited: Promise<void>;
-  private readonly contexts = new Map<number, ContextPort>();
-  private readonly writes = new Map<number, WriteEnd>();
-  private lastContextId = 0;
-  private lastWriteId = 0;
-  private lastRegionId = 0;
   private runningCount = 0;
   private flushScheduled = false;
   private errorText = '';
   private gone = false;
 
   constructor(request: DeviceRequest, log: BackendLog) {
+    super();
     const main = fileURLToPath(new URL('./process/gpu-process-main.js', import.meta.url));
     this.child = spawn(process.execPath, ['--expose-gc', main, JSON.stringify(request)], {
       stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
@@ -109,87 +93,6 @@ export class GpuProcess {
     });
   }
 
-  private onFrame(frame: FrameView): void {
-    if (frame.kind === GpuFrame.wrote) {
-      const writeId = frame.word();
-      const written = frame.word() === WriteOutcome.written;
-      const inline = Array.from({ length: frame.word() }, () => frame.data(frame.word()));
-      const end = this.writes.get(writeId);
-      this.writes.delete(writeId);
-      end?.(written, inline);
-      return;
-    }
-    const context = this.contexts.get(frame.word());
-    if (frame.kind === GpuFrame.done) {
-      const sequence = frame.word();
-      const owesAnswers = frame.word() === 1;
-      const isFault = frame.word() === 1;
-      context?.onDone(sequence, isFault ? frame.text() : null, owesAnswers);
-    } else if (frame.kind === GpuFrame.idle) {
-      context?.onIdle();
-    } else if (frame.kind === GpuFrame.returns) {
-      context?.onReturns(frame.data(frame.word()));
-    }
-  }
-
-  /** @returns the number under which the process knows the context. */
-  addContext(port: ContextPort, maxMessageUnits: number): number {
-    this.lastContextId += 1;
-    this.contexts.set(this.lastContextId, port);
-    this.batch.begin(HostFrame.createContext);
-    this.batch.word(this.lastContextId);
-    this.batch.word(maxMessageUnits);
-    this.batch.end();
-    this.flushSoon();
-    return this.lastContextId;
-  }
-
-  /** Destroys the context in the process; its port hears of it until {@link forgetContext}. */
-  destroyContext(id: number): void {
-    this.batch.begin(HostFrame.destroyContext);
-    this.batch.word(id);
-    this.batch.end();
-    this.flushSoon();
-  }
-
-  forgetContext(id: number): void {
-    this.contexts.delete(id);
-  }
-
-  /** A number for a write of mapped bytes; `end` is called once, also when the process ends. */
-  addWrite(end: WriteEnd): number {
-    this.lastWriteId += 1;
-    this.writes.set(this.lastWriteId, end);
-    return this.lastWriteId;
-  }
-
-  /** A write was not sent after all. */
-  cancelWrite(id: number): void {
-    const end = this.writes.get(id);
-    this.writes.delete(id);
-    end?.(false, []);
-  }
-
-  /** Tells the process to map a shared file. Not within an open frame. @returns its number there. */
-  mapRegion(path: string, inode: number): number {
-    this.lastRegionId += 1;
-    this.batch.begin(HostFrame.mapRegion);
-    this.batch.word(this.lastRegionId);
-    this.batch.text(path);
-    this.batch.text(String(inode));
-    this.batch.end();
-    this.flushSoon();
-    return this.lastRegionId;
-  }
-
-  /** The file is going away: work sent before still finds it. */
-  unmapRegion(id: number): void {
-    this.batch.begin(HostFrame.unmapRegion);
-    this.batch.word(id);
-    this.batch.end();
-    this.flushSoon();
-  }
-
   /** Sends what is in the batch behind all microtasks of this turn, in one write: each wakes the process. */
   flushSoon(): void {
     if (this.flushScheduled) return;
@@ -221,10 +124,6 @@ export class GpuProcess {
     const listeners = this.onDeath;
     this.onDeath = [];
     for (const listener of listeners) listener(reason);
-  }
-
-  private endWrites(): void {
-    for (const id of [...this.writes.keys()]) this.cancelWrite(id);
   }
 
   /** Something began or ended: only while something is under way does the process keep its host running. */

@@ -40,7 +40,7 @@ test('closing a backend ends its processes, used and spare', async () => {
   const rig = await Rig.open(backend);
   await rig.createDevice();
   await hang(rig);
-  const { pid } = (rig.adapter as unknown as { process: { pid: number } }).process;
+  const { pid } = (rig.adapter as unknown as { server: { pid: number } }).server;
   const spare = await Rig.open(backend);
   await spare.close();
   await rig.close();
@@ -51,7 +51,7 @@ test('closing a backend ends its processes, used and spare', async () => {
 test('partitions that share a process share its end, and go on with the next', async () => {
   const backend = await createWebgpuBackend({ vulkan: 'bundled', isolation: 'shared' });
   const [first, second] = [await Rig.open(backend), await Rig.open(backend)];
-  const pidOf = (rig: Rig) => (rig.adapter as unknown as { process: { pid: number } }).process.pid;
+  const pidOf = (rig: Rig) => (rig.adapter as unknown as { server: { pid: number } }).server.pid;
   assert.equal(pidOf(first), pidOf(second));
   await Promise.all([first.createDevice(), second.createDevice()]);
   const ends = await hang(first);

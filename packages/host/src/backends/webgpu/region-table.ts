@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
-import type { GpuProcess } from './gpu-process.ts';
+import type { GpuServer } from './gpu-server.ts';
+import type { RegionNumbers } from './sharing.ts';
 
 interface Mapped {
   readonly number: number;
@@ -13,38 +14,31 @@ interface Mapped {
  * is there; afterwards another may get the same path. So a file is known by its memory here, and what is gone is
  * unmapped when the next one is mapped, so that its memory is not held for longer.
  */
-export class RegionTable {
-  private process: GpuProcess | null = null;
+export class RegionTable implements RegionNumbers {
+  private server: GpuServer | null = null;
   private readonly mapped = new Map<string, Mapped>();
 
-  /**
-   * The number of a file; the process is told to map it at first. Not within an open frame.
-   * @param buffer what the file holds, as this process sees it.
-   * @throws Error when the file is gone.
-   */
-  numberOf(process: GpuProcess, path: string, buffer: ArrayBufferLike): number {
-    if (this.process !== process) {
-      this.process = process;
+  numberOf(server: GpuServer, path: string, buffer: ArrayBufferLike): number {
+    if (this.server !== server) {
+      this.server = server;
       this.mapped.clear();
     }
     const known = this.mapped.get(path);
     if (known !== undefined && known.buffer === buffer) return known.number;
     this.sweep();
     const inode = statSync(path).ino;
-    const number = process.mapRegion(path, inode);
+    const number = server.mapRegion(path, inode);
     this.mapped.set(path, { number, buffer, inode });
     return number;
   }
 
-  /** A file is going away. */
   drop(path: string): void {
     const known = this.mapped.get(path);
     if (known === undefined) return;
     this.mapped.delete(path);
-    if (this.process?.isGone === false) this.process.unmapRegion(known.number);
+    if (this.server?.isGone === false) this.server.unmapRegion(known.number);
   }
 
-  /** All files are going away. */
   clear(): void {
     for (const path of [...this.mapped.keys()]) this.drop(path);
   }

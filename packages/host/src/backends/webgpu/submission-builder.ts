@@ -1,9 +1,9 @@
 import type { ContextServices, PageWalk, Submission } from '../contract.ts';
 import { type AllocationMemory, type Piece, type WebgpuAllocation, writePieces } from './allocation.ts';
 import { HostFrame } from './frames.ts';
-import type { GpuProcess } from './gpu-process.ts';
+import type { GpuServer } from './gpu-server.ts';
 import { INLINE_REGION, ZERO_REGION } from './process/access-words.ts';
-import type { RegionTable } from './region-table.ts';
+import type { RegionNumbers } from './sharing.ts';
 import { type StreamNeeds, scanStream } from './stream-scan.ts';
 import { MIN_TRANSFER_BYTES, type Transfer, type TransferPool } from './transfer-pool.ts';
 
@@ -33,6 +33,8 @@ interface Gap {
 /** Where mapped bytes go, and by which way. */
 interface WriteTarget {
   readonly piece: Piece | null;
+  /** Where the server writes them itself. */
+  readonly shared: Piece['shared'];
   readonly transfer: Transfer | null;
   readonly length: number;
 }
@@ -40,7 +42,7 @@ interface WriteTarget {
 /** What the builder needs to know of the context. */
 export interface SubmissionContext {
   readonly id: number;
-  readonly process: GpuProcess;
+  readonly server: GpuServer;
   readonly services: ContextServices;
   onConsumed(total: number): void;
 }
@@ -54,7 +56,7 @@ let scratch = new Uint8Array(1 << 16);
  */
 export class SubmissionBuilder implements StreamNeeds {
   private readonly memory: AllocationMemory;
-  private readonly regions: RegionTable;
+  private readonly regions: RegionNumbers | null;
   private readonly pool: TransferPool | null;
   private transfers: Transfer[] = [];
   private context!: SubmissionContext;
@@ -64,8 +66,8 @@ export class SubmissionBuilder implements StreamNeeds {
   private inlineBytes = 0;
   private readonly writes: number[] = [];
 
-  /** @param pool null where there is no shared memory: then all bytes go in the frames. */
-  constructor(memory: AllocationMemory, regions: RegionTable, pool: TransferPool | null) {
+  /** @param regions null, as `pool`, where there is no shared memory: then all bytes go in the frames. */
+  constructor(memory: AllocationMemory, regions: RegionNumbers | null, pool: TransferPool | null) {
     this.memory = memory;
     this.pool = pool;
     this.regions = regions;
@@ -87,7 +89,7 @@ export class SubmissionBuilder implements StreamNeeds {
     try {
       scanStream(new Uint32Array(scratch.buffer, 0, lengthBytes >>> 2), this);
     } catch (error) {
-      for (const write of this.writes) context.process.cancelWrite(write);
+      for (const write of this.writes) context.server.cancelWrite(write);
       for (const transfer of this.transfers.splice(0)) transfer.release();
       throw error;
     }
@@ -99,7 +101,7 @@ export class SubmissionBuilder implements StreamNeeds {
   }
 
   private writeFrame(sequence: number, lengthBytes: number): void {
-    const { batch } = this.context.process;
+    const { batch } = this.context.server;
     batch.begin(HostFrame.submit);
     batch.word(this.context.id);
     batch.word(sequence);
@@ -110,7 +112,7 @@ export class SubmissionBuilder implements StreamNeeds {
     for (const word of this.access) batch.word(word);
     for (const bytes of this.inline) batch.append(bytes);
     batch.end();
-    this.context.process.flushSoon();
+    this.context.server.flushSoon();
   }
 
   /** Copies the stream to the scratch memory. @returns its length, bytes. */
@@ -204,7 +206,7 @@ export class SubmissionBuilder implements StreamNeeds {
     }
     const pieces = this.walk(joined(addressLow, addressHigh), lengthBytes, 'write');
     const targets = pieces.map((piece) => this.targetOf(piece));
-    const write = this.context.process.addWrite((written, inline) => finishWrite(targets, written, inline));
+    const write = this.context.server.addWrite((written, inline) => finishWrite(targets, written, inline));
     this.writes.push(write);
     this.access.push(write, pieces.length);
     for (const target of targets) this.pushWrite(target);
@@ -213,13 +215,13 @@ export class SubmissionBuilder implements StreamNeeds {
   private pushRead(piece: Piece | Gap): void {
     if (!('view' in piece)) {
       this.pushRun(ZERO_REGION, 0, piece.length);
-    } else if (piece.shared !== null) {
-      this.pushShared(piece.shared, piece.view(), piece.length);
-    } else if (this.pool !== null && piece.length >= MIN_TRANSFER_BYTES) {
+    } else if (piece.shared !== null && this.regions !== null) {
+      this.pushShared(this.regions, piece.shared, piece.view(), piece.length);
+    } else if (this.regions !== null && this.pool !== null && piece.length >= MIN_TRANSFER_BYTES) {
       const transfer = this.pool.acquire(piece.length);
       transfer.bytes.set(piece.view());
       this.transfers.push(transfer);
-      this.pushShared(transfer, transfer.bytes, piece.length);
+      this.pushShared(this.regions, transfer, transfer.bytes, piece.length);
     } else {
       this.pushRun(INLINE_REGION, this.inlineBytes, piece.length);
       this.inline.push(piece.view());
@@ -228,25 +230,29 @@ export class SubmissionBuilder implements StreamNeeds {
   }
 
   private targetOf(piece: Piece | Gap): WriteTarget {
-    if (!('view' in piece)) return { piece: null, transfer: null, length: piece.length };
-    const { length, shared } = piece;
+    if (!('view' in piece)) return { piece: null, shared: null, transfer: null, length: piece.length };
+    const { length } = piece;
+    const shared = this.regions === null ? null : piece.shared;
     const transfers = shared === null && this.pool !== null && length >= MIN_TRANSFER_BYTES;
-    return { piece, transfer: transfers ? this.pool!.acquire(length) : null, length };
+    return { piece, shared, transfer: transfers ? this.pool!.acquire(length) : null, length };
   }
 
-  private pushWrite({ piece, transfer, length }: WriteTarget): void {
+  private pushWrite({ piece, shared, transfer, length }: WriteTarget): void {
+    const { regions } = this;
     if (piece === null) this.pushRun(ZERO_REGION, 0, length);
-    else if (piece.shared !== null) this.pushShared(piece.shared, piece.view(), length);
-    else if (transfer !== null) this.pushShared(transfer, transfer.bytes, length);
+    else if (regions !== null && shared !== null) this.pushShared(regions, shared, piece.view(), length);
+    else if (regions !== null && transfer !== null)
+      this.pushShared(regions, transfer, transfer.bytes, length);
     else this.pushRun(INLINE_REGION, 0, length);
   }
 
   private pushShared(
+    regions: RegionNumbers,
     { path, offset }: { readonly path: string; readonly offset: number },
     bytes: Uint8Array,
     length: number,
   ): void {
-    this.pushRun(this.regions.numberOf(this.context.process, path, bytes.buffer), offset, length);
+    this.pushRun(regions.numberOf(this.context.server, path, bytes.buffer), offset, length);
   }
 
   private pushRun(region: number, offset: number, length: number): void {
@@ -262,9 +268,9 @@ export class SubmissionBuilder implements StreamNeeds {
 /** Mapped bytes have been written, or not: what is not in place yet is put there, and the guest is told. */
 function finishWrite(targets: readonly WriteTarget[], written: boolean, inline: readonly Uint8Array[]): void {
   let next = 0;
-  for (const { piece, transfer } of targets) {
+  for (const { piece, shared, transfer } of targets) {
     if (piece !== null && written) {
-      if (piece.shared !== null) piece.publish?.();
+      if (shared !== null) piece.publish?.();
       else if (transfer !== null) writePieces([piece], transfer.bytes);
       else writePieces([piece], inline[next++]!);
     }

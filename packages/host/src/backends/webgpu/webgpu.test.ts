@@ -306,7 +306,7 @@ test('a GPU process that dies: its guest is told once, the other guest goes on',
   const [first, second] = [await Rig.open(backend), await Rig.open(backend)];
   try {
     await Promise.all([first.createDevice(), second.createDevice()]);
-    const { pid } = (first.adapter as unknown as { process: { pid: number } }).process;
+    const { pid } = (first.adapter as unknown as { server: { pid: number } }).server;
     process.kill(pid, 'SIGKILL');
     const [reason, message] = await first.take('deviceLost');
     assert.equal(reason, 'unknown');

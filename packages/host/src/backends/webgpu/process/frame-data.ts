@@ -1,9 +1,16 @@
 import type { SubmissionData, WriteTarget } from '../executor/submission-data.ts';
 import { INLINE_REGION, RUN_WORDS, ZERO_REGION } from './access-words.ts';
-import type { Regions } from './regions.ts';
 
 /** Sends the outcome of a write; `inline` holds the bytes that have no region, in order. */
 export type SendWrote = (writeId: number, written: boolean, inline: readonly Uint8Array[]) => void;
+
+/** Files of shared memory that the host told a server to map, by the host's number for each. */
+export interface Regions {
+  map(id: number, path: string, inode: number): void;
+  unmap(id: number): void;
+  /** @throws Error when there is no such place: the host made a mistake. */
+  view(id: number, offset: number, length: number): Uint8Array;
+}
 
 interface Run {
   readonly region: number;

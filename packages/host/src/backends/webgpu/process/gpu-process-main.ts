@@ -9,6 +9,7 @@ import type { DeviceRequest } from '../device-profile.ts';
 import { FrameBatch, FrameReader, GpuFrame } from '../frames.ts';
 import { DawnPolling } from './polling.ts';
 import { ProcessServer } from './process-server.ts';
+import { MappedRegions } from './regions.ts';
 
 /** The descriptor of the socket that the host gave. */
 const SOCKET_DESCRIPTOR = 3;
@@ -47,7 +48,7 @@ async function main(): Promise<void> {
   try {
     const { gpu, globals, profile } = await openDawn(request);
     Object.assign(globalThis, globals);
-    const server = new ProcessServer(gpu, batch, send);
+    const server = new ProcessServer(gpu, new MappedRegions(), batch, send);
     const reader = new FrameReader();
     socket.on('data', (chunk: Buffer) => {
       polling.noteEvent();

@@ -1,8 +1,7 @@
 import { ContextExecutor } from '../executor/context-executor.ts';
 import { type FrameBatch, type FrameView, GpuFrame, HostFrame } from '../frames.ts';
 import { WriteOutcome } from './access-words.ts';
-import { FrameData, type SendWrote } from './frame-data.ts';
-import { Regions } from './regions.ts';
+import { FrameData, type Regions, type SendWrote } from './frame-data.ts';
 
 /** Carries out the host's frames, and writes the answers. */
 export class ProcessServer {
@@ -10,11 +9,12 @@ export class ProcessServer {
   private readonly batch: FrameBatch;
   private readonly send: () => void;
   private readonly contexts = new Map<number, ContextExecutor>();
-  private readonly regions = new Regions();
+  private readonly regions: Regions;
 
   /** @param send is called after frames were written to the batch. */
-  constructor(gpu: GPU, batch: FrameBatch, send: () => void) {
+  constructor(gpu: GPU, regions: Regions, batch: FrameBatch, send: () => void) {
     this.gpu = gpu;
+    this.regions = regions;
     this.batch = batch;
     this.send = send;
   }
@@ -50,6 +50,12 @@ export class ProcessServer {
       context.endTurn();
       context.collectDropped(() => globalThis.gc?.());
     }
+  }
+
+  /** Drops all contexts with their devices. */
+  close(): void {
+    for (const context of this.contexts.values()) context.destroy();
+    this.contexts.clear();
   }
 
   private createContext(id: number, maxMessageUnits: number): void {

@@ -1,12 +1,13 @@
 import { mapSharedFile } from '../../../shared-region.ts';
+import type { Regions } from './frame-data.ts';
 
 interface Region {
   readonly bytes: Uint8Array;
   release(): void;
 }
 
-/** Files of shared memory that the host told this process to map, by the host's number for each. */
-export class Regions {
+/** Files of shared memory, mapped into this process. */
+export class MappedRegions implements Regions {
   private readonly regions = new Map<number, Region>();
 
   /** A file that went away meanwhile leaves its number without memory: records that need it then fail. */
@@ -23,7 +24,6 @@ export class Regions {
     this.regions.delete(id);
   }
 
-  /** @throws Error when there is no such place: the host made a mistake. */
   view(id: number, offset: number, length: number): Uint8Array {
     const region = this.regions.get(id);
     if (region === undefined || offset + length > region.bytes.length) {

@@ -7,5 +7,5 @@ const backend = await createWebgpuBackend({ vulkan: 'bundled' });
 const rig = await Rig.open(backend);
 await rig.createDevice();
 await hang(rig);
-const { pid } = (rig.adapter as unknown as { process: { pid: number } }).process;
+const { pid } = (rig.adapter as unknown as { server: { pid: number } }).server;
 process.stdout.write(`${pid}\n`);
