@@ -29,6 +29,11 @@ export const SUITES: readonly Suite[] = [
     load: () => import('./memory.ts'),
   },
   {
+    name: 'dispatch',
+    summary: "what the host's dispatcher takes for a command, and how much heap",
+    load: () => import('./dispatch.ts'),
+  },
+  {
     name: 'links',
     summary: 'Unix socket, TCP and WebSocket links to another process, against the bare medium',
     load: () => import('./links.ts'),
