@@ -89,5 +89,6 @@ async function openContext(options: KernelOptions, device: number): Promise<Kern
     returnFence,
     returnView,
     returnRing: returnRing.subarray(0, returnRingBytes),
+    ringAllocation,
   };
 }

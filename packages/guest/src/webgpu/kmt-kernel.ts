@@ -46,6 +46,7 @@ export interface KernelHandles {
   readonly returnFence: number;
   readonly returnView: FenceView;
   readonly returnRing: Uint8Array;
+  readonly ringAllocation: number;
 }
 
 /** Memory whose allocation was asked for. */
@@ -218,7 +219,10 @@ export class KmtKernel implements DeviceKernel {
     if (this.closed) return;
     this.closed = true;
     const { process, memory } = this.options;
-    void process.destroyDevice({ device: this.handles.device }).then(() => {
+    const { device, ringAllocation } = this.handles;
+    // A lock that ends with its device lets the host keep the window's pages: the guest might still look at them.
+    void process.unlock2({ device, allocation: ringAllocation });
+    void process.destroyDevice({ device }).then(() => {
       for (const block of this.blocks) memory.free(block);
       this.blocks.clear();
     });
