@@ -52,8 +52,8 @@ export class BufferState extends ObjectState implements Mappable, Releasable {
   private spare: ArrayBuffer | null = null;
 
   get mapState(): GPUBufferMapState {
-    if (this.pending !== null) return 'pending';
-    return this.mapping === null ? 'unmapped' : 'mapped';
+    if (this.mapping !== null) return 'mapped';
+    return this.pending === null ? 'unmapped' : 'pending';
   }
 
   /** @throws RangeError when there cannot be an ArrayBuffer of the buffer's size. */
@@ -66,10 +66,10 @@ export class BufferState extends ObjectState implements Mappable, Releasable {
   /** GPUBuffer.mapAsync(); a `size` that was not given is undefined. */
   mapAsync(mode: number, offset: number, size: number | undefined): Promise<undefined> {
     const { core } = this;
-    if (this.mapState !== 'unmapped') {
-      const why = this.pending === null ? 'is already mapped' : 'already has an outstanding map pending';
-      core.injectError('validation', `[Buffer${quoted(this.label)}] ${why}.\n - While calling MapAsync.`);
-      return Promise.reject(operationError(`the buffer ${why}`));
+    // The program can see this one for itself, so it is told at once and no error is raised, as with Dawn. That a
+    // buffer is mapped already is the backend's to say, in its time.
+    if (this.pending !== null) {
+      return Promise.reject(operationError('mapAsync: the buffer has an outstanding map pending'));
     }
     const length = size ?? Math.max(0, this.size - offset);
     let region: StagingRegion | null = null;
@@ -81,7 +81,7 @@ export class BufferState extends ObjectState implements Mappable, Releasable {
       const end = (): boolean => {
         if (this.pending !== pending) return false;
         this.pending = null;
-        core.mapped.delete(this);
+        if (this.mapping === null) core.mapped.delete(this);
         return true;
       };
       const free = (): void => {
@@ -133,8 +133,8 @@ export class BufferState extends ObjectState implements Mappable, Releasable {
 
   /** True when the backend will really copy the contents: then they need memory here. */
   private isReadable(mode: number, offset: number, length: number): boolean {
-    if (mode !== GPUMapMode.READ || (this.usage & GPUBufferUsage.MAP_READ) === 0 || this.destroyed)
-      return false;
+    if (mode !== GPUMapMode.READ || (this.usage & GPUBufferUsage.MAP_READ) === 0) return false;
+    if (this.destroyed || this.mapping !== null) return false;
     if (this.size > (this.core.limits['maxBufferSize'] ?? Number.POSITIVE_INFINITY)) return false;
     return offset % 8 === 0 && length % 4 === 0 && offset + length <= this.size;
   }
