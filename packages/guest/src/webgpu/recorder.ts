@@ -16,6 +16,11 @@ export class EncoderState extends ObjectState implements Releasable {
   finished = false;
   /** The first thing that went wrong here and that the backend cannot see. */
   error: string | null = null;
+  /**
+   * Set where what makes the encoder may be wrong: the record of it, which was sent at once so that its error came
+   * at its place, and which is sent again, in a scope that nobody sees, before all that was recorded.
+   */
+  beginning: ((writer: StreamWriter) => void) | null = null;
   readonly log: EncoderLog;
   readonly writer: StreamWriter;
 
@@ -56,6 +61,7 @@ export class EncoderState extends ObjectState implements Releasable {
     }
     this.finished = true;
     this.latestPass = null;
+    if (this.beginning !== null) this.unheard(this.beginning);
     if (error === null) {
       end(writer);
       core.writer.append(writer);
@@ -73,13 +79,21 @@ export class EncoderState extends ObjectState implements Releasable {
    */
   private finishWithError(end: (writer: StreamWriter) => void, error: string): void {
     const { core, writer, description } = this;
+    this.unheard((to) => {
+      ops.pushDebugGroup(writer, this.kind === 'CommandEncoder' ? 'encoder' : 'pass', error);
+      end(writer);
+      to.append(writer);
+    });
+    core.injectError('validation', `${error}\n - While finishing ${description}.`);
+  }
+
+  /** Sends records whose validation errors nobody shall see. */
+  private unheard(record: (writer: StreamWriter) => void): void {
+    const { core } = this;
     ops.pushErrorScope(core.writer, 'validation');
-    ops.pushDebugGroup(writer, this.kind === 'CommandEncoder' ? 'encoder' : 'pass', error);
-    end(writer);
-    core.writer.append(writer);
+    record(core.writer);
     const nothing = (): void => {};
     ops.popErrorScope(core.writer, core.requests.add('scope', nothing, nothing));
-    core.injectError('validation', `${error}\n - While finishing ${description}.`);
   }
 
   override labelChanged(): void {

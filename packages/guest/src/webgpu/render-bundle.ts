@@ -1,4 +1,4 @@
-import { ops } from '@dxgwire/protocol/stream';
+import { ops, type StreamWriter } from '@dxgwire/protocol/stream';
 import type { DeviceCore } from './device-core.ts';
 import { CONSTRUCT, defineInterface, guardConstructor } from './interfaces.ts';
 import { includeObjectBase } from './object-state.ts';
@@ -62,6 +62,41 @@ const encoderDescriptor = dictionary(
   },
 );
 
+/** Formats that can always be drawn to, at most 8 bytes a pixel: four of them are within every limit. */
+const PLAIN_FORMATS: ReadonlySet<GPUTextureFormat | undefined> = new Set<GPUTextureFormat>([
+  'r8unorm',
+  'rg8unorm',
+  'rgba8unorm',
+  'rgba8unorm-srgb',
+  'bgra8unorm',
+  'bgra8unorm-srgb',
+  'rgba16float',
+]);
+const DEPTH_FORMATS: ReadonlySet<GPUTextureFormat | undefined> = new Set<GPUTextureFormat | undefined>([
+  undefined,
+  'stencil8',
+  'depth16unorm',
+  'depth24plus',
+  'depth24plus-stencil8',
+  'depth32float',
+]);
+const PLAIN_FORMATS_COUNT = 4;
+
+/** False where the backend has to be asked at once: nearly all bundle encoders spare it that. */
+function isSurelyValid(
+  colorFormats: readonly (GPUTextureFormat | undefined)[],
+  depthStencilFormat: GPUTextureFormat | undefined,
+  sampleCount: number,
+): boolean {
+  return (
+    (sampleCount === 1 || sampleCount === 4) &&
+    (colorFormats.length > 0 || depthStencilFormat !== undefined) &&
+    colorFormats.length <= PLAIN_FORMATS_COUNT &&
+    colorFormats.every((format) => PLAIN_FORMATS.has(format)) &&
+    DEPTH_FORMATS.has(depthStencilFormat)
+  );
+}
+
 /** GPUDevice.createRenderBundleEncoder() */
 export function createRenderBundleEncoder(
   core: DeviceCore,
@@ -74,7 +109,15 @@ export function createRenderBundleEncoder(
     if (format !== undefined) requireFormatFeature(format, core.features);
   }
   const encoder = new EncoderState(core, device, 'RenderBundleEncoder', values.label);
-  ops.beginRenderBundleEncoder(encoder.writer, { ...values, colorFormats });
+  const begin = (writer: StreamWriter): void =>
+    ops.beginRenderBundleEncoder(writer, { ...values, colorFormats });
+  if (isSurelyValid(colorFormats, values.depthStencilFormat, values.sampleCount)) {
+    begin(encoder.writer);
+  } else {
+    begin(core.writer);
+    core.outbox.changed();
+    encoder.beginning = begin;
+  }
   const state = new PassState(encoder, 'RenderBundleEncoder', values.label);
   const object = new GPURenderBundleEncoder(CONSTRUCT, state);
   core.track(object, encoder);
