@@ -73,7 +73,7 @@ export class GPUAdapter {
   }
   requestDevice(descriptor: unknown = undefined): Promise<GPUDevice> {
     try {
-      return requestDevice(this.#state, this.#info, descriptor);
+      return requestDevice(this.#state, descriptor);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -93,11 +93,7 @@ export function makeAdapter(source: AdapterSource): GPUAdapter {
   });
 }
 
-async function requestDevice(
-  state: AdapterState,
-  adapterInfo: GPUAdapterInfo,
-  descriptor: unknown,
-): Promise<GPUDevice> {
+async function requestDevice(state: AdapterState, descriptor: unknown): Promise<GPUDevice> {
   const values = deviceDescriptor(descriptor, 'GPUDeviceDescriptor', null);
   for (const feature of values.requiredFeatures) {
     if (!state.features.has(feature)) {
@@ -130,7 +126,7 @@ async function requestDevice(
     queueLabel,
     features: core.features,
     limits: shown,
-    adapterInfo,
+    adapterInfo: new GPUAdapterInfo(CONSTRUCT, source.caps.info),
     report,
   });
 }

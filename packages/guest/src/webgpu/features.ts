@@ -1,11 +1,13 @@
 import { type CONSTRUCT, defineInterface, guardConstructor, includeMixin } from './interfaces.ts';
 import { domString, fail } from './webidl.ts';
 
+/**
+ * What is enabled with a feature. The sliced-3d features are none of these: the formats themselves must be asked for
+ * by their own features.
+ */
 const impliedFeatures: Readonly<Record<string, readonly string[]>> = {
   'texture-formats-tier2': ['texture-formats-tier1', 'rg11b10ufloat-renderable'],
   'texture-formats-tier1': ['rg11b10ufloat-renderable'],
-  'texture-compression-bc-sliced-3d': ['texture-compression-bc'],
-  'texture-compression-astc-sliced-3d': ['texture-compression-astc'],
   'subgroup-size-control': ['subgroups'],
 };
 
