@@ -211,7 +211,62 @@ export async function tourErrors(tour: Tour, globals: Readonly<Record<string, un
   for (const name of ['GPUValidationError', 'GPUOutOfMemoryError', 'GPUInternalError']) {
     log.note(name, () => new (globals[name] as new (message: string) => GPUError)('why').message);
   }
-  device.destroy();
+  await log.noteLater('errors of calls', () => errorsOfCalls(device, constants.map));
+  await log.noteLater('answers behind destroy', () => destroyWithQuestions(device));
   const lost = await device.lost;
   log.note('GPUDeviceLostInfo', () => [lost.reason, typeof lost.message]);
+}
+
+/** Errors that must come with the call that is wrong, and not before or behind it. */
+async function errorsOfCalls(device: GPUDevice, map: typeof GPUMapMode): Promise<unknown[]> {
+  const seen: unknown[] = [];
+  const scope = async (what: string, call: () => unknown): Promise<void> => {
+    device.pushErrorScope('validation');
+    const outcome = call();
+    const name =
+      outcome instanceof Promise ? outcome.then(String, (reason: Error) => reason.name) : 'no promise';
+    const error = await device.popErrorScope();
+    seen.push(what, error === null ? null : error.message.split('\n', 1)[0], await name);
+  };
+  const mappable = (mappedAtCreation: boolean): GPUBuffer =>
+    device.createBuffer({ size: 16, usage: 1 | 8, mappedAtCreation });
+  const pending = mappable(false);
+  const first = pending.mapAsync(map.READ);
+  await scope('second map', () => pending.mapAsync(map.READ));
+  await first;
+  await scope('map of a mapped buffer', () => pending.mapAsync(map.READ));
+  seen.push(pending.mapState);
+  const mapped = mappable(true);
+  await scope('unmap behind a wrong map', () => {
+    const wrong = mapped.mapAsync(map.READ);
+    mapped.unmap();
+    return wrong;
+  });
+  let encoder: GPURenderBundleEncoder | undefined;
+  await scope('bundle encoder', () => {
+    encoder = device.createRenderBundleEncoder({ label: 'bare', colorFormats: [] });
+  });
+  await scope('bundle', () => encoder?.finish());
+  return seen;
+}
+
+/** What is asked before a device is destroyed is answered with what it found; what is asked afterwards, without. */
+async function destroyWithQuestions(device: GPUDevice): Promise<string[]> {
+  const answers: string[] = [];
+  const note =
+    (what: string) =>
+    (value: unknown): void => {
+      answers.push(`${what} ${value === null ? 'null' : typeof value}`);
+    };
+  device.pushErrorScope('validation');
+  device.createBuffer({ size: 4, usage: 0 });
+  const all = [
+    device.lost.then(note('lost')),
+    device.queue.onSubmittedWorkDone().then(note('work')),
+    device.popErrorScope().then(note('popped')),
+  ];
+  device.destroy();
+  all.push(device.popErrorScope().then(note('popped late')));
+  await Promise.all(all);
+  return answers;
 }

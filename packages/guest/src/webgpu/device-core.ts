@@ -72,6 +72,12 @@ export class DeviceCore {
     readonly serial: number;
   }[] = [];
   private releaseScheduled = false;
+  /** True since {@link end}: nothing comes from the host any more. */
+  private ended = false;
+  /** The backend has said that the device is lost. */
+  private isGone = false;
+  /** What was asked of a destroyed device whose last answers are still to come: answered behind them. */
+  private late: (() => void)[] = [];
   private readonly registry = new FinalizationRegistry<number | Releasable>((held) => this.collected(held));
 
   constructor({ kernel, counters, stagingLimitBytes }: DeviceCoreOptions) {
@@ -194,7 +200,9 @@ export class DeviceCore {
       counters.begin();
       const { done, lost } = settle(resolve, reject);
       if (this.lost !== null) {
-        lost();
+        // Not at once: what a device says, it says behind the call.
+        if (this.ended) queueMicrotask(lost);
+        else this.late.push(lost);
         return;
       }
       counters.statistics.roundTrips += 1;
@@ -205,31 +213,47 @@ export class DeviceCore {
 
   /** Ends the device, once: `lost` of the device resolves, and everything that waits is settled. */
   lose(reason: GPUDeviceLostReason, message: string): void {
+    if (this.lost === null) {
+      this.lost = { reason, message };
+      for (const buffer of this.mapped) buffer.keepData();
+      this.events?.lost(reason, message);
+    }
+    this.end();
+  }
+
+  /**
+   * Unmaps all buffers and loses the device: GPUDevice.destroy(). What was asked before is still answered, with what
+   * the device found, so it ends when the last answer is there.
+   */
+  destroy(): void {
     if (this.lost !== null) return;
-    this.lost = { reason, message };
+    for (const buffer of [...this.mapped]) buffer.unmap();
+    this.mapped.clear();
+    ops.destroyDevice(this.outbox.writer);
+    this.outbox.seal();
+    this.lost = { reason: 'destroyed', message: 'Device was destroyed.' };
+    this.events?.lost(this.lost.reason, this.lost.message);
+  }
+
+  /** Nothing comes from the host any more: settles what waits, and gives everything back. */
+  private end(): void {
+    if (this.ended) return;
+    this.ended = true;
     this.outbox.close();
-    for (const buffer of this.mapped) buffer.keepData();
     this.heap.close();
     this.kernel.close();
-    this.events?.lost(reason, message);
     this.requests.loseAll();
+    const { late } = this;
+    this.late = [];
+    for (const lost of late) lost();
     this.released.length = 0;
     this.openEncoders.clear();
     this.onLost?.();
   }
 
-  /** Unmaps all buffers and loses the device: GPUDevice.destroy(). */
-  destroy(): void {
-    // Nothing that unmapping records would be looked at.
-    this.outbox.close();
-    for (const buffer of [...this.mapped]) buffer.unmap();
-    this.mapped.clear();
-    this.lose('destroyed', 'Device was destroyed.');
-  }
-
   /** Gives staging memory back that the program or a pending map held. */
   freeRegion(region: StagingRegion): void {
-    if (this.lost !== null) return;
+    if (this.ended) return;
     this.heap.free(region);
     if (this.outbox.isBlocked) this.outbox.drain();
   }
@@ -285,14 +309,18 @@ export class DeviceCore {
   }
 
   private readReturns(total: number): void {
-    if (this.lost !== null) return;
+    if (this.ended) return;
     try {
       const bytes = this.ring.take(total);
       decodeReturns(bytes, this.handlers);
     } catch (error) {
       this.lose('unknown', `The host sent what cannot be read: ${(error as Error).message}`);
     }
-    if (this.lost === null && this.ring.acknowledgementIsDue) {
+    if (this.lost !== null) {
+      // A destroyed device: its loss comes in the midst of its last answers. It can acknowledge nothing any more, so
+      // more than the ring holds cannot come.
+      if ((this.isGone && this.requests.size === 0) || this.ring.acknowledgementIsDue) this.end();
+    } else if (this.ring.acknowledgementIsDue) {
       this.acknowledge();
       this.outbox.changed();
     }
@@ -315,7 +343,10 @@ export class DeviceCore {
     compilationInfo: (info) => this.requests.take('compilation', info.requestId)(info),
     workDone: (id) => this.requests.take('work', id)(),
     uncapturedError: (type, message) => this.events?.uncapturedError(makeError(type, message)),
-    deviceLost: (reason, message) => this.lose(reason, message),
+    deviceLost: (reason, message) => {
+      this.isGone = true;
+      if (this.lost === null) this.lose(reason, message);
+    },
   };
 }
 

@@ -96,7 +96,7 @@ test('compilation messages arrive as objects of the standard', async () => {
   device.destroy();
 });
 
-test('destroy settles everything, in the order of the requests', async () => {
+test('what was asked before destroy is answered, in the order of the requests', async () => {
   const { device, kernel } = makeFakeDevice();
   const order: string[] = [];
   const module = device.createShaderModule({ code: '' });
@@ -110,13 +110,29 @@ test('destroy settles everything, in the order of the requests', async () => {
   ];
   device.destroy();
   device.destroy();
+  all.push(device.queue.onSubmittedWorkDone().then(log('late')));
+  const id = (op: 'popErrorScope' | 'onSubmittedWorkDone' | 'getCompilationInfo'): number =>
+    Number(kernel.argumentsOf(op)[0]?.[0]);
+  const pipeline = kernel.argumentsOf('createComputePipelineAsync')[0]?.[0] as { requestId: number };
+  assert.equal(kernel.argumentsOf('destroyDevice').length, 1);
+  kernel.answer((writer) => {
+    returns.deviceLost(writer, 'destroyed', 'gone');
+    returns.errorScopeResult(writer, id('popErrorScope'), 'error', 'validation', 'found before');
+    returns.workDone(writer, id('onSubmittedWorkDone'));
+  });
+  assert.equal(kernel.closed, false);
+  kernel.answer((writer) => {
+    returns.pipelineResult(writer, pipeline.requestId, 'success', '');
+    returns.compilationInfo(writer, { requestId: id('getCompilationInfo'), messages: [] });
+  });
   await Promise.all(all);
   assert.deepEqual(order, [
     'lost destroyed',
-    'pop null',
+    'pop [object GPUValidationError]',
     'work undefined',
     'pipeline [object GPUComputePipeline]',
     'info 0',
+    'late undefined',
   ]);
   assert.ok(kernel.closed);
   assert.equal(await device.popErrorScope(), null);

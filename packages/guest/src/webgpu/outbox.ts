@@ -85,6 +85,7 @@ export class Outbox {
   private scheduled = false;
   private waiting = false;
   private closed = false;
+  private sealed = false;
 
   constructor(port: SubmitPort, heap: StagingHeap) {
     this.port = port;
@@ -124,7 +125,7 @@ export class Outbox {
     if (writer.words > PREFIX_WORDS) this.port.beforeFlush();
     const end = writer.words;
     if (calls.length > 0) this.calls = [];
-    if (end !== PREFIX_WORDS && !this.closed) {
+    if (end !== PREFIX_WORDS && !this.sealed) {
       this.regions = [];
       const start = this.isBlocked ? PREFIX_WORDS : this.sendWords(writer.u32, PREFIX_WORDS, end, regions);
       if (start < end) {
@@ -151,7 +152,7 @@ export class Outbox {
    * they were sent.
    */
   upload(upload: Upload, owned: boolean): void {
-    if (this.closed) return;
+    if (this.sealed) return;
     let done = 0;
     if (!this.isBlocked) {
       done = this.sendPieces(upload, 0, this.writer, this.regions, false);
@@ -169,7 +170,7 @@ export class Outbox {
 
   /** Sends a request whose answer needs memory. */
   download(download: Download): void {
-    if (this.closed) return;
+    if (this.sealed) return;
     const region = this.isBlocked ? null : this.take(download.lengthBytes);
     if (region !== null) {
       download.emit(this.writer, region);
@@ -193,9 +194,16 @@ export class Outbox {
     }
   }
 
+  /** Takes nothing more; what is there goes out as it finds room. */
+  seal(): void {
+    this.flush();
+    this.sealed = true;
+  }
+
   /** Drops everything: the device is gone. */
   close(): void {
     this.closed = true;
+    this.sealed = true;
     this.held.length = 0;
     this.regions = [];
     this.calls = [];
