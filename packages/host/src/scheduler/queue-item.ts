@@ -37,9 +37,10 @@ export class SyncRecord {
   }
 
   clear(): void {
-    this.objects.length = 0;
-    this.lows.length = 0;
-    this.highs.length = 0;
+    // Setting a length costs as much as all the rest, and most items have none.
+    if (this.objects.length !== 0) this.objects.length = 0;
+    if (this.lows.length !== 0) this.lows.length = 0;
+    if (this.highs.length !== 0) this.highs.length = 0;
     this.remaining = 0;
     this.references = 0;
     this.atSubmission = false;
