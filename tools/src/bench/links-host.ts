@@ -15,13 +15,17 @@ const MAX_MESSAGE_BYTES = 8 << 20;
 const folder = process.argv[2] ?? '.';
 const bulkBytes = Number(process.argv[3]);
 
-/** Counts bulk bytes and says when a transfer is whole. */
-function bulkCounter(answer: () => void): (length: number) => void {
-  let left = bulkBytes;
-  return (length) => {
-    left -= length;
-    if (left > 0) return;
-    left += bulkBytes;
+/** Takes bulk bytes and says when a transfer is whole. */
+function bulkCounter(answer: () => void): (bytes: Uint8Array) => void {
+  let block: Uint8Array | null = null;
+  let at = 0;
+  return (bytes) => {
+    // Into a place of its own, as any receiver that wants the data, and as our link does.
+    block ??= new Uint8Array(bulkBytes);
+    block.set(bytes, at);
+    at += bytes.length;
+    if (at < bulkBytes) return;
+    at = 0;
     answer();
   };
 }
@@ -33,7 +37,7 @@ function serveBareStream(socket: Socket): void {
     const isEcho = first[0] === 'e'.charCodeAt(0);
     socket.on('data', (bytes: Buffer) => {
       if (isEcho) socket.write(bytes);
-      else bulk(bytes.length);
+      else bulk(bytes);
     });
   });
 }
@@ -54,7 +58,7 @@ websocket.on('connection', (socket) => {
     const isEcho = first[0] === 'e'.charCodeAt(0);
     socket.on('message', (bytes: Buffer) => {
       if (isEcho) socket.send(bytes);
-      else bulk(bytes.length);
+      else bulk(bytes);
     });
   });
 });

@@ -70,6 +70,16 @@ export class LinkOutput {
     return this.#queue.waitingBytes + this.#inMedium + (this.#urgent?.used ?? 0);
   }
 
+  /** Bytes that wait, as {@link queuedBytes} counts them. */
+  get waitingBytes(): number {
+    return this.#queue.waitingBytes;
+  }
+
+  /** Bytes that the medium has and has not let go of. */
+  get bytesInMedium(): number {
+    return this.#inMedium;
+  }
+
   /** Bytes of a channel's packets that wait, as far as they are beyond what hardly counts. */
   channelBytes(channel: number): number {
     return this.#queue.channelBytes(channel);

@@ -42,6 +42,13 @@ export interface LinkSessionOptions {
 }
 
 const EMPTY = new Uint8Array(0);
+/**
+ * A turn that sends much is written in parts, so that both sides work at the same time: first the first two kibibytes, some
+ * twenty commands, then each time so much more has come. A write costs what some twenty commands cost.
+ */
+const FIRST_EARLY_BYTES = 2 * 1024;
+const LATER_EARLY_BYTES = 16 * 1024;
+const MOST_EARLY_BYTES = 64 * 1024;
 const TWO_32 = 0x1_0000_0000;
 
 /**
@@ -69,6 +76,11 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
   #isReferenced = true;
   #state: 'open' | 'closing' | 'closed' = 'open';
   #wakeScheduled = false;
+  #isFlushing = false;
+  /** What came while this side was writing. */
+  readonly #heldInput: Uint8Array[] = [];
+  /** When so much waits in this turn, it is written at once. */
+  #earlyBytes = FIRST_EARLY_BYTES;
   #isAnyRefused = false;
   #cancelClose: (() => void) | null = null;
   readonly #closed: Promise<void>;
@@ -134,6 +146,26 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
 
   /** Takes bytes from the medium; they are not kept. Never throws: what cannot be ends the link. */
   receive(bytes: Uint8Array): void {
+    if (this.#isFlushing || this.#heldInput.length > 0) {
+      this.#holdInput(bytes);
+      return;
+    }
+    this.#take(bytes);
+  }
+
+  /** A medium without a turn of its own answers within a write: nothing is delivered inside `send` or `flush`. */
+  #holdInput(bytes: Uint8Array): void {
+    this.#heldInput.push(bytes.slice());
+    if (this.#heldInput.length === 1) this.clock.defer(this.#takeHeldInput);
+  }
+
+  readonly #takeHeldInput = (): void => {
+    for (let bytes = this.#heldInput.shift(); bytes !== undefined; bytes = this.#heldInput.shift()) {
+      this.#take(bytes);
+    }
+  };
+
+  #take(bytes: Uint8Array): void {
     if (this.#state === 'closed') return;
     this.#heartbeat.heard();
     this.statistics.bytesReceived += bytes.length;
@@ -155,6 +187,8 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
 
   /** The medium has ended, by itself or with an error. */
   mediumEnded(error: Error | null): void {
+    // What it brought before comes first.
+    this.#takeHeldInput();
     if (this.#state === 'closed') return;
     if (this.#state === 'closing' && error === null) {
       this.#settle(null);
@@ -219,6 +253,7 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
   protected takeMedium(medium: LinkMedium): void {
     this.#medium?.drop();
     this.#receiver.restart();
+    this.#heldInput.length = 0;
     this.#medium = medium;
     medium.setReferenced?.(this.#isReferenced);
     medium.attach(this);
@@ -350,6 +385,7 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
     this.output.frame(channel.index, kind, idLow, idHigh, carried, bytes, offset, length, announces);
     this.statistics.packetsSent += 1;
     this.#scheduleWake();
+    if (this.output.waitingBytes >= this.#earlyBytes) this.#flushEarly();
     if (this.output.channelBytes(channel.index) < HIGH_WATER_BYTES) return true;
     channel.isRefused = true;
     this.#isAnyRefused = true;
@@ -370,7 +406,13 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
   }
 
   flush(): void {
-    if (!this.output.isEmpty) this.#medium?.wake();
+    if (this.#isFlushing || this.output.isEmpty) return;
+    this.#isFlushing = true;
+    try {
+      this.#medium?.wake();
+    } finally {
+      this.#isFlushing = false;
+    }
   }
 
   protected sendControl<Type extends LinkMessageType>(
@@ -427,8 +469,16 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
     this.clock.defer(this.#wake);
   }
 
+  /** Does not wait for the end of the turn: the other side may begin with what there is. */
+  #flushEarly(): void {
+    // With this much under way the other side has enough to do.
+    if (this.output.bytesInMedium < MOST_EARLY_BYTES) this.flush();
+    this.#earlyBytes = this.output.waitingBytes + LATER_EARLY_BYTES;
+  }
+
   readonly #wake = (): void => {
     this.#wakeScheduled = false;
+    this.#earlyBytes = FIRST_EARLY_BYTES;
     this.flush();
   };
 

@@ -5,6 +5,8 @@ import type { LinkEnd, LinkMedium, OutputChunk } from '../link/medium.ts';
 
 /** Bytes given to the stream and not yet gone after which no more is given. */
 const MAX_STREAM_BYTES = 1024 * 1024;
+/** Runs of frames up to this long are written as copies, bytes. */
+const SHORT_BYTES = 2048;
 /** How long a peer may take to read the farewell and to end its side before the stream is cut, milliseconds. */
 const FAREWELL_TIMEOUT_MS = 2000;
 
@@ -91,6 +93,12 @@ export class StreamMedium implements LinkMedium {
   #write(chunk: OutputChunk): void {
     const { bytes, payload } = chunk;
     const length = bytes.length + (payload?.length ?? 0);
+    if (length <= SHORT_BYTES && this.#writable.writableLength < SHORT_BYTES) {
+      // A copy costs less than being told when the bytes are gone.
+      this.#writable.write(Buffer.from(bytes));
+      chunk.release();
+      return;
+    }
     this.#unsentBytes += length;
     // The callback comes when the bytes are gone, or with an error, which 'error' tells about as well.
     const gone = () => {

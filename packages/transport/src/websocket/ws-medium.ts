@@ -10,9 +10,18 @@ export const FAREWELL_TIMEOUT_MS = 2000;
 
 const SEND_OPTIONS = { binary: true, compress: false } as const;
 
+/** Messages up to this long are cheaper to copy and to mask than to keep and to write in two pieces, bytes. */
+const SHORT_BYTES = 2048;
+
+/** Whether the next message is to be masked, for a client's generator of masks. */
+export interface Masking {
+  isWanted: boolean;
+}
+
 /** A link over a socket of the `ws` package. */
 export class WsMedium implements LinkMedium {
   readonly #socket: WebSocket;
+  readonly #masking: Masking | null;
   #session: LinkEnd | null = null;
   #unsentBytes = 0;
   #error: TransportError | null = null;
@@ -23,8 +32,9 @@ export class WsMedium implements LinkMedium {
   #hasEnded = false;
 
   /** @param errorOf - Words an error of the socket for people. */
-  constructor(socket: WebSocket, errorOf: (error: Error) => TransportError) {
+  constructor(socket: WebSocket, errorOf: (error: Error) => TransportError, masking: Masking | null = null) {
     this.#socket = socket;
+    this.#masking = masking;
     socket.binaryType = 'nodebuffer';
     socket.on('message', (data: RawData, isBinary: boolean) => {
       if (isBinary) this.#session?.receive(data as Buffer);
@@ -77,6 +87,13 @@ export class WsMedium implements LinkMedium {
   #write(chunk: OutputChunk): void {
     const { bytes, payload } = chunk;
     const length = bytes.length + (payload?.length ?? 0);
+    if (this.#masking !== null) this.#masking.isWanted = length <= SHORT_BYTES;
+    if (length <= SHORT_BYTES && this.#socket.bufferedAmount < SHORT_BYTES) {
+      // A copy costs less than being told when the bytes are gone.
+      this.#socket.send(Buffer.from(bytes), SEND_OPTIONS);
+      chunk.release();
+      return;
+    }
     this.#unsentBytes += length;
     // The callback comes when the system has taken the bytes, or with an error: `close` tells about that.
     const gone = () => {
