@@ -1,0 +1,8 @@
+/**
+ * Parts below the public surface, for this project's own fuzzer. Not in the published package; anything here may change
+ * at any time.
+ */
+export { Rig } from '../backends/webgpu/testing/rig.ts';
+export { Scene } from '../backends/webgpu/testing/scene.ts';
+export { FakeGuestMemory, FakeWindow } from '../model/fake-bus.ts';
+export { FakeClock } from '../scheduler/fake-clock.ts';

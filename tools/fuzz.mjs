@@ -1,0 +1,3 @@
+import { buildAndRun } from './steps.mjs';
+
+await buildAndRun('tools/dist/fuzz/main.js');
