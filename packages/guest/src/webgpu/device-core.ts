@@ -10,6 +10,9 @@ import { StagingHeap, type StagingRegion } from './staging.ts';
 const SPARE_WRITERS = 16;
 const SPARE_WRITER_WORDS = 1 << 20;
 
+/** Why a device is lost that the program destroyed, in Dawn's words. */
+const DESTROYED = 'device was destroyed';
+
 /** Counters and switches that all devices of a GPU share. */
 export interface SharedCounters {
   /** A wait for the host begins that the program may be waiting for. */
@@ -227,12 +230,12 @@ export class DeviceCore {
    */
   destroy(): void {
     if (this.lost !== null) return;
+    this.events?.lost('destroyed', DESTROYED);
     for (const buffer of [...this.mapped]) buffer.unmap();
     this.mapped.clear();
     ops.destroyDevice(this.outbox.writer);
     this.outbox.seal();
-    this.lost = { reason: 'destroyed', message: 'Device was destroyed.' };
-    this.events?.lost(this.lost.reason, this.lost.message);
+    this.lost = { reason: 'destroyed', message: DESTROYED };
   }
 
   /** Nothing comes from the host any more: settles what waits, and gives everything back. */

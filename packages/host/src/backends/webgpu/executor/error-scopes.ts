@@ -47,7 +47,15 @@ export class ErrorScopes {
     this.returns.expect();
     const scope = this.stack.pop();
     if (scope === undefined) {
-      this.returns.errorScopeResult(requestId, 'empty-stack', 'validation', 'there is no error scope to pop');
+      // Dawn's stack is as empty: its promise says when it is this one's turn.
+      const answer = (): void =>
+        this.returns.errorScopeResult(
+          requestId,
+          'empty-stack',
+          'validation',
+          'there is no error scope to pop',
+        );
+      this.device.popErrorScope().then(answer, answer);
       return;
     }
     if (scope.pieces.length === 0) {
