@@ -58,6 +58,7 @@ export function pipelineHandlers(state: ContextState): StreamGroupHandlers<'pipe
       state.define('computePipeline', id, () => device.createComputePipeline(descriptor));
     },
     createComputePipelineAsync({ requestId, id, ...values }) {
+      if (refuseMissing(state, requestId, values.layout, [values.compute.module])) return;
       const descriptor = computeDescriptor(state, values);
       definePipeline(state, requestId, 'computePipeline', id, () =>
         device.createComputePipelineAsync(descriptor),
@@ -68,6 +69,9 @@ export function pipelineHandlers(state: ContextState): StreamGroupHandlers<'pipe
       state.define('renderPipeline', id, () => device.createRenderPipeline(descriptor));
     },
     createRenderPipelineAsync({ requestId, id, ...values }) {
+      const { vertex, fragment } = values;
+      const modules = fragment === undefined ? [vertex.module] : [vertex.module, fragment.module];
+      if (refuseMissing(state, requestId, values.layout, modules)) return;
       const descriptor = renderDescriptor(state, values);
       definePipeline(state, requestId, 'renderPipeline', id, () =>
         device.createRenderPipelineAsync(descriptor),
@@ -139,6 +143,34 @@ function renderDescriptor(state: ContextState, values: RenderValues): GPURenderP
       : { fragment: { ...stageOf(state, fragment), targets: fragment.targets } }),
   };
   return descriptor as GPURenderPipelineDescriptor;
+}
+
+/**
+ * Refuses an asynchronous pipeline that names what is not there, an object of another device above all: the promise
+ * is told so, and no error is raised beside it.
+ */
+function refuseMissing(
+  state: ContextState,
+  requestId: number,
+  layout: number,
+  modules: readonly number[],
+): boolean {
+  const { objects, returns } = state;
+  let missing: string | null = null;
+  for (const id of modules) {
+    if (objects.get(id, 'shaderModule') === undefined) missing = `there is no shaderModule of id ${id}`;
+  }
+  if (layout !== 0 && objects.get(layout, 'pipelineLayout') === undefined) {
+    missing = `there is no pipelineLayout of id ${layout}`;
+  }
+  if (missing === null) return false;
+  const message = missing;
+  returns.expect();
+  // Behind what was asked before, as an answer of Dawn's would be.
+  const answer = (): void => returns.pipelineResult(requestId, 'validation', message);
+  state.device.pushErrorScope('validation');
+  state.device.popErrorScope().then(answer, answer);
+  return true;
 }
 
 function definePipeline<K extends 'computePipeline' | 'renderPipeline'>(
