@@ -13,6 +13,9 @@ const SPARE_WRITER_WORDS = 1 << 20;
 /** Why a device is lost that the program destroyed, in Dawn's words. */
 const DESTROYED = 'device was destroyed';
 
+/** Most ids in a record of released objects: it must fit a packet with ease, for larger ones need memory. */
+const RELEASED_TOGETHER = 4096;
+
 /** Counters and switches that all devices of a GPU share. */
 export interface SharedCounters {
   /** A wait for the host begins that the program may be waiting for. */
@@ -299,7 +302,9 @@ export class DeviceCore {
     if (count === 0) return;
     const gone = released.splice(0, count);
     const ids = gone.map(({ id }) => id);
-    ops.releaseObjects(this.outbox.writer, ids);
+    for (let start = 0; start < ids.length; start += RELEASED_TOGETHER) {
+      ops.releaseObjects(this.outbox.writer, ids.slice(start, start + RELEASED_TOGETHER));
+    }
     for (const id of ids) this.freeIds.push(id);
     const memories = gone.flatMap(({ memory }) => (memory === null ? [] : [memory]));
     if (memories.length === 0) {

@@ -180,3 +180,14 @@ test('closing destroys the device once and then frees the guest memory', async (
   await settle();
   assert.ok(called);
 });
+
+test('memory that is dropped together is given back in calls that are not refused', async () => {
+  const { kernel, process, settle } = makeKernel();
+  process.answers['createAllocation'] = { allocationInfo: [{ allocation: 9 }] };
+  const memories = Array.from({ length: 2500 }, () => kernel.createMemory('buffer', 64));
+  await settle();
+  for (const memory of memories) kernel.destroyMemory(memory);
+  await settle();
+  const counts = process.named('destroyAllocation2').map((call) => (call['allocations'] as number[]).length);
+  assert.deepEqual(counts, [1024, 1024, 452]);
+});

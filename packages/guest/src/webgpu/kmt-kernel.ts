@@ -1,3 +1,4 @@
+import { Limits } from '@dxgwire/protocol';
 import { AllocationKind, encodeAllocationData } from '@dxgwire/protocol/blobs';
 import type { GuestMemory, GuestMemoryBlock } from '@dxgwire/transport';
 import { KmtEvent, type KmtProcess } from '../kmt/index.ts';
@@ -289,7 +290,7 @@ export class KmtKernel implements DeviceKernel {
     if (this.blocks.delete(block)) this.options.memory.free(block);
   }
 
-  /** Destroys an allocation together with the others of this turn. */
+  /** Destroys an allocation together with the others of this turn, as many at once as a call takes. */
   private doom(allocation: number): void {
     this.doomed.push(allocation);
     if (this.doomed.length > 1) return;
@@ -297,7 +298,11 @@ export class KmtKernel implements DeviceKernel {
       const allocations = this.doomed;
       this.doomed = [];
       if (this.closed) return;
-      void this.options.process.destroyAllocation2({ device: this.handles.device, allocations });
+      const { device } = this.handles;
+      for (let start = 0; start < allocations.length; start += Limits.maxCreateAllocations) {
+        const some = allocations.slice(start, start + Limits.maxCreateAllocations);
+        void this.options.process.destroyAllocation2({ device, allocations: some });
+      }
     });
   }
 }
