@@ -9,10 +9,13 @@ import { type BackendName, openBackend } from './backend.ts';
 import { oneOf } from './command.ts';
 import { CommandFailure, describe, UsageError } from './errors.ts';
 import type { HostThreadData, HostThreadReport } from './host-thread.ts';
+import { openWorkersDoor } from './workers-door.ts';
 
 /** A guest's bus, and all that has to end with it. */
 export interface Link {
   readonly bus: GuestBus;
+  /** Where workers of the program can connect to the same host; null: nowhere. */
+  readonly workersUrl: string | null;
   close(): Promise<void>;
 }
 
@@ -43,7 +46,9 @@ export async function connectLink(url: string, token: string | undefined, codec?
       ...(token === undefined ? {} : { token }),
       ...(codec === undefined ? {} : { codecs: [codec] }),
     });
-    return { bus, close: () => bus.close() };
+    // A host that was started for this link alone serves nobody else.
+    const workersUrl = /^stdio:/i.test(url) ? null : url;
+    return { bus, workersUrl, close: () => bus.close() };
   } catch (error) {
     if (isTransportError(error) && error.code === 'bad-url') {
       const example = `${CONNECT_SCHEMES[0]}://127.0.0.1:8774`;
@@ -92,10 +97,13 @@ export async function inProcessLink(backendName: BackendName): Promise<Link> {
     ...(allocateRegion === null ? {} : { allocateRegion }),
   });
   host.attach(hostBus, { adapters });
+  const door = await openWorkersDoor(host, adapters);
   return {
     bus: guest,
+    workersUrl: door?.url ?? null,
     async close() {
       await guest.close();
+      await door?.close();
       await host.close();
       await backend.close();
     },
@@ -123,14 +131,15 @@ export async function inWorkerLink(backend: BackendName): Promise<Link> {
   });
   const ended = once(worker, 'exit');
   const [report] = (await once(worker, 'message')) as [HostThreadReport];
-  if (report !== null) {
+  if ('failure' in report) {
     await worker.terminate();
-    throw new CommandFailure(report);
+    throw new CommandFailure(report.failure);
   }
   worker.unref();
   const bus = attachGuestBus(ends.guest);
   return {
     bus,
+    workersUrl: report.workersUrl,
     async close() {
       await bus.close();
       worker.ref();

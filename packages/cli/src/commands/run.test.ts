@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -163,6 +163,26 @@ describe('dxgwire run', () => {
     const refused = await dxgwire(['run', '--connect', 'stdio:exit 4', path]);
     assert.equal(refused.code, 1);
     assert.match(refused.stderr, /^dxgwire: .*'exit 4' ended with code 4 [^\n]*\n$/);
+  });
+
+  it('gives workers a GPU also where the host is in the same process', async () => {
+    const path = program(
+      'with-worker.mjs',
+      `import { isMainThread, Worker } from 'node:worker_threads';
+      const adapter = await navigator.gpu.requestAdapter();
+      console.log(isMainThread ? 'main' : 'worker', adapter?.info.vendor);
+      if (isMainThread) new Worker(new URL(import.meta.url));`,
+    );
+    const temporary = join(folder, 'temporary');
+    mkdirSync(temporary);
+    for (const way of ['--in-process', '--in-worker']) {
+      const { code, stdout, stderr } = await dxgwire(['run', way, path], { TMPDIR: temporary });
+      assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+      const [main = '', worker] = stdout.trim().split('\n');
+      assert.match(main, /^main \S+$/);
+      assert.equal(worker, main.replace('main', 'worker'));
+    }
+    assert.deepEqual(readdirSync(temporary), []);
   });
 
   it('runs the main module of a folder', async () => {

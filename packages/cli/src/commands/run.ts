@@ -94,9 +94,9 @@ export const run: Command = {
     }
     const link = await openLink(values);
     const { adapter, statistics } = values;
-    if (connect !== undefined) {
+    if (link.workersUrl !== null) {
       const codec = codecFrom(values.codec);
-      installInWorkers({ url: connect, token: tokenFrom(values.token), adapter, codec });
+      installInWorkers({ url: link.workersUrl, token: tokenFrom(values.token), adapter, codec });
     }
     await runOnLink(values.trace === undefined ? link : await traced(link, values.trace), {
       path,
@@ -147,6 +147,7 @@ async function traced(link: Link, path: string): Promise<Link> {
   const { end, recorder } = captures.record({ maxPublishedBytes: MAX_PUBLISHED_BYTES });
   return {
     bus: tapGuestBus(link.bus, recorder, { onEnd: end }),
+    workersUrl: link.workersUrl,
     async close() {
       await link.close();
       await captures.close();

@@ -16,6 +16,8 @@ export interface StreamListener {
    * where further guests may come.
    */
   readonly ended?: Promise<void>;
+  /** Listening no longer keeps this process alive; guests that are there do. */
+  unref?(): void;
   /** Stops listening and closes every link that it let in. */
   close(): Promise<void>;
 }
@@ -53,6 +55,9 @@ export async function listenStream(url: string, settings: LinkHostSettings): Pro
   return {
     url: streamUrl(shown),
     port: shown.kind === 'tcp' ? shown.port : 0,
+    unref: () => {
+      server.unref();
+    },
     async close() {
       const stopped = new Promise<void>((resolve) => {
         server.close(() => resolve());

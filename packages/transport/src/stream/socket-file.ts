@@ -1,5 +1,7 @@
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { createConnection, type Server } from 'node:net';
+import { dirname } from 'node:path';
+import { isMainThread } from 'node:worker_threads';
 import { TransportError } from '../errors.ts';
 
 /**
@@ -12,7 +14,7 @@ import { TransportError } from '../errors.ts';
 export async function listenOnSocketFile(server: Server, path: string): Promise<() => void> {
   await removeStale(path);
   // Between the file's birth and a change of its mode anyone could connect: it must be born with the right one.
-  const mask = process.umask(0o177);
+  const restoreMask = maskForUserOnly(path);
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
@@ -24,7 +26,7 @@ export async function listenOnSocketFile(server: Server, path: string): Promise<
   } catch (error) {
     throw listenError(path, error as NodeJS.ErrnoException);
   } finally {
-    process.umask(mask);
+    restoreMask();
   }
   chmodSync(path, 0o600);
   const { ino } = lstatSync(path);
@@ -35,6 +37,29 @@ export async function listenOnSocketFile(server: Server, path: string): Promise<
       // It is gone already.
     }
   };
+}
+
+/**
+ * Sees to it that what is made at `path` is for this user only. A worker may not change the process's mask: the folder
+ * must keep others out then.
+ *
+ * @returns undoes it.
+ * @throws TransportError `listen-failed`.
+ */
+function maskForUserOnly(path: string): () => void {
+  if (isMainThread) {
+    const mask = process.umask(0o177);
+    return () => process.umask(mask);
+  }
+  const folder = dirname(path);
+  const mode = lstatSync(folder, { throwIfNoEntry: false })?.mode ?? 0;
+  if ((mode & 0o077) !== 0) {
+    throw new TransportError(
+      'listen-failed',
+      `cannot listen on ${path} from a worker thread: other users reach ${folder}; take a folder of mode 0700`,
+    );
+  }
+  return () => {};
 }
 
 async function removeStale(path: string): Promise<void> {

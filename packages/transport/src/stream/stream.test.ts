@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, lstatSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
 import { connect } from '../connect.ts';
 import { isTransportError, type TransportErrorCode } from '../errors.ts';
 import { type ListenOptions, listen } from '../listen.ts';
@@ -222,6 +223,34 @@ async function runTests(): Promise<void> {
       await guest.close();
       proxy.close();
       await listener.close();
+    });
+
+    it('listen from a worker where the folder keeps others out, and only there', async () => {
+      const code = `
+        import { parentPort, workerData } from 'node:worker_threads';
+        const { listen } = await import(workerData.module);
+        const outcome = await listen(workerData.url, { onBus: () => {} }).then(
+          async (listener) => (await listener.close(), 'listened'),
+          (error) => error.message,
+        );
+        parentPort.postMessage(outcome);`;
+      const inWorker = async (where: string): Promise<string> => {
+        const workerData = {
+          url: `unix:${where}/w.sock`,
+          module: new URL('../listen.js', import.meta.url).href,
+        };
+        const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`), {
+          workerData,
+        });
+        const [outcome] = (await once(worker, 'message')) as [string];
+        await worker.terminate();
+        return outcome;
+      };
+      assert.equal(await inWorker(folder), 'listened');
+      const open = join(folder, 'open');
+      mkdirSync(open);
+      chmodSync(open, 0o755);
+      assert.match(await inWorker(open), /from a worker thread: other users reach .*mode 0700$/);
     });
 
     it('end on both sides when a Unix socket ends without a farewell', async () => {

@@ -39,6 +39,8 @@ export interface Listener {
   readonly port: number;
   /** Settles when the only guest that can come has gone; left out where further guests may come. */
   readonly ended?: Promise<void>;
+  /** Listening no longer keeps this process alive. Where it is left out, it does. */
+  unref?(): void;
   /** Stops listening and closes every link that it let in. */
   close(): Promise<void>;
 }
