@@ -3,8 +3,8 @@ import { createHost, createSharedRegionAllocator } from '@dxgwire/host';
 import { createLocalGPU, createWebgpuBackend } from '@dxgwire/host/backends/webgpu';
 import { connect } from '@dxgwire/transport/connect';
 import { createInProcessBus } from '@dxgwire/transport/mock-vmbus';
-import { dxgwirePath, startService } from '../child.ts';
 import { type DawnCase, dawnCases } from './dawn-cases.ts';
+import { sharedMemoryUrl, startHost } from './host-service.ts';
 import type { Comparison } from './report.ts';
 import { sample, type Way } from './sampling.ts';
 
@@ -38,22 +38,13 @@ async function local(): Promise<Subject> {
   };
 }
 
-/** A host in a process of its own, over WebSocket. */
-async function overWebSocket(): Promise<Subject> {
-  const service = await startService([
-    dxgwirePath,
-    'host',
-    '--listen',
-    'ws://127.0.0.1:0',
-    '--json',
-    '--log',
-    'warn',
-  ]);
-  const { url } = JSON.parse(service.firstLine) as { url: string };
+/** A host in a process of its own. */
+async function overLink(name: string, listenUrl: string): Promise<Subject> {
+  const { service, url } = await startHost(listenUrl);
   const gpu = createGPU({ connect: () => connect(url) });
   const device = await openDevice(gpu);
   return {
-    name: 'WebSocket',
+    name,
     device,
     async close() {
       device.destroy();
@@ -105,7 +96,12 @@ async function compare(dawnCase: DawnCase, subjects: readonly Subject[]): Promis
 export async function measure(progress: (text: string) => void): Promise<Comparison[]> {
   Object.assign(globalThis, globals);
   progress('starting a local device, a host in its own process, and a host in this process');
-  const subjects = [await local(), await overWebSocket(), await overInProcessBus()];
+  const subjects = [
+    await local(),
+    await overLink('shared memory', sharedMemoryUrl()),
+    await overLink('WebSocket', 'ws://127.0.0.1:0'),
+    await overInProcessBus(),
+  ];
   const comparisons: Comparison[] = [];
   for (const dawnCase of dawnCases) {
     progress(dawnCase.name);

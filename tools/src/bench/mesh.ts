@@ -1,5 +1,5 @@
-import { dxgwirePath, startService } from '../child.ts';
 import { runMesh } from '../mesh-run.ts';
+import { sharedMemoryUrl, startHost } from './host-service.ts';
 import type { Comparison } from './report.ts';
 import type { Estimate } from './sampling.ts';
 
@@ -8,20 +8,13 @@ const ROUNDS = 3;
 
 /** The steady frame of examples/mesh: every run in a process of its own, the ways in turns. */
 export async function measure(progress: (text: string) => void): Promise<Comparison[]> {
-  const service = await startService([
-    dxgwirePath,
-    'host',
-    '--listen',
-    'ws://127.0.0.1:0',
-    '--json',
-    '--log',
-    'warn',
-  ]);
+  const webSocket = await startHost('ws://127.0.0.1:0');
+  const sharedMemory = await startHost(sharedMemoryUrl());
   try {
-    const { url } = JSON.parse(service.firstLine) as { url: string };
     const ways = [
       { name: 'local Dawn', link: ['--local'] },
-      { name: 'WebSocket', link: ['--connect', url] },
+      { name: 'shared memory', link: ['--connect', sharedMemory.url] },
+      { name: 'WebSocket', link: ['--connect', webSocket.url] },
       { name: 'in-process', link: ['--in-process'] },
     ];
     const times: number[][] = ways.map(() => []);
@@ -44,6 +37,7 @@ export async function measure(progress: (text: string) => void): Promise<Compari
     });
     return [{ suite: 'mesh', case: 'mesh frame', baseline: 'local Dawn', estimates }];
   } finally {
-    await service.stop();
+    await sharedMemory.service.stop();
+    await webSocket.service.stop();
   }
 }
