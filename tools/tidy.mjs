@@ -11,7 +11,8 @@ const ALLOWED = {
   transport: [],
   guest: ['protocol', 'transport'],
   host: ['protocol', 'transport'],
-  cli: ['protocol', 'transport', 'guest', 'host'],
+  conformance: ['protocol', 'transport'],
+  cli: ['protocol', 'transport', 'guest', 'host', 'conformance'],
 };
 
 /**
@@ -29,6 +30,7 @@ const BROWSER_ENTRIES = [
   'packages/transport/src/index.ts',
   'packages/transport/src/websocket/index.ts',
   'packages/transport/src/mock-vmbus/index.ts',
+  'packages/conformance/src/index.ts',
   'packages/host/src/core.ts',
   'packages/transport/src/vmm/index.ts',
   'packages/host/src/memory/index.ts',
@@ -61,7 +63,7 @@ for (const name of files) {
       if (other !== undefined && other !== own && !ALLOWED[own].includes(other)) {
         breaches.push(`${name}: packages/${own} must not import @dxgwire/${other}`);
       }
-      if (/^(\.\.\/)+(protocol|transport|guest|host|cli)\/(src|dist)/.test(target)) {
+      if (/^(\.\.\/)+(protocol|transport|guest|host|conformance|cli)\/(src|dist)/.test(target)) {
         breaches.push(`${name}: imports ${target}: use the package's public entry point`);
       }
     } else if (/packages\/[^/]+\/(src|dist)\//.test(target)) {

@@ -13,7 +13,7 @@ const pages = referencePages();
 
 function present(): string[] {
   try {
-    return readdirSync(folder).filter((name) => name.endsWith('.md'));
+    return readdirSync(folder).filter((name) => name.endsWith('.md') && name !== 'requirements.md');
   } catch {
     return [];
   }

@@ -15,6 +15,10 @@ const COMMANDS: Readonly<Record<string, { summary: string; load: () => Promise<C
     summary: 'show what a guest sees of a host',
     load: async () => (await import('./commands/info.ts')).info,
   },
+  conformance: {
+    summary: 'judge a host or a guest of the protocol from outside',
+    load: async () => (await import('./commands/conformance.ts')).conformance,
+  },
   trace: {
     summary: 'show and compare recorded packets',
     load: async () => (await import('./commands/trace.ts')).trace,
@@ -43,7 +47,7 @@ Usage: dxgwire COMMAND [options]
 
 Commands:
 ${Object.entries(COMMANDS)
-  .map(([name, { summary }]) => `  ${name.padEnd(7)} ${summary}`)
+  .map(([name, { summary }]) => `  ${name.padEnd(12)} ${summary}`)
   .join('\n')}
 
 Options:

@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { bin, dxgwire, HostProcess, node, takePort } from '../test-support/dxgwire.ts';
+
+interface JsonReport {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+  readonly results: readonly { readonly verdict: string }[];
+}
+
+const example = fileURLToPath(new URL('../../../../examples/conformance/conformance.mjs', import.meta.url));
+
+describe('dxgwire conformance', () => {
+  it('judges a host at a URL, and writes JUnit beside its report', async () => {
+    const host = await HostProcess.start(['--backend', 'reference']);
+    const folder = mkdtempSync(join(tmpdir(), 'dxgwire-conformance-'));
+    try {
+      const file = join(folder, 'report.xml');
+      const { code, stdout } = await dxgwire([
+        'conformance',
+        host.url,
+        '--filter',
+        'SYNC,NAME',
+        '--junit',
+        file,
+      ]);
+      assert.equal(code, 0, stdout);
+      assert.match(stdout, /^requirements: \d+ of \d+ passed, 0 failed, \d+ skipped$/m);
+      assert.match(readFileSync(file, 'utf8'), /<testsuite name="dxgwire conformance, host"/);
+    } finally {
+      rmSync(folder, { recursive: true });
+      await host.stop();
+    }
+  });
+
+  it('judges a host that a command starts, over standard input and output', async () => {
+    const command = [
+      process.execPath,
+      bin,
+      'host',
+      '--listen',
+      'stdio:',
+      '--backend',
+      'null',
+      '--log',
+      'warn',
+    ];
+    const { code, stdout, stderr } = await dxgwire([
+      'conformance',
+      'stdio:',
+      '--json',
+      '--filter',
+      'BRING-07,ANSWER-00',
+      '--',
+      ...command,
+    ]);
+    assert.equal(code, 0, stderr);
+    const report = JSON.parse(stdout) as JsonReport;
+    assert.deepEqual([report.passed, report.failed], [2, 0]);
+  });
+
+  it('judges a guest that a command starts', async () => {
+    const guest = [process.execPath, bin, 'info', '--connect', '{}'];
+    const args = ['conformance', '--guest', 'ws://127.0.0.1:0', '--json', '--', ...guest];
+    const { code, stdout, stderr } = await dxgwire(args);
+    assert.equal(code, 0, stdout + stderr);
+    assert.ok((JSON.parse(stdout) as JsonReport).passed > 15, stdout);
+  });
+
+  it('ends with 2 when nobody is there, or the command line is wrong', async () => {
+    const port = await takePort();
+    await port.close();
+    const lines = [
+      ['conformance', `tcp:127.0.0.1:${port.port}`],
+      ['conformance'],
+      ['conformance', 'nonsense:'],
+      ['conformance', '--in-process', '--backend', 'null', '--filter', 'no such requirement'],
+    ];
+    for (const line of lines) {
+      const { code, stderr } = await dxgwire(line);
+      assert.equal(code, 2, `${line.join(' ')}: ${stderr}`);
+    }
+  });
+
+  it('has an example that judges a host through the library', async () => {
+    const { code, stdout } = await node([example]);
+    assert.equal(code, 0, stdout);
+    assert.match(stdout, /^SYNC +(\d+) of \1 passed$/m);
+  });
+});

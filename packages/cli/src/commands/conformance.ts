@@ -1,0 +1,223 @@
+import { spawn } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import {
+  failureLines,
+  type Report,
+  type Result,
+  reportJunit,
+  reportText,
+  runGuestConformance,
+  runHostConformance,
+} from '@dxgwire/conformance';
+import { createHost, createSilentLog } from '@dxgwire/host';
+import { type HostBus, isTransportError } from '@dxgwire/transport';
+import { connect } from '@dxgwire/transport/connect';
+import { listen } from '@dxgwire/transport/listen';
+import { createInProcessBus } from '@dxgwire/transport/mock-vmbus';
+import { connectToChild } from '@dxgwire/transport/stream';
+import { BACKENDS, openBackend } from '../backend.ts';
+import { type Command, oneOf, parseOptions, wholeNumber } from '../command.ts';
+import { describe, ExitCode, UsageError } from '../errors.ts';
+import { tokenFrom } from '../token.ts';
+
+const OPTIONS = {
+  guest: { type: 'string' },
+  'in-process': { type: 'boolean' },
+  backend: { type: 'string', default: 'reference' },
+  token: { type: 'string' },
+  filter: { type: 'string' },
+  timeout: { type: 'string', default: '5000' },
+  json: { type: 'boolean' },
+  junit: { type: 'string' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
+const HELP = `dxgwire conformance: judges a host, or a guest, of the protocol from outside
+
+Usage: dxgwire conformance URL [options]
+       dxgwire conformance stdio: [options] -- COMMAND ARGUMENTS...
+       dxgwire conformance --guest URL [options] [-- COMMAND ARGUMENTS...]
+
+The first judges the host at URL; the second, one that COMMAND starts, on its standard input and output. The third
+listens on URL and judges the guest that connects there until its link ends; COMMAND, where given, starts it.
+
+Options:
+  --filter TEXT   only requirements of this number or group, or with this in their text; several with commas
+  --timeout MS    how long each answer may take; default 5000
+  --token SECRET  the host's token, or the one that guests must give (or DXGWIRE_TOKEN)
+  --in-process    judge a host of this program, without a URL
+  --backend NAME  ${BACKENDS.join(', ')}: of that host, or of the one that serves a guest; default reference
+  --json          the report as JSON
+  --junit FILE    also writes it as JUnit XML
+  --help          this text
+
+Exit codes: 0 all passed, 1 some failed, 2 a wrong command line, or nobody to judge.
+`;
+
+export const conformance: Command = {
+  name: 'conformance',
+  help: HELP,
+  async run(args) {
+    const { own, rest, program } = splitCommand(args);
+    const { values, positionals } = parseOptions('conformance', own, OPTIONS);
+    if (values.help === true) {
+      process.stdout.write(HELP);
+      return ExitCode.success;
+    }
+    const timeoutMs = wholeNumber('timeout', values.timeout, 1, 600_000);
+    const backend = oneOf('backend', values.backend, BACKENDS);
+    const targets =
+      positionals.length + (values.guest === undefined ? 0 : 1) + (values['in-process'] ? 1 : 0);
+    if (targets !== 1)
+      throw new UsageError(
+        'conformance takes one URL, --in-process or --guest URL; see `dxgwire conformance --help`',
+      );
+    const filter = values.filter === undefined ? {} : { filter: values.filter };
+    const token = tokenFrom(values.token);
+    const withToken = token === undefined ? {} : { token };
+    const progress = createProgress(values.json === true);
+    let report: Report;
+    try {
+      if (values.guest !== undefined) {
+        report = await judgeGuestAt(values.guest, backend, withToken, filter, program, rest);
+      } else if (values['in-process'] === true) {
+        report = await judgeInProcess(backend, { ...filter, timeoutMs, onResult: progress.show });
+      } else {
+        const url = positionals[0] ?? '';
+        const make = url === 'stdio:' ? childConnector(program, rest) : () => connect(url, withToken);
+        report = await runHostConformance(make, { ...filter, timeoutMs, onResult: progress.show });
+      }
+    } catch (error) {
+      progress.end();
+      if (error instanceof UsageError) throw error;
+      if (isTransportError(error)) throw new UsageError(`there is nobody to judge: ${describe(error)}`);
+      throw error;
+    }
+    progress.end();
+    if (report.results.length === 0) throw new UsageError(`no requirement fits --filter ${values.filter}`);
+    process.stdout.write(values.json === true ? `${JSON.stringify(report, null, 1)}\n` : reportText(report));
+    if (values.junit !== undefined) await writeFile(values.junit, reportJunit(report));
+    return report.failed === 0 ? ExitCode.success : ExitCode.failure;
+  },
+};
+
+/** What stands behind `--` is a command of its own. */
+function splitCommand(args: readonly string[]): {
+  own: readonly string[];
+  program: string | undefined;
+  rest: readonly string[];
+} {
+  const at = args.indexOf('--');
+  if (at < 0) return { own: args, program: undefined, rest: [] };
+  return { own: args.slice(0, at), program: args[at + 1], rest: args.slice(at + 2) };
+}
+
+function childConnector(program: string | undefined, rest: readonly string[]) {
+  if (program === undefined)
+    throw new UsageError('stdio: needs a command: dxgwire conformance stdio: -- COMMAND');
+  return async () => (await connectToChild(program, rest)).guest;
+}
+
+async function judgeInProcess(
+  name: (typeof BACKENDS)[number],
+  options: Parameters<typeof runHostConformance>[1],
+): Promise<Report> {
+  const { backend, adapters } = await openBackend(name, undefined, createSilentLog());
+  const host = createHost({ backend });
+  try {
+    return await runHostConformance(async () => {
+      const bus = createInProcessBus();
+      host.attach(bus.host, { adapters });
+      return bus.guest;
+    }, options);
+  } finally {
+    await host.close();
+    await backend.close();
+  }
+}
+
+async function judgeGuestAt(
+  url: string,
+  name: (typeof BACKENDS)[number],
+  token: { readonly token?: string },
+  filter: { readonly filter?: string },
+  program: string | undefined,
+  rest: readonly string[],
+): Promise<Report> {
+  const { backend, adapters } = await openBackend(name, undefined, createSilentLog());
+  const host = createHost({ backend });
+  let arrive: (bus: HostBus) => void = () => {};
+  const arrived = new Promise<HostBus>((resolve) => {
+    arrive = resolve;
+  });
+  let isTaken = false;
+  const listener = await listen(url, {
+    ...token,
+    onBus(bus) {
+      if (isTaken) bus.abort(new Error('this kit judges one guest'));
+      else arrive(bus);
+      isTaken = true;
+    },
+    leaseMs: 0,
+  });
+  try {
+    process.stderr.write(`waiting for a guest at ${listener.url}\n`);
+    const gone =
+      program === undefined
+        ? new Promise<never>(() => {})
+        : startGuest(program, rest, listener.url, () => isTaken);
+    const started = arrived.then((bus) =>
+      runGuestConformance(bus, (judged) => host.attach(judged, { adapters }), filter),
+    );
+    return await Promise.race([started, gone]);
+  } finally {
+    await listener.close();
+    await host.close();
+    await backend.close();
+  }
+}
+
+/** Starts the guest; `{}` among its arguments stands for the URL. Rejects when it ends without having connected. */
+function startGuest(
+  program: string,
+  rest: readonly string[],
+  url: string,
+  isTaken: () => boolean,
+): Promise<never> {
+  const child = spawn(
+    program,
+    rest.map((word) => (word === '{}' ? url : word)),
+    { stdio: ['ignore', 'ignore', 'inherit'] },
+  );
+  return new Promise((_, reject) => {
+    child.once('error', (error) => reject(new UsageError(`cannot start '${program}': ${error.message}`)));
+    child.once('exit', () => {
+      if (!isTaken()) reject(new UsageError(`'${program}' ended without having connected`));
+    });
+  });
+}
+
+const BAR_CELLS = 30;
+
+/** A bar on a terminal, a line for each failure elsewhere; both on standard error. */
+function createProgress(isQuiet: boolean): {
+  show: (result: Result, done: number, total: number) => void;
+  end: () => void;
+} {
+  const { stderr } = process;
+  if (isQuiet) return { show: () => {}, end: () => {} };
+  if (stderr.isTTY !== true) {
+    const show = (result: Result): void => {
+      if (result.verdict === 'failed') stderr.write(`${failureLines(result)[0]}\n`);
+    };
+    return { show, end: () => {} };
+  }
+  return {
+    show(result, done, total) {
+      const full = Math.round((BAR_CELLS * done) / total);
+      const bar = `${'#'.repeat(full)}${'.'.repeat(BAR_CELLS - full)}`;
+      stderr.write(`\r[${bar}] ${done} of ${total}  ${result.requirement.id.padEnd(14)}`);
+    },
+    end: () => void stderr.write('\r\u001b[K'),
+  };
+}

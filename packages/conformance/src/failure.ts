@@ -1,0 +1,39 @@
+/** A requirement that does not hold: what was expected, what came, and the bytes. */
+export class ConformanceFailure extends Error {
+  override readonly name = 'ConformanceFailure';
+  readonly expected: string;
+  readonly got: string;
+  /** Lines: the messages in question with their fields and bytes. */
+  readonly evidence: readonly string[];
+
+  constructor(expected: string, got: string, evidence: readonly string[] = []) {
+    super(`expected ${expected}; got ${got}`);
+    this.expected = expected;
+    this.got = got;
+    this.evidence = evidence;
+  }
+}
+
+/** A requirement that does not apply to this peer, or could not be looked at. */
+export class NotApplicable extends Error {
+  override readonly name = 'NotApplicable';
+}
+
+/** @throws ConformanceFailure unless `isSo`. */
+export function demand(
+  isSo: boolean,
+  expected: string,
+  got: string,
+  evidence: readonly string[] = [],
+): asserts isSo {
+  if (!isSo) throw new ConformanceFailure(expected, got, evidence);
+}
+
+/** 32 bits as people read them. */
+export function hex32(value: number): string {
+  return `0x${(value >>> 0).toString(16).padStart(8, '0')}`;
+}
+
+export function hex64(value: bigint): string {
+  return `0x${value.toString(16)}`;
+}

@@ -1,0 +1,24 @@
+import type { HostBus } from '@dxgwire/transport';
+import { isChosen, type Report, summarize } from '../host/run.ts';
+import { judgeGuest } from './tap.ts';
+
+export interface GuestRunOptions {
+  readonly filter?: string | RegExp;
+}
+
+/**
+ * Judges the guest at the other end of a bus until its link ends.
+ *
+ * @param serve attaches a host to the bus that it is given: any host that works will do.
+ */
+export async function runGuestConformance(
+  bus: HostBus,
+  serve: (bus: HostBus) => void,
+  options: GuestRunOptions = {},
+): Promise<Report> {
+  const judged = judgeGuest(bus);
+  serve(judged.bus);
+  await judged.ended;
+  const results = judged.judge.results().filter(({ requirement }) => isChosen(requirement, options.filter));
+  return summarize('guest', results, []);
+}

@@ -1,0 +1,131 @@
+import { type Channel, type HostBus, PacketKind } from '@dxgwire/transport';
+import { GuestJudge } from './judge.ts';
+import { GuestView } from './view.ts';
+
+const VERSION_OFFSET = 0xd0;
+const LUID_OFFSET = 0xd4;
+const MEBIBYTE = 1_048_576n;
+
+/** A host's bus that shows a judge everything that its guest does. */
+export interface JudgedBus {
+  /** To be given to the host that serves the guest. */
+  readonly bus: HostBus;
+  readonly judge: GuestJudge;
+  /** Resolves when the guest's link has ended. */
+  readonly ended: Promise<void>;
+}
+
+function tapChannel(channel: Channel, judge: GuestJudge): Channel {
+  const { index } = channel;
+  const tapped: Channel = Object.create(channel, {
+    onPacket: {
+      get: () => channel.onPacket,
+      set: (handler: Channel['onPacket']) => {
+        channel.onPacket =
+          handler === null
+            ? null
+            : (packet) => {
+                const { kind, flags, idLow, idHigh, offset, length } = packet;
+                const id = (BigInt(idHigh >>> 0) << 32n) | BigInt(idLow >>> 0);
+                const bytes = packet.bytes.slice(offset, offset + length);
+                judge.take({ kind: 'packet', channel: index, packetKind: kind, id, flags, bytes });
+                handler(packet);
+              };
+      },
+    },
+    isOpen: { get: () => channel.isOpen },
+    onDrain: {
+      get: () => channel.onDrain,
+      set: (handler: Channel['onDrain']) => (channel.onDrain = handler),
+    },
+    onClose: {
+      get: () => channel.onClose,
+      set: (handler: Channel['onClose']) => (channel.onClose = handler),
+    },
+    send: {
+      value: (...args: Parameters<Channel['send']>) => {
+        const [kind, idLow, idHigh, , bytes, offset, length] = args;
+        if (kind === PacketKind.completion) {
+          const id = (BigInt(idHigh >>> 0) << 32n) | BigInt(idLow >>> 0);
+          judge.take({ kind: 'answer', channel: index, id, bytes: bytes.slice(offset, offset + length) });
+        }
+        return channel.send(...args);
+      },
+    },
+    flush: { value: () => channel.flush() },
+    close: { value: () => channel.close() },
+    abort: { value: (error: Error) => channel.abort(error) },
+  }) as Channel;
+  return tapped;
+}
+
+/** Puts a judge between a guest and the host that serves it; the host notices nothing. */
+export function judgeGuest(inner: HostBus): JudgedBus {
+  const view = new GuestView(27, 0n);
+  const judge = new GuestJudge(view);
+  let close: HostBus['onClose'] = null;
+  let open: HostBus['onChannelOpen'] = null;
+  let finish: () => void = () => {};
+  const ended = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  inner.onChannelOpen = (channel) => {
+    judge.take({ kind: 'open', channel: channel.index });
+    open?.(tapChannel(channel, judge));
+  };
+  inner.onClose = (error) => {
+    close?.(error);
+    finish();
+  };
+  const bus: HostBus = {
+    transport: inner.transport,
+    peerName: inner.peerName,
+    memory: inner.memory,
+    window: inner.window,
+    statistics: inner.statistics,
+    get onChannelOpen() {
+      return open;
+    },
+    set onChannelOpen(handler) {
+      open = handler;
+    },
+    get onGpadlTeardown() {
+      return inner.onGpadlTeardown;
+    },
+    set onGpadlTeardown(handler) {
+      inner.onGpadlTeardown = handler;
+    },
+    get onClose() {
+      return close;
+    },
+    set onClose(handler) {
+      close = handler;
+    },
+    get onInterruption() {
+      return inner.onInterruption ?? null;
+    },
+    set onInterruption(handler) {
+      inner.onInterruption = handler;
+    },
+    offer(options) {
+      if (options.mmioMegabytes > 0) view.ioBytes = BigInt(options.mmioMegabytes) * MEBIBYTE;
+      const { pci } = options;
+      if (pci === undefined) return inner.offer(options);
+      const config = new DataView(pci.config.buffer, pci.config.byteOffset, pci.config.length);
+      const offered = config.getUint32(VERSION_OFFSET, true);
+      if (offered >= 40) view.luids.add(config.getBigUint64(LUID_OFFSET, true));
+      else if (offered > 0) view.version = offered;
+      const onWrite = (offset: number, value: number): void => {
+        if (offset === VERSION_OFFSET) view.version = value;
+        judge.take({ kind: 'pciWrite', offset, value });
+        pci.onWrite(offset, value);
+      };
+      return inner.offer({ ...options, pci: { ...pci, onWrite } });
+    },
+    start: () => inner.start(),
+    rescind: (index) => inner.rescind(index),
+    close: () => inner.close(),
+    abort: (error) => inner.abort(error),
+  };
+  return { bus, judge, ended };
+}

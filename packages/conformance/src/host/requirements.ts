@@ -1,0 +1,21 @@
+import { bringUpRequirements } from './bring-up-checks.ts';
+import { handleRequirements } from './handle-checks.ts';
+import type { HostRequirement } from './kit.ts';
+import { lifeRequirements } from './life-checks.ts';
+import { memoryRequirements } from './memory-checks.ts';
+import { packetRequirements } from './packet-checks.ts';
+import { perCommand } from './per-command.ts';
+import { queueRequirements } from './queue-checks.ts';
+import { syncRequirements } from './sync-checks.ts';
+
+/** All that is demanded of a host, in the order in which it is looked at. */
+export const hostRequirements: readonly HostRequirement[] = [
+  ...bringUpRequirements,
+  ...packetRequirements,
+  ...perCommand,
+  ...handleRequirements,
+  ...syncRequirements,
+  ...queueRequirements,
+  ...memoryRequirements,
+  ...lifeRequirements,
+];

@@ -1,0 +1,2 @@
+export type { WireCommand } from './command.ts';
+export { wireCommands } from './commands.ts';
