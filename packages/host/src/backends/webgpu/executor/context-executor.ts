@@ -86,6 +86,8 @@ export class ContextExecutor {
     if (state.droppedObjects < DROPPED_OBJECTS && state.droppedBytes < DROPPED_BYTES) return;
     state.forgetDropped();
     collect();
+    // Dawn frees what it holds when the queue has come further: that a program only makes and drops is no reason not to.
+    state.queue.submit([]);
   }
 
   /**
