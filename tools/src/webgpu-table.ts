@@ -40,6 +40,10 @@ const DIFFERENCES = `
 | \`uncapturederror\` | later, by itself | within the call that is wrong, also before the next line can set a handler | \`device.createBuffer({ size: 4, usage: 0 }); device.onuncapturederror = console.log\` |
 | \`writeBuffer\` with a view of a \`SharedArrayBuffer\` | works | ends the process | \`device.queue.writeBuffer(buffer, 0, new Uint8Array(new SharedArrayBuffer(4)))\` |
 | \`createTexture(null)\` | \`TypeError\` | ends the process | \`device.createTexture(null)\` |
+| \`importExternalTexture()\` without an argument | \`TypeError\` | ends the process | \`device.importExternalTexture()\` |
+| maps that wait when their device is destroyed | rejected within \`destroy()\` | rejected later, behind \`device.lost\` | \`buffer.mapAsync(GPUMapMode.READ).catch(console.log); device.destroy(); device.lost.then(console.log)\` |
+| \`requiredFeatures\` that is a \`Set\` | taken | \`TypeError\` | \`adapter.requestDevice({ requiredFeatures: new Set(['timestamp-query']) })\` |
+| \`requiredLimits: adapter.limits\` | asks for nothing: a record has own members only | takes all of them | \`(await adapter.requestDevice({ requiredLimits: adapter.limits })).limits.maxTextureDimension1D\` |
 `;
 
 function stateOf({ name }: Interface, member: Member): string {
@@ -78,7 +82,8 @@ simple-compute-shaders, and anime4k-webgpu.
 ## Differences from Dawn for Node
 ${DIFFERENCES}
 The tour checks the first two against Dawn itself. Results, the text of errors, and the order in which promises of one turn are
-settled, are Dawn's own; a few errors are found before Dawn sees the call, and have a text of ours.
+settled, are Dawn's own (\`test/end-to-end/promise-order.test.ts\` compares random programs); a few errors are found before Dawn
+sees the call, and have a text of ours.
 
 ## Every member
 
