@@ -3,6 +3,10 @@ import { constantsOf, type Tour, type TourGpu, type Travelogue } from './webgpu-
 /** The adapter, its features and limits, and all constants. */
 export async function tourAdapter(log: Travelogue, { gpu, globals }: TourGpu): Promise<GPUAdapter> {
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  const compatible = await gpu.requestAdapter({ featureLevel: 'compatibility' });
+  const lesser = await compatible!.requestDevice();
+  log.note('compatibility', () => [[...lesser.features], lesser.limits.maxTextureDimension2D]);
+  lesser.destroy();
   if (adapter === null) throw new Error('there is no adapter');
   log.note('GPU.getPreferredCanvasFormat', () => gpu.getPreferredCanvasFormat());
   log.note('GPU.wgslLanguageFeatures', () => [...gpu.wgslLanguageFeatures].sort());

@@ -45,6 +45,8 @@ interface AdapterState {
   readonly source: AdapterSource;
   readonly features: ReadonlySet<string>;
   readonly limits: Limits;
+  /** Asked for with the feature level "compatibility": its devices lack the core features unless they ask for them. */
+  readonly isCompatibility: boolean;
   /** It has given a device: the standard allows one. */
   consumed: boolean;
 }
@@ -82,13 +84,14 @@ export class GPUAdapter {
 defineInterface(GPUAdapter, 'GPUAdapter');
 
 /** A new GPUAdapter, which has given no device yet. */
-export function makeAdapter(source: AdapterSource): GPUAdapter {
+export function makeAdapter(source: AdapterSource, isCompatibility: boolean): GPUAdapter {
   const limits = defaultLimits(true);
   for (const name of limitNames) limits[name] = source.caps.limits[name] ?? limits[name];
   return new GPUAdapter(CONSTRUCT, {
     source,
     features: new Set(source.caps.features),
     limits,
+    isCompatibility,
     consumed: false,
   });
 }
@@ -103,7 +106,7 @@ async function requestDevice(state: AdapterState, descriptor: unknown): Promise<
   if (state.consumed) {
     throw operationError('requestDevice: the adapter is consumed: it has given a device already');
   }
-  const features = deviceFeatures(state.features, values.requiredFeatures);
+  const features = deviceFeatures(state.features, values.requiredFeatures, state.isCompatibility);
   const limits = deviceLimits(state.limits, values.requiredLimits, features.has('core-features-and-limits'));
   if (typeof limits === 'string') throw operationError(`requestDevice: ${limits}`);
   state.consumed = true;

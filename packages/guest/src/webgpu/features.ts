@@ -11,10 +11,14 @@ const impliedFeatures: Readonly<Record<string, readonly string[]>> = {
   'subgroup-size-control': ['subgroups'],
 };
 
-/** The features of a device: those asked for, those they imply, and the core ones that its adapter has. */
-export function deviceFeatures(adapter: ReadonlySet<string>, asked: readonly string[]): Set<string> {
+/** The features of a device: those asked for, those they imply, and the core ones unless its adapter is of compatibility level. */
+export function deviceFeatures(
+  adapter: ReadonlySet<string>,
+  asked: readonly string[],
+  isCompatibility: boolean,
+): Set<string> {
   const features = new Set<string>();
-  if (adapter.has('core-features-and-limits')) features.add('core-features-and-limits');
+  if (!isCompatibility && adapter.has('core-features-and-limits')) features.add('core-features-and-limits');
   for (const feature of asked) {
     features.add(feature);
     for (const implied of impliedFeatures[feature] ?? []) features.add(implied);

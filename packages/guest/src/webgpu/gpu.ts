@@ -46,5 +46,5 @@ async function requestAdapter(session: Session, options: unknown): Promise<GPUAd
   if (featureLevel !== 'core' && featureLevel !== 'compatibility') return null;
   const choice: AdapterChoice = { powerPreference, forceFallbackAdapter };
   const source = await session.requestAdapter(choice);
-  return source === null ? null : makeAdapter(source);
+  return source === null ? null : makeAdapter(source, featureLevel === 'compatibility');
 }

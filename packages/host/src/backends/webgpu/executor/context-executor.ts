@@ -19,7 +19,7 @@ export type SubmissionEnd = (fault: string | null) => void;
 /** What is lent to the executor of one context. */
 export interface ExecutorEnvironment {
   /** A fresh adapter: Dawn gives one device for each. */
-  requestAdapter(): Promise<GPUAdapter | null>;
+  requestAdapter(featureLevel: 'core' | 'compatibility'): Promise<GPUAdapter | null>;
   /** Sends return records; the bytes are valid during the call only. */
   sendReturns(records: Uint8Array): void;
   /** All answers that were still to come when a submission ended have been sent. */
@@ -162,7 +162,9 @@ export class ContextExecutor {
     const { requestId, label, queueLabel, requiredFeatures, requiredLimits } = values;
     const nothing = { features: [], limits: [] };
     try {
-      const adapter = await this.environment.requestAdapter();
+      // A device of a core adapter always has the core features, and its guest says so.
+      const isCore = requiredFeatures.includes('core-features-and-limits');
+      const adapter = await this.environment.requestAdapter(isCore ? 'core' : 'compatibility');
       if (adapter === null) throw new Error('there is no adapter any more');
       const device = await adapter.requestDevice({
         label,

@@ -48,7 +48,7 @@ export async function createPageBackend(options: PageBackendOptions = {}): Promi
   const description = describeAdapter(profile, 0, { ...options, memoryBytes }, memoryBytes);
   const opened = new Set<WebgpuAdapter>();
   const requester = {
-    requestAdapter: () => gpu.requestAdapter(options.adapter),
+    requestAdapter: (level: GPURequestAdapterOptions) => gpu.requestAdapter({ ...options.adapter, ...level }),
   } as GPU;
   return {
     name: 'webgpu',

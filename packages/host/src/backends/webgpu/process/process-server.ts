@@ -61,7 +61,7 @@ export class ProcessServer {
   private createContext(id: number, maxMessageUnits: number): void {
     const { batch } = this;
     const executor = new ContextExecutor({
-      requestAdapter: () => this.gpu.requestAdapter(),
+      requestAdapter: (featureLevel) => this.gpu.requestAdapter({ featureLevel }),
       maxMessageUnits,
       answersSent: () => {
         batch.begin(GpuFrame.idle);

@@ -261,7 +261,7 @@ export class Rig {
       requestId,
       label: 'test',
       queueLabel: '',
-      requiredFeatures,
+      requiredFeatures: ['core-features-and-limits', ...requiredFeatures],
       requiredLimits: [],
     });
     await this.submit();
