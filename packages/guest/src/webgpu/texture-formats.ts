@@ -74,7 +74,7 @@ color(2, ['r16unorm', 'r16snorm'], 'texture-formats-tier1');
 color(4, ['r32uint', 'r32sint', 'r32float', 'rg16uint', 'rg16sint', 'rg16float']);
 color(4, ['rg16unorm', 'rg16snorm'], 'texture-formats-tier1');
 color(4, ['rgba8unorm', 'rgba8unorm-srgb', 'rgba8snorm', 'rgba8uint', 'rgba8sint', 'bgra8unorm']);
-color(4, ['bgra8unorm-srgb'], 'core-features-and-limits');
+color(4, ['bgra8unorm-srgb']);
 color(4, ['rgb9e5ufloat', 'rgb10a2uint', 'rgb10a2unorm', 'rg11b10ufloat']);
 color(8, ['rg32uint', 'rg32sint', 'rg32float', 'rgba16uint', 'rgba16sint', 'rgba16float']);
 color(8, ['rgba16unorm', 'rgba16snorm'], 'texture-formats-tier1');
