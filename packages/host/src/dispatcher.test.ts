@@ -309,3 +309,31 @@ test('protocol errors are what malformed messages end with', async () => {
   assert.ok(isProtocolError(reason));
   await guest.partition.ended;
 });
+
+test('hot commands, whose values are used again, take nothing over from a message before', async () => {
+  const host = createHost({ backend: new FakeBackend() });
+  const guests = [await RawGuest.start({ host }), await RawGuest.start({ host })];
+  for (let round = 0; round < 3; round += 1) {
+    for (const [index, guest] of guests.entries()) {
+      const adapter = guest.gpus[0]!.adapterHandle;
+      const info = (memorySegmentGroup: number) =>
+        guest.call(commands.queryVideoMemoryInfo, { adapter, memorySegmentGroup });
+      const { currentReservation, availableForReservation } = await info(0);
+      assert.equal(currentReservation, BigInt(round * (index + 1) * 4096));
+      // A failure has no bytes of the answer before; the next answer none of the failure.
+      const refused = await guest.send(commands.queryVideoMemoryInfo, { adapter, memorySegmentGroup: 2 });
+      assert.equal(refused.length, 0);
+      const reservation = BigInt((round + 1) * (index + 1) * 4096);
+      const args = { memorySegmentGroup: 0, reservation };
+      const changed = await guest.call(commands.changeVideoMemoryReservation, { args });
+      assert.equal(changed.status, NtStatus.success);
+      // Two requests before either answer is looked at.
+      const [local, other] = await Promise.all([info(0), info(1)]);
+      assert.equal(local.currentReservation, reservation);
+      assert.equal(local.availableForReservation, availableForReservation);
+      assert.equal(other.currentReservation, 0n);
+    }
+  }
+  for (const guest of guests) await guest.close();
+  await host.close();
+});

@@ -27,7 +27,7 @@ import type { GuestProcess } from './guest-process.ts';
 import { type AnyCommand, Later, type Outcome } from './handler.ts';
 import { describeError } from './log.ts';
 import type { Partition } from './partition.ts';
-import { findRoute, type Route } from './routes.ts';
+import { findRoute, type HotPath, type Route } from './routes.ts';
 import type { VirtualGpu } from './virtual-gpu.ts';
 
 /** Reply that is one NTSTATUS, bytes. */
@@ -51,6 +51,12 @@ interface Exchange {
   route: Route;
   version: number;
   request: object;
+}
+
+/** The values of a hot command, used again for each message. */
+interface HotValues {
+  readonly request: object;
+  readonly reply: object;
 }
 
 export interface DispatcherStatistics {
@@ -80,6 +86,8 @@ export class Dispatcher {
   } as Exchange;
   readonly #replyView = new DataView(new ArrayBuffer(Limits.maxMessageBytes));
   readonly #replyBytes = new Uint8Array(this.#replyView.buffer);
+  /** By the number of the hot command; made when it first comes. */
+  readonly #hotValues: HotValues[] = [];
   /** Bytes sent on a channel since it said that it is full. */
   readonly #unsent = new Map<Channel, number>();
   #isStopped = false;
@@ -151,8 +159,24 @@ export class Dispatcher {
     exchange.wantsAnswer = (packet.flags & PACKET_FLAG_COMPLETION_REQUESTED) !== 0;
     exchange.route = route;
     exchange.version = version;
-    exchange.request = route.def.request!.decode(packet.view, header.bodyOffset, header.bodyLength) as object;
+    const { bodyOffset, bodyLength } = header;
+    const { hot } = route;
+    if (hot === null) {
+      exchange.request = route.def.request!.decode(packet.view, bodyOffset, bodyLength) as object;
+    } else {
+      const { request } = this.#valuesOf(hot);
+      exchange.request = hot.request.decodeInto(packet.view, bodyOffset, bodyLength, request);
+    }
     return route;
+  }
+
+  #valuesOf(hot: HotPath): HotValues {
+    let values = this.#hotValues[hot.index];
+    if (values === undefined) {
+      values = { request: hot.request.create(), reply: hot.reply.create() };
+      this.#hotValues[hot.index] = values;
+    }
+    return values;
   }
 
   /** Handle look-up, handler, reply. Nothing throws out of it. */
@@ -160,14 +184,20 @@ export class Dispatcher {
     const exchange = this.#exchange;
     let outcome: Outcome<object> | Later<object>;
     try {
-      outcome = this.#resolve(exchange, gpuOfChannel)
-        ? exchange.route.handle(this.#call, exchange.request)
-        : NtStatus.invalidParameter;
+      outcome = this.#resolve(exchange, gpuOfChannel) ? this.#handle(exchange) : NtStatus.invalidParameter;
     } catch (error) {
       outcome = this.#statusOfDefect(exchange.route, error);
     }
     if (outcome instanceof Later) this.#answerLater(outcome, { ...exchange });
     else this.#answer(exchange, outcome);
+  }
+
+  #handle({ route, request }: Exchange): Outcome<object> | Later<object> {
+    const { hot } = route;
+    if (hot === null) return route.handle(this.#call, request);
+    const { reply } = this.#valuesOf(hot);
+    const outcome = hot.handle(this.#call, request, reply);
+    return outcome === NtStatus.success && !route.repliesStatusOnly ? reply : outcome;
   }
 
   /** Finds whom the message is for and from. @returns false when there is no such virtual GPU or process. */
@@ -203,12 +233,13 @@ export class Dispatcher {
    * channel does, and on the global channel there is one GPU at most.
    */
   #findGpu(header: CommandHeader, gpuOfChannel: VirtualGpu | null, version: number): VirtualGpu | undefined {
-    const { gpus } = this.#partition;
-    if (version < EXTENDED_HEADER_VERSION) return gpuOfChannel ?? (gpus.length === 1 ? gpus[0] : undefined);
-    for (const gpu of gpus) {
-      const { vgpuLuid } = gpu.identity;
-      if (vgpuLuid.low === header.vgpuLuidLow && vgpuLuid.high === header.vgpuLuidHigh) return gpu;
+    // Nearly always the channel's own.
+    if (gpuOfChannel !== null && (version < EXTENDED_HEADER_VERSION || isNamed(gpuOfChannel, header))) {
+      return gpuOfChannel;
     }
+    const { gpus } = this.#partition;
+    if (version < EXTENDED_HEADER_VERSION) return gpus.length === 1 ? gpus[0] : undefined;
+    for (let i = 0; i < gpus.length; i += 1) if (isNamed(gpus[i]!, header)) return gpus[i];
     return undefined;
   }
 
@@ -256,6 +287,8 @@ export class Dispatcher {
   #encode(exchange: Exchange, outcome: Outcome<object>): number {
     const { route, version, request } = exchange;
     if (typeof outcome !== 'number') {
+      const { hot } = route;
+      if (hot !== null && outcome === this.#valuesOf(hot).reply) return this.#encodeHot(hot, route, outcome);
       return encodeReply(route.def, version, outcome as never, this.#replyView, 0, request);
     }
     if (route.repliesStatusOnly) {
@@ -264,6 +297,13 @@ export class Dispatcher {
     }
     if (!this.#fits(route, version, request)) return 0;
     return encodeFailureReply(route.def, version, outcome, request, this.#replyView, 0);
+  }
+
+  #encodeHot(hot: HotPath, { fixedReplyBytes }: Route, reply: object): number {
+    const length = hot.reply.encode(reply, this.#replyView, 0);
+    if (length >= fixedReplyBytes) return length;
+    this.#replyBytes.fill(0, length, fixedReplyBytes);
+    return fixedReplyBytes;
   }
 
   #noteFailure(def: AnyCommand, status: number): void {
@@ -313,4 +353,9 @@ export class Dispatcher {
     // JavaScript's own RangeError is what an array too large to allocate throws.
     return error instanceof RangeError ? NtStatus.noMemory : NtStatus.invalidParameter;
   }
+}
+
+function isNamed(gpu: VirtualGpu, header: CommandHeader): boolean {
+  const { vgpuLuid } = gpu.identity;
+  return vgpuLuid.low === header.vgpuLuidLow && vgpuLuid.high === header.vgpuLuidHigh;
 }

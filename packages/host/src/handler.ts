@@ -1,4 +1,4 @@
-import type { CommandDef, commands, ReplyInput, ReplyOf, RequestOf } from '@dxgwire/protocol';
+import type { CommandDef, commands, Pairs, ReplyInput, ReplyOf, RequestOf } from '@dxgwire/protocol';
 import type { GuestProcess } from './guest-process.ts';
 import type { Partition } from './partition.ts';
 import type { VirtualGpu } from './virtual-gpu.ts';
@@ -44,6 +44,20 @@ export function later<Reply>(start: (complete: (outcome: Outcome<Reply>) => void
  */
 export type Handler<D> = (call: Call, request: RequestOf<D>) => Outcome<ReplyInput<D>> | Later<ReplyInput<D>>;
 
+/**
+ * Carries out a command of the hot path, without an object for each message: the request is read into one value again
+ * and again, with pairs instead of `bigint`, and the reply is written into another one. Neither may be kept. SUCCESS
+ * means that all of the reply is filled; a reply that is one NTSTATUS is left alone. Only for commands whose reply has
+ * one length and one form.
+ */
+export interface HotHandler<D> {
+  readonly hot: (
+    call: Call,
+    request: Pairs<RequestOf<D>>,
+    reply: Pairs<ReplyOf<D>>,
+  ) => number | Later<ReplyInput<D>>;
+}
+
 type Commands = typeof commands;
 
 /** Names of the commands that a guest sends: those with a known request and reply. */
@@ -52,10 +66,20 @@ export type GuestCommandName = {
 }[keyof Commands];
 
 /** A handler for each command that a guest sends; `tsc` reports one that is missing. */
-export type Handlers = { readonly [K in GuestCommandName]: Handler<Commands[K]> };
+export type Handlers = {
+  readonly [K in GuestCommandName]: Handler<Commands[K]> | HotHandler<Commands[K]>;
+};
 
 /** The handlers of one file: any of them. */
-export type SomeHandlers<K extends GuestCommandName> = Pick<Handlers, K>;
+export type SomeHandlers<K extends GuestCommandName> = { readonly [Name in K]: Handler<Commands[Name]> };
+
+/** A hot command's reply as an answer that comes later gives it. */
+export type HotReply<K extends GuestCommandName> = ReplyInput<Commands[K]>;
+
+/** As {@link SomeHandlers}, on the hot path. */
+export type SomeHotHandlers<K extends GuestCommandName> = {
+  readonly [Name in K]: HotHandler<Commands[Name]>;
+};
 
 /** A command whose types do not matter. */
 export type AnyCommand = CommandDef<unknown, unknown, never, never>;

@@ -8,10 +8,10 @@ import {
   NtStatus,
 } from '@dxgwire/protocol';
 import { decodeAdapterCaps } from '@dxgwire/protocol/blobs';
-import { type Call, later, type SomeHandlers } from '../handler.ts';
+import { later, type SomeHandlers } from '../handler.ts';
 import type { VirtualGpu } from '../virtual-gpu.ts';
 import { answerAdapterInfo } from './adapter-info.ts';
-import { findContext, findDevice, withEngine } from './lookup.ts';
+import { findContext, findDevice, namesGpu, withEngine } from './lookup.ts';
 import { answerStatistics } from './statistics.ts';
 
 const ALL_ENABLED =
@@ -68,11 +68,6 @@ function answerFeature(feature: number, gpu: VirtualGpu | null) {
   };
 }
 
-/** The message's adapter handle must be the host's name for the virtual GPU that the message is for. */
-function namesGpu(call: Call, adapterHandle: number): boolean {
-  return call.partition.findAdapter(adapterHandle) === call.gpu;
-}
-
 /** Adapter commands: bring-up, queries, memory budgets, clocks, statistics, escapes and features. */
 export const adapterHandlers: SomeHandlers<
   | 'setIoSpaceRegion'
@@ -80,7 +75,6 @@ export const adapterHandlers: SomeHandlers<
   | 'closeAdapter'
   | 'getInternalAdapterInfo'
   | 'queryAdapterInfo'
-  | 'queryVideoMemoryInfo'
   | 'changeVideoMemoryReservation'
   | 'queryClockCalibration'
   | 'queryStatistics'
@@ -143,23 +137,6 @@ export const adapterHandlers: SomeHandlers<
     const outcome = answerAdapterInfo(call.gpu, request.queryType, privateData);
     if (outcome === 'unknown') return NtStatus.notSupported;
     return outcome === 'refused' ? NtStatus.invalidParameter : { status: NtStatus.success, privateData };
-  },
-
-  queryVideoMemoryInfo(call, request) {
-    const { process } = call;
-    if (!namesGpu(call, request.adapter) || request.physicalAdapterIndex !== 0)
-      return NtStatus.invalidParameter;
-    return withEngine(call, (engine) => {
-      if (process.isDestroyed) return NtStatus.invalidParameter;
-      const info = engine.memory.queryVideoMemoryInfo(process.on(engine).memory, request.memorySegmentGroup);
-      if (info === null) return NtStatus.invalidParameter;
-      return {
-        budget: BigInt(info.budget),
-        currentUsage: BigInt(info.currentUsage),
-        currentReservation: BigInt(info.currentReservation),
-        availableForReservation: BigInt(info.availableForReservation),
-      };
-    });
   },
 
   changeVideoMemoryReservation(call, request) {

@@ -9,6 +9,7 @@ import { residencyHandlers } from './residency.ts';
 import { sharingHandlers } from './sharing.ts';
 import { submissionHandlers } from './submission.ts';
 import { syncHandlers } from './sync.ts';
+import { videoMemoryInfoHandlers } from './video-memory-info.ts';
 
 /** Every command that a guest sends. */
 export const handlers: Handlers = {
@@ -22,4 +23,5 @@ export const handlers: Handlers = {
   ...sharingHandlers,
   ...submissionHandlers,
   ...syncHandlers,
+  ...videoMemoryInfoHandlers,
 };

@@ -17,6 +17,11 @@ import type { GpuEngine } from '../virtual-gpu.ts';
  * that the object is on the virtual GPU that the message names. All answer undefined (or null) for anything else.
  */
 
+/** The message's adapter handle must be the host's name for the virtual GPU that the message is for. */
+export function namesGpu(call: Call, adapterHandle: number): boolean {
+  return call.partition.findAdapter(adapterHandle) === call.gpu;
+}
+
 export function findDevice(call: Call, handle: number): Device | undefined {
   const device = call.process.objects.get(handle, ObjectKind.device);
   return device !== undefined && device.gpu === call.gpu ? device : undefined;

@@ -1,6 +1,6 @@
 import { Limits, NtStatus, SubmitCommandFlags } from '@dxgwire/protocol';
 import type { Device } from '../device.ts';
-import type { Call, SomeHandlers } from '../handler.ts';
+import type { Call, SomeHotHandlers } from '../handler.ts';
 import { ObjectKind } from '../objects.ts';
 import { type ExecutionQueue, ExecutionState } from '../scheduler/index.ts';
 import { findContext, findHwQueue } from './lookup.ts';
@@ -24,64 +24,72 @@ function areAllocations(call: Call, handles: ArrayLike<number>, count: number): 
 }
 
 /** Submission commands: the hot path. Nothing is allocated but what the queue keeps. */
-export const submissionHandlers: SomeHandlers<'submitCommand' | 'submitCommandToHwQueue'> = {
-  submitCommandToHwQueue(call, request) {
-    const { args, privDrvData, writtenPrimaries } = request;
-    const hwQueue = findHwQueue(call, args.hwqueue);
-    if (hwQueue === undefined) return NtStatus.invalidParameter;
-    const { device } = hwQueue.context;
-    if (writtenPrimaries.length !== 0 && !areAllocations(call, writtenPrimaries, writtenPrimaries.length)) {
-      return settleQueued(call, device, NtStatus.invalidParameter);
-    }
-    const status = device.engine.scheduler.submit(
-      hwQueue.queue,
-      privDrvData,
-      0,
-      privDrvData.length,
-      args.commandBuffer,
-      args.commandLength,
-      args.hwqueueProgressFenceId,
-    );
-    return settleQueued(call, device, status);
-  },
-
-  submitCommand(call, request) {
-    const { args, privDrvData, historyBuffers } = request;
-    const main = findContext(call, args.broadcastContext[0]!);
-    if (main === undefined) return NtStatus.invalidParameter;
-    const { device } = main;
-    const count = args.broadcastContextCount;
-    const isValid =
-      (args.flags & SubmitCommandFlags.reserved) === 0 &&
-      count >= 1 &&
-      count <= Limits.maxBroadcastContexts &&
-      args.numPrimaries <= Limits.maxWrittenPrimaries &&
-      historyBuffers.length <= Limits.maxHistoryBuffers &&
-      areAllocations(call, args.writtenPrimaries, args.numPrimaries) &&
-      areAllocations(call, historyBuffers, historyBuffers.length);
-    if (!isValid) return settleQueued(call, device, NtStatus.invalidParameter);
-    const queues: ExecutionQueue[] = [];
-    for (let i = 0; i < count; i += 1) {
-      const context = i === 0 ? main : findContext(call, args.broadcastContext[i]!);
-      const queue = context?.context.queue;
-      // The same buffer goes to contexts of one device; one with hardware queues takes work through those only.
-      if (context?.device !== device || queue === null || queue === undefined) {
+export const submissionHandlers: SomeHotHandlers<'submitCommand' | 'submitCommandToHwQueue'> = {
+  submitCommandToHwQueue: {
+    hot(call, request) {
+      const { args, privDrvData, writtenPrimaries } = request;
+      const hwQueue = findHwQueue(call, args.hwqueue);
+      if (hwQueue === undefined) return NtStatus.invalidParameter;
+      const { device } = hwQueue.context;
+      if (writtenPrimaries.length !== 0 && !areAllocations(call, writtenPrimaries, writtenPrimaries.length)) {
         return settleQueued(call, device, NtStatus.invalidParameter);
       }
-      queues.push(queue);
-    }
-    let status: number = NtStatus.success;
-    for (let i = 0; i < queues.length && status === NtStatus.success; i += 1) {
-      status = device.engine.scheduler.submit(
-        queues[i]!,
+      const status = device.engine.scheduler.submitHalves(
+        hwQueue.queue,
         privDrvData,
         0,
         privDrvData.length,
-        args.commandBuffer,
+        args.commandBufferLow,
+        args.commandBufferHigh,
         args.commandLength,
-        0n,
+        args.hwqueueProgressFenceIdLow,
+        args.hwqueueProgressFenceIdHigh,
       );
-    }
-    return settleQueued(call, device, status);
+      return settleQueued(call, device, status);
+    },
+  },
+
+  submitCommand: {
+    hot(call, request) {
+      const { args, privDrvData, historyBuffers } = request;
+      const main = findContext(call, args.broadcastContext[0]!);
+      if (main === undefined) return NtStatus.invalidParameter;
+      const { device } = main;
+      const count = args.broadcastContextCount;
+      const isValid =
+        (args.flags & SubmitCommandFlags.reserved) === 0 &&
+        count >= 1 &&
+        count <= Limits.maxBroadcastContexts &&
+        args.numPrimaries <= Limits.maxWrittenPrimaries &&
+        historyBuffers.length <= Limits.maxHistoryBuffers &&
+        areAllocations(call, args.writtenPrimaries, args.numPrimaries) &&
+        areAllocations(call, historyBuffers, historyBuffers.length);
+      if (!isValid) return settleQueued(call, device, NtStatus.invalidParameter);
+      const queues: ExecutionQueue[] = [];
+      for (let i = 0; i < count; i += 1) {
+        const context = i === 0 ? main : findContext(call, args.broadcastContext[i]!);
+        const queue = context?.context.queue;
+        // The same buffer goes to contexts of one device; one with hardware queues takes work through those only.
+        if (context?.device !== device || queue === null || queue === undefined) {
+          return settleQueued(call, device, NtStatus.invalidParameter);
+        }
+        queues.push(queue);
+      }
+      let status: number = NtStatus.success;
+      for (let i = 0; i < queues.length && status === NtStatus.success; i += 1) {
+        status = device.engine.scheduler.submitHalves(
+          queues[i]!,
+          privDrvData,
+          0,
+          privDrvData.length,
+          args.commandBufferLow,
+          args.commandBufferHigh,
+          args.commandLength,
+          0,
+          0,
+        );
+      }
+      return settleQueued(call, device, status);
+    },
   },
 };

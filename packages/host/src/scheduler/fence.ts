@@ -71,7 +71,8 @@ export class Fence extends SyncObject {
   #set(low: number, high: number): void {
     this.#low = low;
     this.#high = high;
-    for (const instance of this.published) instance.publish(low, high);
+    const { published } = this;
+    for (let i = 0; i < published.length; i += 1) published[i]!.publish(low, high);
   }
 }
 

@@ -3,6 +3,7 @@ import type { QueuedOperation } from '../memory/device-work.ts';
 import type { EngineNode } from './engine-node.ts';
 import type { ExecutionQueue } from './execution-queue.ts';
 import type { SyncObject } from './sync-object.ts';
+import { joinHalves } from './u64.ts';
 
 export const ItemKind = { submission: 0, wait: 1, signal: 2, update: 3 } as const;
 
@@ -64,7 +65,8 @@ export class QueueItem implements Submission {
   // Submission
   context: BackendContext = NO_CONTEXT;
   privateData: Uint8Array = NO_BYTES;
-  commandAddress = 0n;
+  commandLow = 0;
+  commandHigh = 0;
   commandLengthBytes = 0;
   progressLow = 0;
   progressHigh = 0;
@@ -98,6 +100,10 @@ export class QueueItem implements Submission {
 
   walk(address: bigint, lengthBytes: number, access: 'read' | 'write'): PageWalk {
     return this.queue!.context.device.pageWalker.walk(address, lengthBytes, access);
+  }
+
+  get commandAddress(): bigint {
+    return joinHalves(this.commandLow, this.commandHigh);
   }
 
   /** Copies the private data: the packet it came in is gone when the call returns. */

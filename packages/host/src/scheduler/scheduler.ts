@@ -62,7 +62,9 @@ export class Scheduler implements QueueHost, NodeHost, LossHost, RecoveryHost {
   readonly #loss: DeviceLoss;
   readonly #recovery: ResetRecovery;
   readonly #devices = new Set<SchedulerDevice>();
-  #scheduled: ExecutionQueue[] = [];
+  /** The first {@link Scheduler.#scheduledCount} count. It never shrinks: an emptied array would allocate again. */
+  readonly #scheduled: (ExecutionQueue | null)[] = [];
+  #scheduledCount = 0;
   #running = false;
   #stopped = false;
 
@@ -234,8 +236,31 @@ export class Scheduler implements QueueHost, NodeHost, LossHost, RecoveryHost {
     commandLengthBytes: number,
     progressFenceId: bigint,
   ): number {
-    const progressLow = lowHalf(progressFenceId);
-    const progressHigh = highHalf(progressFenceId);
+    return this.submitHalves(
+      queue,
+      bytes,
+      offset,
+      length,
+      lowHalf(commandAddress),
+      highHalf(commandAddress),
+      commandLengthBytes,
+      lowHalf(progressFenceId),
+      highHalf(progressFenceId),
+    );
+  }
+
+  /** As {@link submit}, with numbers of 64 bits in halves: the form of the hot path. */
+  submitHalves(
+    queue: ExecutionQueue,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    commandLow: number,
+    commandHigh: number,
+    commandLengthBytes: number,
+    progressLow: number,
+    progressHigh: number,
+  ): number {
     if (
       queue.progressFence !== null &&
       isAtLeast(queue.lastProgressLow, queue.lastProgressHigh, progressLow, progressHigh)
@@ -250,7 +275,8 @@ export class Scheduler implements QueueHost, NodeHost, LossHost, RecoveryHost {
     item.kind = ItemKind.submission;
     item.context = queue.context.backendContext;
     item.copyPrivateData(bytes, offset, length);
-    item.commandAddress = commandAddress;
+    item.commandLow = commandLow;
+    item.commandHigh = commandHigh;
     item.commandLengthBytes = commandLengthBytes;
     item.progressLow = progressLow;
     item.progressHigh = progressHigh;
@@ -407,7 +433,8 @@ export class Scheduler implements QueueHost, NodeHost, LossHost, RecoveryHost {
   schedule(queue: ExecutionQueue): void {
     if (queue.isScheduled) return;
     queue.isScheduled = true;
-    this.#scheduled.push(queue);
+    this.#scheduled[this.#scheduledCount] = queue;
+    this.#scheduledCount += 1;
   }
 
   run(): void {
@@ -417,14 +444,15 @@ export class Scheduler implements QueueHost, NodeHost, LossHost, RecoveryHost {
       let again = true;
       while (again) {
         again = false;
-        for (let i = 0; i < this.#scheduled.length; i += 1) {
+        for (let i = 0; i < this.#scheduledCount; i += 1) {
           const queue = this.#scheduled[i]!;
+          this.#scheduled[i] = null;
           queue.isScheduled = false;
           queue.advance();
         }
-        this.#scheduled.length = 0;
-        for (const node of this.nodes) again = node.dispatch() || again;
-        again ||= this.#scheduled.length > 0;
+        this.#scheduledCount = 0;
+        for (let i = 0; i < this.nodes.length; i += 1) again = this.nodes[i]!.dispatch() || again;
+        again ||= this.#scheduledCount > 0;
       }
     } finally {
       this.#running = false;
