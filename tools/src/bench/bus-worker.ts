@@ -4,6 +4,7 @@ import { attachHostBus, type SharedBusDescriptor } from '@dxgwire/transport/mock
 import { listenWebSocket } from '@dxgwire/transport/websocket/node';
 import { WebSocketServer } from 'ws';
 import { echoHost } from './bus-echo.ts';
+import { exposeComlink, serveGrpc } from './rpc-echo.ts';
 
 /** The other side of the bus suite, in a thread of its own: the same thread answers on every medium. */
 
@@ -24,22 +25,30 @@ rawServer.on('connection', (socket) => {
 });
 await once(rawServer, 'listening');
 const listener = await listenWebSocket({ port: 0, onHostBus: echoHost });
+const grpc = await serveGrpc();
 
 interface Request {
   readonly raw?: MessagePort;
+  readonly comlink?: MessagePort;
   readonly host?: SharedBusDescriptor<'host'>;
   readonly close?: boolean;
 }
 
 port.on('message', (message: Request) => {
   if (message.raw !== undefined) echoOnPort(message.raw);
+  if (message.comlink !== undefined) exposeComlink(message.comlink);
   if (message.host !== undefined) echoHost(attachHostBus(message.host));
   if (message.close === true) {
     void listener.close();
     rawServer.close();
+    grpc.close();
     port.close();
   }
 });
 const address = rawServer.address();
 if (address === null || typeof address === 'string') throw new Error('no port');
-port.postMessage({ rawUrl: `ws://127.0.0.1:${address.port}`, busUrl: listener.url });
+port.postMessage({
+  rawUrl: `ws://127.0.0.1:${address.port}`,
+  busUrl: listener.url,
+  grpcAddress: grpc.address,
+});

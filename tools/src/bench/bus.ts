@@ -6,6 +6,7 @@ import { connectWebSocket } from '@dxgwire/transport/websocket/node';
 import { WebSocket } from 'ws';
 import { Answers, BULK_BYTES, busEndpoint, type Endpoint, echoHost, PAYLOAD_BYTES } from './bus-echo.ts';
 import type { Comparison } from './report.ts';
+import { comlinkCalls, grpcCalls } from './rpc-echo.ts';
 import { sample, type Way } from './sampling.ts';
 
 /** Bulk data on a bare medium goes in messages of this size: one of 64 MiB would be slower. */
@@ -99,12 +100,14 @@ interface Pair {
   readonly medium: string;
   readonly bare: { readonly name: string; readonly endpoint: Endpoint };
   readonly bus: { readonly name: string; readonly endpoint: Endpoint };
+  /** Another library's call of the same size, beside the round trips. */
+  readonly other?: { readonly way: Way; readonly close: () => void };
 }
 
 /** What is demanded over a bare medium that another program would use, by kind of traffic. */
 const WEB_SOCKET_TARGETS = { roundTrips: 1.25, stream: 0.25, bulk: 1 / 0.8 } as const;
 
-async function comparePair({ medium, bare, bus }: Pair): Promise<Comparison[]> {
+async function comparePair({ medium, bare, bus, other }: Pair): Promise<Comparison[]> {
   const run = (endpoint: Endpoint, kind: keyof Omit<Endpoint, 'close'>): Way['run'] => {
     return async (count) => {
       await endpoint[kind](count);
@@ -120,7 +123,10 @@ async function comparePair({ medium, bare, bus }: Pair): Promise<Comparison[]> {
       suite: 'bus',
       case: `${medium}: round trip, ${PAYLOAD_BYTES} B`,
       baseline: bare.name,
-      estimates: await sample(ways('roundTrips'), { samples: 11, sampleMs: 60 }),
+      estimates: await sample([...ways('roundTrips'), ...(other === undefined ? [] : [other.way])], {
+        samples: 11,
+        sampleMs: 60,
+      }),
       ...targets('roundTrips'),
     },
     {
@@ -145,9 +151,13 @@ async function comparePair({ medium, bare, bus }: Pair): Promise<Comparison[]> {
 /** Each transport against the bare medium: what our framing, rings and completions cost on top. */
 export async function measure(progress: (text: string) => void): Promise<Comparison[]> {
   const worker = new Worker(new URL('./bus-worker.js', import.meta.url));
-  const [{ rawUrl, busUrl }] = (await once(worker, 'message')) as [{ rawUrl: string; busUrl: string }];
+  const [{ rawUrl, busUrl, grpcAddress }] = (await once(worker, 'message')) as [
+    { rawUrl: string; busUrl: string; grpcAddress: string },
+  ];
   const { port1, port2 } = new MessageChannel();
   worker.postMessage({ raw: port2 }, [port2]);
+  const called = new MessageChannel();
+  worker.postMessage({ comlink: called.port2 }, [called.port2]);
   const pairs: Pair[] = [
     {
       medium: 'one thread',
@@ -158,6 +168,7 @@ export async function measure(progress: (text: string) => void): Promise<Compari
       medium: 'memory, two threads',
       bare: { name: 'MessagePort', endpoint: portEndpoint(port1) },
       bus: { name: 'worker bus', endpoint: await betweenThreads(worker) },
+      other: comlinkCalls('comlink over MessagePort', called.port1),
     },
     {
       medium: 'WebSocket, two threads',
@@ -166,6 +177,7 @@ export async function measure(progress: (text: string) => void): Promise<Compari
         name: 'WebSocket bus',
         endpoint: await connectWebSocket(busUrl).then((bus) => busEndpoint(bus, () => bus.close())),
       },
+      other: grpcCalls('@grpc/grpc-js unary call', grpcAddress),
     },
   ];
   const comparisons: Comparison[] = [];
@@ -174,6 +186,7 @@ export async function measure(progress: (text: string) => void): Promise<Compari
     comparisons.push(...(await comparePair(pair)));
     await pair.bare.endpoint.close();
     await pair.bus.endpoint.close();
+    pair.other?.close();
   }
   worker.postMessage({ close: true });
   await once(worker, 'exit');
