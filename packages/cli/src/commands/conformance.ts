@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import {
   failureLines,
+  type HostProfile,
   type Report,
   type Result,
   reportJunit,
@@ -10,6 +11,8 @@ import {
   runHostConformance,
 } from '@dxgwire/conformance';
 import { createHost, createSilentLog } from '@dxgwire/host';
+import { encodeContextBlob } from '@dxgwire/protocol/blobs';
+import { STREAM_VERSION } from '@dxgwire/protocol/stream';
 import { type HostBus, isTransportError } from '@dxgwire/transport';
 import { connect } from '@dxgwire/transport/connect';
 import { listen } from '@dxgwire/transport/listen';
@@ -25,6 +28,7 @@ const OPTIONS = {
   'in-process': { type: 'boolean' },
   backend: { type: 'string', default: 'reference' },
   token: { type: 'string' },
+  driver: { type: 'string' },
   filter: { type: 'string' },
   timeout: { type: 'string', default: '5000' },
   json: { type: 'boolean' },
@@ -47,6 +51,7 @@ Options:
   --token SECRET  the host's token, or the one that guests must give (or DXGWIRE_TOKEN)
   --in-process    judge a host of this program, without a URL
   --backend NAME  ${BACKENDS.join(', ')}: of that host, or of the one that serves a guest; default reference
+  --driver NAME   none, webgpu: whose private data contexts carry; default: as --backend says, else none
   --json          the report as JSON
   --junit FILE    also writes it as JUnit XML
   --help          this text
@@ -75,17 +80,24 @@ export const conformance: Command = {
     const filter = values.filter === undefined ? {} : { filter: values.filter };
     const token = tokenFrom(values.token);
     const withToken = token === undefined ? {} : { token };
+    const usual = values['in-process'] === true && backend === 'webgpu' ? 'webgpu' : 'none';
+    const profile = profileOf(oneOf('driver', values.driver ?? usual, ['none', 'webgpu']));
     const progress = createProgress(values.json === true);
     let report: Report;
     try {
       if (values.guest !== undefined) {
         report = await judgeGuestAt(values.guest, backend, withToken, filter, program, rest);
       } else if (values['in-process'] === true) {
-        report = await judgeInProcess(backend, { ...filter, timeoutMs, onResult: progress.show });
+        report = await judgeInProcess(backend, { ...filter, ...profile, timeoutMs, onResult: progress.show });
       } else {
         const url = positionals[0] ?? '';
         const make = url === 'stdio:' ? childConnector(program, rest) : () => connect(url, withToken);
-        report = await runHostConformance(make, { ...filter, timeoutMs, onResult: progress.show });
+        report = await runHostConformance(make, {
+          ...filter,
+          ...profile,
+          timeoutMs,
+          onResult: progress.show,
+        });
       }
     } catch (error) {
       progress.end();
@@ -195,6 +207,13 @@ function startGuest(
       if (!isTaken()) reject(new UsageError(`'${program}' ended without having connected`));
     });
   });
+}
+
+/** Private data that a host's driver wants: a host with the WebGPU backend makes contexts of its own kind only. */
+function profileOf(driver: 'none' | 'webgpu'): { readonly profile?: Partial<HostProfile> } {
+  if (driver === 'none') return {};
+  const data = { streamVersion: STREAM_VERSION, returnRing: [0, 0] as const, returnFence: 0 };
+  return { profile: { contextData: encodeContextBlob(data) } };
 }
 
 const BAR_CELLS = 30;

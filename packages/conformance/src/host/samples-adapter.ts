@@ -223,16 +223,17 @@ export const adapterSamples: readonly Sample[] = [
   {
     command: wire.createContextVirtual,
     make: async (scene) => ({
-      fields: { device: await scene.device(), client_hint: 12, engine_affinity: 0, priv_drv_data_size: 0 },
+      fields: {
+        device: await scene.device(),
+        client_hint: 12,
+        engine_affinity: 0,
+        priv_drv_data_size: scene.profile.contextData.length,
+      },
+      tail: [scene.profile.contextData],
       handles: ['device'],
     }),
-    check(reply) {
-      demand(
-        reply.number('priv_drv_data_size') === 0,
-        'the size of private data unchanged',
-        'another',
-        reply.evidence(),
-      );
+    check(reply, { profile }) {
+      echoes(reply, 'priv_drv_data_size', profile.contextData.length);
       for (const name of [
         'device',
         'node_ordinal',

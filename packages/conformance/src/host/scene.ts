@@ -11,12 +11,15 @@ import type { SendOptions, WireGuest } from './wire-guest.ts';
 export interface HostProfile {
   /** Private data of an allocation of so many bytes. Default: eight bytes that say the size. */
   readonly allocationData: (lengthBytes: number) => Uint8Array;
+  /** Private data of a context. Default: none. */
+  readonly contextData: Uint8Array;
   /** Private data of a submission that does nothing. Default: none. */
   readonly submissionData: Uint8Array;
 }
 
 export const DEFAULT_PROFILE: HostProfile = {
   allocationData: (lengthBytes) => longs([BigInt(lengthBytes)]),
+  contextData: new Uint8Array(0),
   submissionData: new Uint8Array(0),
 };
 
@@ -82,7 +85,9 @@ export class Scene {
   }
 
   async context(device: number, flags = 0): Promise<number> {
-    return (await this.call(adapter.createContextVirtual, { device, flags })).ok().handle();
+    const data = this.profile.contextData;
+    const fields = { device, flags, priv_drv_data_size: data.length };
+    return (await this.call(adapter.createContextVirtual, fields, [data])).ok().handle();
   }
 
   async hwQueue(
