@@ -173,7 +173,7 @@ describe('dxgwire capture and replay', () => {
 async function changed(from: string, to: string): Promise<void> {
   const parts: Uint8Array[] = [];
   const recorder = new CaptureRecorder(
-    { write: async (chunk) => void parts.push(chunk), close: async () => {} },
+    { write: async (chunk) => void parts.push(chunk.slice()), close: async () => {} },
     { maxPendingBytes: 1 << 30 },
   );
   const reader = new CaptureReader();
@@ -191,27 +191,10 @@ async function changed(from: string, to: string): Promise<void> {
       if (direction === 'h2g' && isQueueAsked === `${idLow}` && packetKind === 11 && bytes.length === 72) {
         const own = bytes.slice();
         own[28] = own[28]! ^ 0x40;
-        recorder.packet(direction, channel, {
-          kind: 11,
-          idLow,
-          idHigh,
-          flags,
-          bytes: own,
-          offset: 0,
-          length: own.length,
-        });
+        recorder.packet(direction, channel, packetKind, idLow, idHigh, flags, own, 0, own.length);
         continue;
       }
-      const kindOf = packetKind === 11 ? 11 : 6;
-      recorder.packet(direction, channel, {
-        kind: kindOf,
-        idLow,
-        idHigh,
-        flags,
-        bytes,
-        offset: 0,
-        length: bytes.length,
-      });
+      recorder.packet(direction, channel, packetKind, idLow, idHigh, flags, bytes, 0, bytes.length);
     } else if (kind !== 'packet' && kind !== 'gap') {
       const values = Object.values(fields).map((value) =>
         value === 'g2h' ? 0 : value === 'h2g' ? 1 : value,

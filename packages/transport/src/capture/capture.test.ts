@@ -15,7 +15,7 @@ class MemoryWriter implements ChunkWriter {
 
   async write(chunk: Uint8Array): Promise<void> {
     await this.gate;
-    this.chunks.push(chunk);
+    this.chunks.push(chunk.slice());
   }
 
   close(): Promise<void> {
@@ -184,8 +184,8 @@ describe('capture', () => {
     const recorder = new CaptureRecorder(writer, { maxPendingBytes: 300_000 });
     recorder.begin({ link: 'none', side: 'host', codec: 'dxgkrnl' });
     const bytes = new Uint8Array(50_000);
-    const one = { kind: PacketKind.inBand, idLow: 1, idHigh: 0, flags: 0, bytes, offset: 0, length: 50_000 };
-    for (let count = 0; count < 100; count += 1) recorder.packet('g2h', 1, one);
+    for (let count = 0; count < 100; count += 1)
+      recorder.packet('g2h', 1, PacketKind.inBand, 1, 0, 0, bytes, 0, 50_000);
     assert.ok(recorder.pendingBytes <= 301_000, `${recorder.pendingBytes} bytes wait`);
     assert.ok(recorder.droppedRecords > 90);
     open();

@@ -55,8 +55,7 @@ export class FrameTap {
       // Nothing but greetings passes before the header.
       if (!this.#hasBegun && !(channel === LINK_CHANNEL && kind === FrameKind.control)) return;
       if (channel !== LINK_CHANNEL) {
-        const packet = { kind: kind as 6 | 11, idLow, idHigh, flags, bytes, offset, length };
-        recorder.packet(direction, channel, packet);
+        recorder.packet(direction, channel, kind, idLow, idHigh, flags, bytes, offset, length);
         return;
       }
       const at = idHigh * TWO_TO_32 + idLow;

@@ -1,6 +1,7 @@
 import { Packr } from 'msgpackr';
 import { type Clock, systemClock } from '../clock.ts';
-import { CARRIED_PACKET_FLAGS, type Channel, Codec, type Packet } from '../transport.ts';
+import { CARRIED_PACKET_FLAGS, Codec } from '../transport.ts';
+import { RecordBuffer } from './record-buffer.ts';
 import {
   CAPTURE_FORMAT,
   CAPTURE_VERSION,
@@ -9,7 +10,7 @@ import {
   RecordKind,
 } from './records.ts';
 
-/** Where the bytes of a capture go. One write at a time; the chunk is the writer's to keep. */
+/** Where the bytes of a capture go. One write at a time; its bytes are valid until the promise settles. */
 export interface ChunkWriter {
   write(chunk: Uint8Array): Promise<void>;
   close(): Promise<void>;
@@ -43,8 +44,9 @@ export function captureCodec(codec: string | undefined): string {
 const DEFAULT_MAX_PENDING_BYTES = 8 << 20;
 /** No record may be longer than a reader takes, 16 MiB. */
 const MAX_PUBLISHED_BYTES = 8 << 20;
-const CHUNK_BYTES = 128 * 1024;
 const FLUSH_DELAY_MS = 100;
+/** Packets of one turn of the event loop that share a reading of the clock: it costs as much as a record. */
+const PACKETS_PER_CLOCK_READING = 64;
 
 /** A stream of records towards a writer, with bounded memory. */
 export class CaptureRecorder {
@@ -60,8 +62,11 @@ export class CaptureRecorder {
   #isOpen = true;
   #hasHeader = false;
   /** What no write has taken yet. */
-  #parts: Uint8Array[] = [];
-  #partsBytes = 0;
+  readonly #buffer = new RecordBuffer();
+  /** The last reading of the clock, and for how many packets it is still good. */
+  #nowUs = 0;
+  #clockUses = 0;
+  #isTurnWatched = false;
   #writingBytes = 0;
   #writing: Promise<void> = Promise.resolve();
   #cancelTimer: (() => void) | null = null;
@@ -78,7 +83,7 @@ export class CaptureRecorder {
 
   /** Bytes that wait for the writer. */
   get pendingBytes(): number {
-    return this.#partsBytes + this.#writingBytes;
+    return this.#buffer.bytes + this.#writingBytes;
   }
 
   /** Writes the header: the first thing in a capture. */
@@ -98,12 +103,36 @@ export class CaptureRecorder {
     this.#append(this.#packr.pack(whole));
   }
 
-  packet(direction: Direction, channel: number, packet: Omit<Packet, 'view'>): void {
-    const { bytes, flags, idHigh, idLow, kind, length, offset } = packet;
-    const payload = bytes.subarray(offset, offset + length);
+  /** A packet as `Channel.send` takes it. */
+  packet(
+    direction: Direction,
+    channel: number,
+    kind: number,
+    idLow: number,
+    idHigh: number,
+    flags: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): void {
+    if (!this.#hasRoom(length)) return;
+    if (this.#clockUses === 0) this.#readClock();
+    this.#clockUses -= 1;
     const way = direction === 'g2h' ? 0 : 1;
     const carried = flags & CARRIED_PACKET_FLAGS;
-    this.#add(RecordKind.packet, [way, channel, kind, idLow, idHigh, carried, payload], length);
+    this.#buffer.packet(
+      this.#nowUs,
+      way,
+      channel,
+      kind,
+      idLow >>> 0,
+      idHigh >>> 0,
+      carried,
+      bytes,
+      offset,
+      length,
+    );
+    this.#appended();
   }
 
   /** A publication of guest memory or window; `view` gives the bytes when they are kept. */
@@ -129,26 +158,49 @@ export class CaptureRecorder {
       if (this.#gapRecords > 0) this.#writeGap();
       this.#isOpen = false;
     }
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
     this.#flush();
     await this.#writing;
     await this.#writer.close();
   }
 
   #add(kind: number, fields: readonly unknown[], sizeBytes: number): void {
-    if (!this.#isOpen) return;
+    if (!this.#hasRoom(sizeBytes)) return;
+    this.#append(this.#packr.pack([kind, this.#timeUs(), ...fields]));
+  }
+
+  /** Whether a record is kept; one that is not is counted, and the gap is told before the next that is. */
+  #hasRoom(sizeBytes: number): boolean {
+    if (!this.#isOpen) return false;
     if (this.pendingBytes + sizeBytes > this.#maxPendingBytes) {
       this.droppedRecords += 1;
       this.#gapRecords += 1;
       this.#gapBytes += sizeBytes;
-      return;
+      return false;
     }
     if (this.#gapRecords > 0) this.#writeGap();
-    this.#append(this.#packr.pack([kind, this.#timeUs(), ...fields]));
+    return true;
   }
 
   #timeUs(): number {
-    return Math.round((this.#clock.now() - this.#startMs) * 1000);
+    this.#nowUs = Math.round((this.#clock.now() - this.#startMs) * 1000);
+    return this.#nowUs;
   }
+
+  /** For the packets of this turn, or the first of them. */
+  #readClock(): void {
+    this.#timeUs();
+    this.#clockUses = PACKETS_PER_CLOCK_READING;
+    if (this.#isTurnWatched) return;
+    this.#isTurnWatched = true;
+    this.#clock.defer(this.#endTurn);
+  }
+
+  readonly #endTurn = (): void => {
+    this.#clockUses = 0;
+    this.#isTurnWatched = false;
+  };
 
   #writeGap(): void {
     this.#append(this.#packr.pack([RecordKind.gap, this.#timeUs(), this.#gapRecords, this.#gapBytes]));
@@ -157,131 +209,46 @@ export class CaptureRecorder {
   }
 
   #append(part: Uint8Array): void {
-    this.#parts.push(part);
-    this.#partsBytes += part.length;
-    if (this.#partsBytes >= CHUNK_BYTES) this.#flush();
-    else this.#cancelTimer ??= this.#clock.setTimer(() => this.#flush(), FLUSH_DELAY_MS);
+    this.#buffer.append(part);
+    this.#appended();
   }
+
+  #appended(): void {
+    if (this.#buffer.hasFullChunk) this.#flush();
+    this.#cancelTimer ??= this.#clock.setTimer(this.#onTimer, FLUSH_DELAY_MS);
+  }
+
+  readonly #onTimer = (): void => {
+    this.#cancelTimer = null;
+    this.#flush();
+  };
 
   /** One write at a time: what comes meanwhile waits for the next. */
   #flush(): void {
-    this.#cancelTimer?.();
-    this.#cancelTimer = null;
-    if (this.#writingBytes > 0 || this.#partsBytes === 0) return;
-    const chunk = new Uint8Array(this.#partsBytes);
-    let at = 0;
-    for (const part of this.#parts) {
-      chunk.set(part, at);
-      at += part.length;
-    }
-    this.#parts = [];
-    this.#partsBytes = 0;
-    this.#writingBytes = chunk.length;
-    this.#writing = this.#write(chunk);
+    if (this.#writingBytes > 0) return;
+    const bytes = this.#buffer.take();
+    if (bytes === null) return;
+    this.#writingBytes = bytes.length;
+    this.#writing = this.#write(bytes);
   }
 
   async #write(first: Uint8Array): Promise<void> {
-    try {
-      await this.#writer.write(first);
-    } catch (error) {
-      this.#isOpen = false;
-      this.#parts = [];
-      this.#partsBytes = 0;
-      this.#writingBytes = 0;
-      this.#onError?.(error instanceof Error ? error : new Error(String(error)));
-      return;
+    for (let bytes: Uint8Array | null = first; bytes !== null; ) {
+      this.#writingBytes = bytes.length;
+      try {
+        await this.#writer.write(bytes);
+      } catch (error) {
+        this.#isOpen = false;
+        this.#buffer.clear();
+        this.#writingBytes = 0;
+        this.#onError?.(error instanceof Error ? error : new Error(String(error)));
+        return;
+      }
+      this.#buffer.giveBack();
+      // What is no full chunk waits for the timer, where one runs; else this is the end.
+      const isWanted = this.#buffer.hasFullChunk || !this.#isOpen || this.#cancelTimer === null;
+      bytes = isWanted ? this.#buffer.take() : null;
     }
     this.#writingBytes = 0;
-    // Where a timer runs, the rest can wait for it.
-    if (this.#cancelTimer !== null) return;
-    this.#flush();
-    if (this.#writingBytes > 0) await this.#writing;
-  }
-}
-
-/** Wraps a channel so that its packets are recorded. `out` is the way that `send` goes. */
-export class TappedChannel implements Channel {
-  readonly #inner: Channel;
-  readonly #recorder: CaptureRecorder;
-  readonly #out: Direction;
-  #onPacket: ((packet: Packet) => void) | null = null;
-  #onClose: ((error: Error | null) => void) | null = null;
-
-  constructor(inner: Channel, recorder: CaptureRecorder, out: Direction) {
-    this.#inner = inner;
-    this.#recorder = recorder;
-    this.#out = out;
-    recorder.note('channelOpen', inner.index);
-    inner.onClose = (error) => {
-      recorder.note('channelClose', inner.index, error === null ? null : error.message);
-      this.#onClose?.(error);
-    };
-  }
-
-  get index(): number {
-    return this.#inner.index;
-  }
-
-  get isOpen(): boolean {
-    return this.#inner.isOpen;
-  }
-
-  get onPacket(): ((packet: Packet) => void) | null {
-    return this.#onPacket;
-  }
-
-  set onPacket(handler: ((packet: Packet) => void) | null) {
-    this.#onPacket = handler;
-    const into: Direction = this.#out === 'g2h' ? 'h2g' : 'g2h';
-    this.#inner.onPacket =
-      handler === null
-        ? null
-        : (packet) => {
-            this.#recorder.packet(into, this.#inner.index, packet);
-            handler(packet);
-          };
-  }
-
-  get onDrain(): (() => void) | null {
-    return this.#inner.onDrain;
-  }
-
-  set onDrain(handler: (() => void) | null) {
-    this.#inner.onDrain = handler;
-  }
-
-  get onClose(): ((error: Error | null) => void) | null {
-    return this.#onClose;
-  }
-
-  set onClose(handler: ((error: Error | null) => void) | null) {
-    this.#onClose = handler;
-  }
-
-  send(...args: Parameters<Channel['send']>): boolean {
-    const isBelowMark = this.#inner.send(...args);
-    const [kind, idLow, idHigh, flags, bytes, offset, length] = args;
-    this.#recorder.packet(this.#out, this.#inner.index, {
-      kind,
-      idLow,
-      idHigh,
-      flags,
-      bytes,
-      offset,
-      length,
-    });
-    return isBelowMark;
-  }
-
-  flush(): void {
-    this.#inner.flush();
-  }
-
-  close(): Promise<void> {
-    return this.#inner.close();
-  }
-
-  abort(error: Error): void {
-    this.#inner.abort(error);
   }
 }

@@ -10,7 +10,8 @@ import {
   type PageRange,
   type PciFunction,
 } from '../transport.ts';
-import { type CaptureRecorder, captureCodec, type TapOptions, TappedChannel } from './recorder.ts';
+import { type CaptureRecorder, captureCodec, type TapOptions } from './recorder.ts';
+import { TappedChannel } from './tapped-channel.ts';
 
 /** A bus that does what the guest's end does and records it, what there was already included. */
 export function tapGuestBus(bus: GuestBus, recorder: CaptureRecorder, options: TapOptions = {}): GuestBus {

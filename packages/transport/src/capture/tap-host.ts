@@ -6,7 +6,8 @@ import {
   type HostGuestMemory,
   type HostWindow,
 } from '../transport.ts';
-import { type CaptureRecorder, captureCodec, type TapOptions, TappedChannel } from './recorder.ts';
+import { type CaptureRecorder, captureCodec, type TapOptions } from './recorder.ts';
+import { TappedChannel } from './tapped-channel.ts';
 
 /**
  * A bus that does what the host's end does and records it. A host learns of a page list when it looks it up: it is

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { Unpackr } from 'msgpackr';
+import { CHUNK_BYTES, RecordBuffer } from './record-buffer.ts';
+
+const SEED = Number(process.env.SEED ?? 20_261_128);
+
+function random(seed: number): (below: number) => number {
+  let state = seed >>> 0;
+  return (below) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+}
+
+describe('RecordBuffer', () => {
+  it('writes packets of every shape as MessagePack that an ordinary reader takes', () => {
+    process.stdout.write(`SEED=${SEED}\n`);
+    const next = random(SEED);
+    const buffer = new RecordBuffer();
+    const source = Uint8Array.from({ length: 70_000 }, () => next(256));
+    const expected: unknown[] = [];
+    const out: Uint8Array[] = [];
+    const edges = [0, 1, 127, 128, 255, 256, 65_535, 65_536, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff];
+    for (let count = 0; count < 6000; count += 1) {
+      const length = count % 50 === 0 ? next(70_000) : next(400);
+      const offset = next(source.length - length + 1);
+      const edge = () => edges[next(edges.length)]!;
+      const timeUs = count % 7 === 0 ? 2 ** 32 + edge() : edge();
+      const fields = [next(2), next(65_536), next(2) === 0 ? 6 : 11, edge(), edge(), next(256)] as const;
+      buffer.packet(timeUs, ...fields, source, offset, length);
+      expected.push([1, timeUs, ...fields, Buffer.from(source.subarray(offset, offset + length))]);
+      if (count % 3 === 0) {
+        buffer.append(Uint8Array.of(0x92, 15, 7));
+        expected.push([15, 7]);
+      }
+      while (buffer.hasFullChunk) {
+        out.push(buffer.take()!.slice());
+        buffer.giveBack();
+      }
+    }
+    const { bytes } = buffer;
+    const last = buffer.take()!;
+    assert.equal(last.length, bytes);
+    assert.equal(buffer.take(), null);
+    const all = Buffer.concat([...out, last]);
+    const read: unknown[] = new Unpackr({ useRecords: false }).unpackMultiple(all) as unknown[];
+    assert.equal(read.length, expected.length);
+    for (const [index, value] of read.entries()) {
+      if (JSON.stringify(value) !== JSON.stringify(expected[index])) {
+        assert.deepEqual(value, expected[index], `record ${index}`);
+      }
+    }
+  });
+
+  it('uses its chunks again, and splits what is longer than one', () => {
+    const buffer = new RecordBuffer();
+    const long = new Uint8Array(3 * CHUNK_BYTES).fill(9);
+    buffer.append(long);
+    const places = new Set<ArrayBufferLike>();
+    for (let round = 0; round < 20; round += 1) {
+      let sum = 0;
+      for (let part = buffer.take(); part !== null; part = buffer.take()) {
+        assert.ok(part.length <= CHUNK_BYTES && part.every((byte) => byte === 9));
+        places.add(part.buffer);
+        sum += part.length;
+        buffer.giveBack();
+      }
+      assert.equal(sum, long.length);
+      assert.equal(buffer.bytes, 0);
+      buffer.append(long);
+    }
+    assert.ok(places.size <= 8, `${places.size} chunks`);
+  });
+});
