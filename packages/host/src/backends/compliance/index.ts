@@ -1,2 +1,3 @@
 export { type ComplianceEnvironment, createPlainEnvironment } from './environment.ts';
-export { type BackendFixture, describeBackendCompliance } from './suite.ts';
+export type { BackendFixture } from './rig.ts';
+export { describeBackendCompliance } from './suite.ts';
