@@ -131,4 +131,15 @@ describe('dxgwire run', () => {
     assert.equal(code, 2);
     assert.match(stderr, /--frame-limit takes a whole number from 1 to \d+, not "many"/);
   });
+
+  it('says that the folder for frames cannot be made', { skip: process.platform !== 'linux' }, async () => {
+    const { code, stderr } = await run([
+      '--local',
+      '--frames',
+      '/proc/frames/here',
+      program('empty.mjs', ''),
+    ]);
+    assert.equal(code, 1);
+    assert.equal(stderr, 'dxgwire: cannot make the folder /proc/frames/here: no such file or directory\n');
+  });
 });

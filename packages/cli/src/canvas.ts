@@ -1,5 +1,5 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { type CanvasFrame, createCanvasGlobals } from '@dxgwire/guest/webgpu';
 import { CommandFailure, describe } from './errors.ts';
 import { encodePng } from './png.ts';
@@ -14,6 +14,17 @@ export interface CanvasRun {
 }
 
 /**
+ * Makes a folder and those above it. Not by `recursive`: where the system refuses a folder as if the one above it were
+ * missing, as under /proc, Node then tries for ever.
+ */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  const above = dirname(resolve(folder));
+  if (above !== resolve(folder)) makeFolder(above);
+  mkdirSync(folder);
+}
+
+/**
  * Gives this process `OffscreenCanvas` and animation frames, and saves what the program draws as
  * `frame-NNNNN.png`, or `canvas-C-frame-NNNNN.png` for further canvases.
  *
@@ -22,7 +33,7 @@ export interface CanvasRun {
 export function installCanvas({ folder, frameLimit, end }: CanvasRun): void {
   if (folder !== undefined) {
     try {
-      mkdirSync(folder, { recursive: true });
+      makeFolder(folder);
     } catch (error) {
       throw new CommandFailure(`cannot make the folder ${folder}: ${describe(error)}`);
     }

@@ -16,9 +16,13 @@ export function isDebugging(): boolean {
   return process.env['DXGWIRE_DEBUG'] === '1';
 }
 
+// What Node says of the file system: "ENOENT: no such file or directory, open 'PATH'". Who prints it has named the path.
+const FILE_SYSTEM_ERROR = /^E[A-Z0-9]+: (.*?), [a-z]+(?: '.*')?$/s;
+
 /** One line for a person: what an unknown thrown value says, without its stack. */
 export function describe(error: unknown): string {
-  const message = error instanceof Error ? error.message || error.name : String(error);
+  const said = error instanceof Error ? error.message || error.name : String(error);
+  const message = FILE_SYSTEM_ERROR.exec(said)?.[1] ?? said;
   return message.replace(/\s*\n\s*/g, ' ').trim();
 }
 

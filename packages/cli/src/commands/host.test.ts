@@ -78,6 +78,12 @@ describe('dxgwire host', () => {
     assert.match(stderr, /^dxgwire: .*give --token SECRET.*\n$/);
   });
 
+  it('names the same URL on this machine as the way out', async () => {
+    const { code, stderr } = await dxgwire(['host', '--backend', 'null', '--listen', 'tcp:192.0.2.1:8080']);
+    assert.equal(code, 2);
+    assert.match(stderr, /or listen on tcp:\/\/127\.0\.0\.1:8080\n$/);
+  });
+
   for (const [name, args] of [
     ['a URL that is none', ['--listen', 'nonsense']],
     ['a scheme that it does not know', ['--listen', 'gopher://127.0.0.1:70']],

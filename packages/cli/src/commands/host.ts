@@ -124,9 +124,16 @@ function checkListenUrl(text: string, token: string | undefined): void {
   const isLoopback = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname);
   if (!isLoopback && token === undefined) {
     throw new UsageError(
-      `${text} can be reached from other machines: give --token SECRET, or listen on ${DEFAULT_LISTEN_URL}`,
+      `${text} can be reached from other machines: give --token SECRET, or listen on ${loopbackOf(url)}`,
     );
   }
+}
+
+/** The same URL, for this machine only. */
+function loopbackOf(url: URL): string {
+  const loopback = new URL(url);
+  loopback.hostname = '127.0.0.1';
+  return loopback.href.replace(/\/$/, '');
 }
 
 async function listenFor(
