@@ -2,6 +2,7 @@ import { ops, streamEnums } from '@dxgwire/protocol/stream';
 import { bufferId, isBuffer } from './buffer.ts';
 import type { DeviceCore } from './device-core.ts';
 import { externalTextureId, isExternalTexture } from './external-texture.ts';
+import { Keeper } from './object-state.ts';
 import { defineOpaqueObject } from './opaque-object.ts';
 import { isSampler, samplerId } from './sampler.ts';
 import {
@@ -35,7 +36,7 @@ export const GPUBindGroupLayout = layout.type;
 export const bindGroupLayoutId = layout.id;
 export const makeBindGroupLayout = layout.make;
 
-const group = defineOpaqueObject('GPUBindGroup');
+const group = defineOpaqueObject('GPUBindGroup', true);
 export const GPUBindGroup = group.type;
 export const bindGroupId = group.id;
 
@@ -142,9 +143,10 @@ const groupDescriptor = dictionary(
 
 /** GPUDevice.createBindGroup() */
 export function createBindGroup(core: DeviceCore, device: object, descriptor: unknown): object {
-  const values = groupDescriptor(descriptor, 'GPUBindGroupDescriptor', core);
+  const keeper = new Keeper(core);
+  const values = groupDescriptor(descriptor, 'GPUBindGroupDescriptor', keeper);
   const id = core.newId();
   ops.createBindGroup(core.writer, id, values.label, values.layout, values.entries);
   core.outbox.changed();
-  return group.make(core, device, values.label, id);
+  return group.make(core, device, values.label, id, keeper.kept);
 }

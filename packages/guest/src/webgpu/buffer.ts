@@ -57,7 +57,7 @@ defineInterface(GPUBuffer, 'GPUBuffer');
 includeObjectBase(GPUBuffer, stateOf);
 
 export const isBuffer = is;
-export const bufferId = objectId('GPUBuffer', is, stateOf);
+export const bufferId = objectId('GPUBuffer', is, stateOf, true);
 
 /** The state behind a value that must be a GPUBuffer. */
 export function bufferState(value: unknown, what: string): BufferState {
@@ -96,7 +96,7 @@ export function createBuffer(core: DeviceCore, device: object, descriptor: unkno
   if (mappedAtCreation) state.mapAtCreation();
   if (core.lost === null && isPlausible(size, usage, core.limits['maxBufferSize'] ?? 0)) {
     // An empty buffer has memory too: the backend takes it as a sign that the host has agreed.
-    state.memory = core.kernel.createMemory('buffer', Math.max(size, 4));
+    state.memory = core.createMemory('buffer', Math.max(size, 4));
   }
   const { runtimeHandleLow, runtimeHandleHigh } = state.memory;
   ops.createBuffer(

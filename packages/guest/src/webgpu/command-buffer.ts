@@ -49,8 +49,10 @@ export function makeCommandBuffer(
   device: object,
   id: number,
   label: string,
+  kept: object[],
 ): GPUCommandBuffer {
   const state = new CommandBufferState(core, device, id, label);
+  state.kept = kept;
   const commandBuffer = new GPUCommandBuffer(CONSTRUCT, state);
   core.track(commandBuffer, state);
   return commandBuffer;

@@ -34,14 +34,14 @@ export class GPUCommandEncoder {
   }
   beginRenderPass(descriptor: unknown): GPURenderPassEncoder {
     const state = this.#state;
-    const values = renderPassDescriptor(descriptor, 'GPURenderPassDescriptor', state.core);
+    const values = renderPassDescriptor(descriptor, 'GPURenderPassDescriptor', state);
     const writer = state.open('BeginRenderPass');
     if (writer !== null) ops.beginRenderPass(writer, values);
     return new GPURenderPassEncoder(CONSTRUCT, new PassState(state, 'RenderPassEncoder', values.label));
   }
   beginComputePass(descriptor: unknown = undefined): GPUComputePassEncoder {
     const state = this.#state;
-    const values = computePassDescriptor(descriptor, 'GPUComputePassDescriptor', state.core);
+    const values = computePassDescriptor(descriptor, 'GPUComputePassDescriptor', state);
     const writer = state.open('BeginComputePass');
     if (writer !== null) ops.beginComputePass(writer, values);
     return new GPUComputePassEncoder(CONSTRUCT, new PassState(state, 'ComputePassEncoder', values.label));
@@ -54,14 +54,13 @@ export class GPUCommandEncoder {
     size?: number,
   ): undefined {
     const state = this.#state;
-    const { core } = state;
-    const from = bufferId(source, 'source', core);
+    const from = bufferId(source, 'source', state);
     const short = arguments.length < 4;
     if (short && typeof sourceOffsetOrDestination === 'number') {
       fail('copyBufferToBuffer', 'with offsets, 4 or 5 arguments are required');
     }
     const fromOffset = short ? 0 : u64(sourceOffsetOrDestination, 'sourceOffset');
-    const to = bufferId(short ? sourceOffsetOrDestination : destinationOrSize, 'destination', core);
+    const to = bufferId(short ? sourceOffsetOrDestination : destinationOrSize, 'destination', state);
     const toOffset = short ? 0 : u64(destinationOffset, 'destinationOffset');
     const given = short ? destinationOrSize : size;
     const length = given === undefined ? undefined : u64(given, 'size');
@@ -70,12 +69,8 @@ export class GPUCommandEncoder {
   }
   copyBufferToTexture(source: unknown, destination: unknown, copySize: unknown): undefined {
     const state = this.#state;
-    const from = texelCopyBufferInfo(source, 'source', state.core);
-    const { texture, mipLevel, origin, aspect } = texelCopyTextureInfo(
-      destination,
-      'destination',
-      state.core,
-    );
+    const from = texelCopyBufferInfo(source, 'source', state);
+    const { texture, mipLevel, origin, aspect } = texelCopyTextureInfo(destination, 'destination', state);
     const { width, height, depthOrArrayLayers } = extent3D(copySize, 'copySize');
     const writer = state.open('CopyBufferToTexture');
     if (writer === null) return;
@@ -98,8 +93,8 @@ export class GPUCommandEncoder {
   }
   copyTextureToBuffer(source: unknown, destination: unknown, copySize: unknown): undefined {
     const state = this.#state;
-    const { texture, mipLevel, origin, aspect } = texelCopyTextureInfo(source, 'source', state.core);
-    const to = texelCopyBufferInfo(destination, 'destination', state.core);
+    const { texture, mipLevel, origin, aspect } = texelCopyTextureInfo(source, 'source', state);
+    const to = texelCopyBufferInfo(destination, 'destination', state);
     const { width, height, depthOrArrayLayers } = extent3D(copySize, 'copySize');
     const writer = state.open('CopyTextureToBuffer');
     if (writer === null) return;
@@ -122,8 +117,8 @@ export class GPUCommandEncoder {
   }
   copyTextureToTexture(source: unknown, destination: unknown, copySize: unknown): undefined {
     const state = this.#state;
-    const from = texelCopyTextureInfo(source, 'source', state.core);
-    const to = texelCopyTextureInfo(destination, 'destination', state.core);
+    const from = texelCopyTextureInfo(source, 'source', state);
+    const to = texelCopyTextureInfo(destination, 'destination', state);
     const { width, height, depthOrArrayLayers } = extent3D(copySize, 'copySize');
     const writer = state.open('CopyTextureToTexture');
     if (writer === null) return;
@@ -148,7 +143,7 @@ export class GPUCommandEncoder {
   }
   clearBuffer(buffer: object, offset = 0, size?: number): undefined {
     const state = this.#state;
-    const id = bufferId(buffer, 'buffer', state.core);
+    const id = bufferId(buffer, 'buffer', state);
     const start = u64(offset, 'offset');
     const length = size === undefined ? undefined : u64(size, 'size');
     const writer = state.open('ClearBuffer');
@@ -162,10 +157,10 @@ export class GPUCommandEncoder {
     destinationOffset: number,
   ): undefined {
     const state = this.#state;
-    const id = querySetId(querySet, 'querySet', state.core);
+    const id = querySetId(querySet, 'querySet', state);
     const first = u32(firstQuery, 'firstQuery');
     const count = u32(queryCount, 'queryCount');
-    const to = bufferId(destination, 'destination', state.core);
+    const to = bufferId(destination, 'destination', state);
     const offset = u64(destinationOffset, 'destinationOffset');
     const writer = state.open('ResolveQuerySet');
     if (writer !== null) ops.resolveQuerySet(writer, id, first, count, to, offset);
@@ -176,7 +171,7 @@ export class GPUCommandEncoder {
     const { label } = commandBufferDescriptor(descriptor, 'GPUCommandBufferDescriptor', core);
     const id = core.newId();
     state.finish((writer) => ops.finish(writer, id, label));
-    return makeCommandBuffer(core, device, id, label);
+    return makeCommandBuffer(core, device, id, label, state.takeKept());
   }
   static {
     stateOf = (encoder) => encoder.#state;

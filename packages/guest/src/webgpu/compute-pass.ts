@@ -32,7 +32,7 @@ export class GPUComputePassEncoder {
   }
   dispatchWorkgroupsIndirect(indirectBuffer: object, indirectOffset: number): undefined {
     const state = this.#state;
-    const id = bufferId(indirectBuffer, 'indirectBuffer', state.core);
+    const id = bufferId(indirectBuffer, 'indirectBuffer', state);
     const offset = u64(indirectOffset, 'indirectOffset');
     const writer = state.open('DispatchWorkgroupsIndirect');
     if (writer !== null) ops.dispatchWorkgroupsIndirect(writer, id, offset);

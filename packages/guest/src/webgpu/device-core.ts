@@ -1,9 +1,10 @@
 import { decodeReturns, ops, type ReturnHandlers, StreamWriter } from '@dxgwire/protocol/stream';
 import { type GPUError, makeError } from './errors.ts';
-import type { DeviceKernel, Memory } from './kernel.ts';
+import { type DeviceKernel, type Memory, type MemoryKind, NO_MEMORY } from './kernel.ts';
 import { Outbox } from './outbox.ts';
 import { type RequestCallbacks, type RequestKind, Requests } from './requests.ts';
 import { ReturnRing } from './return-ring.ts';
+import { SpareMemory } from './spare-memory.ts';
 import { StagingHeap, type StagingRegion } from './staging.ts';
 
 /** Writers of finished encoders that are kept for the next ones, and the largest that is. */
@@ -66,6 +67,7 @@ export class DeviceCore {
   onLost: (() => void) | null = null;
   /** Why the device is lost; null while it is not. */
   lost: { readonly reason: GPUDeviceLostReason; readonly message: string } | null = null;
+  private readonly spareMemory = new SpareMemory();
   private readonly ring: ReturnRing;
   private lastId = 0;
   private readonly freeIds: number[] = [];
@@ -118,6 +120,14 @@ export class DeviceCore {
     kernel.listen(0);
   }
 
+  /** A device as the scope of conversions. */
+  get core(): this {
+    return this;
+  }
+
+  /** What a call of the device itself names is needed during the call only. */
+  keep(): void {}
+
   /** Where records are written; call `outbox.changed()` behind them. */
   get writer(): StreamWriter {
     return this.outbox.writer;
@@ -166,10 +176,18 @@ export class DeviceCore {
     this.scheduleReleases();
   }
 
+  /** Memory for a buffer or texture. */
+  createMemory(kind: MemoryKind, lengthBytes: number): Memory {
+    return this.spareMemory.take(kind, lengthBytes) ?? this.kernel.createMemory(kind, lengthBytes);
+  }
+
   /** Gives memory back after all that was recorded so far, at the object's explicit end. */
   destroyMemory(memory: Memory): void {
-    if (memory.runtimeHandleLow === 0 && memory.runtimeHandleHigh === 0) return;
-    this.outbox.afterSubmission(() => this.kernel.destroyMemory(memory));
+    if (memory === NO_MEMORY) return;
+    this.spareMemory.add(memory);
+    this.outbox.afterSubmission(() => {
+      if (this.spareMemory.remove(memory)) this.kernel.destroyMemory(memory);
+    });
   }
 
   /**

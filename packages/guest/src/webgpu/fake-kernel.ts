@@ -5,7 +5,7 @@ import {
   type StreamOpName,
   StreamWriter,
 } from '@dxgwire/protocol/stream';
-import type { DeviceKernel, KernelListener, Memory } from './kernel.ts';
+import type { DeviceKernel, KernelListener, Memory, MemoryKind } from './kernel.ts';
 import type { StagingBlock, StagingRegion } from './staging.ts';
 
 /** A record as it was submitted. Bytes are copies. */
@@ -83,10 +83,10 @@ export class FakeKernel implements DeviceKernel {
     };
   }
 
-  createMemory(kind: 'buffer' | 'texture', lengthBytes: number): Memory {
+  createMemory(kind: MemoryKind, lengthBytes: number): Memory {
     this.createdMemory.push({ kind, lengthBytes });
     this.handles += 1;
-    return { runtimeHandleLow: this.handles, runtimeHandleHigh: 0 };
+    return { kind, lengthBytes, runtimeHandleLow: this.handles, runtimeHandleHigh: 0 };
   }
 
   destroyMemory(memory: Memory): void {

@@ -3,14 +3,14 @@ import type { AdapterSelector } from './adapter-choice.ts';
 import { connectUrl, type LinkOptions } from './connect.ts';
 import { GPU as GPUInterface } from './gpu.ts';
 import { CONSTRUCT } from './interfaces.ts';
-import { Session, type Statistics } from './session.ts';
+import { Session, type Statistics, type VideoMemory } from './session.ts';
 
 export type { AdapterSelector } from './adapter-choice.ts';
 export { type CanvasGlobals, type CanvasOptions, createCanvasGlobals } from './canvas.ts';
 export type { CanvasFrame } from './canvas-context.ts';
 export type { LinkOptions } from './connect.ts';
 export { globals } from './globals.ts';
-export type { Statistics } from './session.ts';
+export type { Statistics, VideoMemory } from './session.ts';
 export { type TextureExtent, textureSizeBytes } from './texture-formats.ts';
 
 export interface CreateGPUOptions {
@@ -35,6 +35,8 @@ export interface RemoteGPU {
   /** Ends all devices and the link. */
   close(): Promise<void>;
   readonly statistics: Readonly<Statistics>;
+  /** What each adapter of the host has of memory for this program, as it says now; empty before the first adapter. */
+  videoMemory(): Promise<VideoMemory[]>;
   /** Operations under way that the program may be waiting for: all promises but `device.lost`. */
   readonly pendingOperations: number;
   /** Called when `pendingOperations` becomes 0, or more than 0. */
@@ -66,6 +68,7 @@ export function createGPU(options: CreateGPUOptions): GPU & RemoteGPU {
   Object.defineProperties(gpu, {
     close: { value: () => session.close() },
     statistics: { value: session.statistics },
+    videoMemory: { value: () => session.videoMemory() },
     pendingOperations: { get: () => session.pendingOperations },
     onPendingChange: {
       get: () => session.onPendingChange,

@@ -1,14 +1,25 @@
 import type { StagingBlock, StagingRegion } from './staging.ts';
 
+/** What memory can be for. */
+export type MemoryKind = 'buffer' | 'texture';
+
 /** Memory of one buffer or texture: an allocation whose reply may still be under way. */
 export interface Memory {
+  readonly kind: MemoryKind;
+  /** As it was asked for, bytes. */
+  readonly lengthBytes: number;
   /** The name by which the command stream speaks of it: two u32. 0:0 means none. */
   readonly runtimeHandleLow: number;
   readonly runtimeHandleHigh: number;
 }
 
 /** What an object has that needs no memory, or whose creation is known to fail. */
-export const NO_MEMORY: Memory = { runtimeHandleLow: 0, runtimeHandleHigh: 0 };
+export const NO_MEMORY: Memory = {
+  kind: 'buffer',
+  lengthBytes: 0,
+  runtimeHandleLow: 0,
+  runtimeHandleHigh: 0,
+};
 
 /** How a device hears of what comes back. */
 export interface KernelListener {
@@ -36,7 +47,7 @@ export interface DeviceKernel {
   whenCompleted(fence: number, callback: () => void): void;
   createStagingBlock(lengthBytes: number): Promise<StagingBlock | null>;
   /** Asks for memory and does not wait for the answer. */
-  createMemory(kind: 'buffer' | 'texture', lengthBytes: number): Memory;
+  createMemory(kind: MemoryKind, lengthBytes: number): Memory;
   /** Gives memory back once the answer to its creation is there. */
   destroyMemory(memory: Memory): void;
   /** Something was refused that belonged to some device of the program: finds out whether to this one. */

@@ -3,7 +3,7 @@ import { AllocationKind, encodeAllocationData } from '@dxgwire/protocol/blobs';
 import type { GuestMemory, GuestMemoryBlock } from '@dxgwire/transport';
 import { KmtEvent, type KmtProcess } from '../kmt/index.ts';
 import type { FenceView } from '../kmt/types/common.ts';
-import type { DeviceKernel, KernelListener, Memory } from './kernel.ts';
+import type { DeviceKernel, KernelListener, Memory, MemoryKind } from './kernel.ts';
 import type { StagingBlock, StagingRegion } from './staging.ts';
 
 const PAGE_BYTES = 4096;
@@ -52,13 +52,17 @@ export interface KernelHandles {
 
 /** Memory whose allocation was asked for. */
 class KmtMemory implements Memory {
+  readonly kind: MemoryKind;
+  readonly lengthBytes: number;
   readonly runtimeHandleLow: number;
   readonly runtimeHandleHigh: number;
   /** 0 until the host has answered, and for good when it refused. */
   allocation = 0;
   destroyed = false;
 
-  constructor(low: number, high: number) {
+  constructor(kind: MemoryKind, lengthBytes: number, low: number, high: number) {
+    this.kind = kind;
+    this.lengthBytes = lengthBytes;
     this.runtimeHandleLow = low;
     this.runtimeHandleHigh = high;
   }
@@ -185,11 +189,11 @@ export class KmtKernel implements DeviceKernel {
     };
   }
 
-  createMemory(kind: 'buffer' | 'texture', lengthBytes: number): Memory {
+  createMemory(kind: MemoryKind, lengthBytes: number): Memory {
     const { process, features } = this.options;
     this.lastRuntimeHandle += 1;
     const handle = this.lastRuntimeHandle;
-    const memory = new KmtMemory(handle % 2 ** 32, Math.floor(handle / 2 ** 32));
+    const memory = new KmtMemory(kind, lengthBytes, handle % 2 ** 32, Math.floor(handle / 2 ** 32));
     const { allocationData, allocationBytes: privDrvData } = this;
     allocationData[0] = lengthBytes % 2 ** 32;
     allocationData[1] = Math.floor(lengthBytes / 2 ** 32);

@@ -89,7 +89,7 @@ export function includeBindingCommands<T extends object>(
       if (arguments.length < 2) requireArguments(arguments.length, 2, 'setBindGroup');
       const slot = u32(index, 'index');
       const id =
-        bindGroup === null || bindGroup === undefined ? 0 : bindGroupId(bindGroup, 'bindGroup', state.core);
+        bindGroup === null || bindGroup === undefined ? 0 : bindGroupId(bindGroup, 'bindGroup', state);
       if (arguments.length < 4 && offsets === undefined) {
         const writer = state.open('SetBindGroup');
         if (writer !== null) ops.setBindGroup(writer, slot, id);
@@ -127,7 +127,7 @@ export function includeRenderCommands<T extends object>(
     },
     setIndexBuffer(buffer: object, format: GPUIndexFormat, offset = 0, size?: number): undefined {
       const state = stateOf(this as unknown as T);
-      const id = bufferId(buffer, 'buffer', state.core);
+      const id = bufferId(buffer, 'buffer', state);
       const kind = indexFormat(format, 'indexFormat', null);
       const start = u64(offset, 'offset');
       const length = size === undefined ? undefined : u64(size, 'size');
@@ -138,7 +138,7 @@ export function includeRenderCommands<T extends object>(
       const state = stateOf(this as unknown as T);
       if (arguments.length < 2) requireArguments(arguments.length, 2, 'setVertexBuffer');
       const index = u32(slot, 'slot');
-      const id = buffer === null || buffer === undefined ? 0 : bufferId(buffer, 'buffer', state.core);
+      const id = buffer === null || buffer === undefined ? 0 : bufferId(buffer, 'buffer', state);
       const start = u64(offset, 'offset');
       const length = size === undefined ? undefined : u64(size, 'size');
       const writer = state.open('SetVertexBuffer');
@@ -171,14 +171,14 @@ export function includeRenderCommands<T extends object>(
     },
     drawIndirect(indirectBuffer: object, indirectOffset: number): undefined {
       const state = stateOf(this as unknown as T);
-      const id = bufferId(indirectBuffer, 'indirectBuffer', state.core);
+      const id = bufferId(indirectBuffer, 'indirectBuffer', state);
       const offset = u64(indirectOffset, 'indirectOffset');
       const writer = state.open('DrawIndirect');
       if (writer !== null) ops.drawIndirect(writer, id, offset);
     },
     drawIndexedIndirect(indirectBuffer: object, indirectOffset: number): undefined {
       const state = stateOf(this as unknown as T);
-      const id = bufferId(indirectBuffer, 'indirectBuffer', state.core);
+      const id = bufferId(indirectBuffer, 'indirectBuffer', state);
       const offset = u64(indirectOffset, 'indirectOffset');
       const writer = state.open('DrawIndexedIndirect');
       if (writer !== null) ops.drawIndexedIndirect(writer, id, offset);

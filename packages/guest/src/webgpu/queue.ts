@@ -107,6 +107,7 @@ function submit(core: DeviceCore, states: readonly CommandBufferState[]): void {
   for (const state of states) {
     if (state.submitted || state.core !== core) continue;
     state.submitted = true;
+    state.kept = null;
     if (problem === null) core.reuseId(state.id);
     else core.release(state.id, null);
   }

@@ -2,13 +2,14 @@ import { ops, type StreamWriter } from '@dxgwire/protocol/stream';
 import { quoted } from './buffer-state.ts';
 import type { DeviceCore, EncoderLog, Releasable } from './device-core.ts';
 import { ObjectState } from './object-state.ts';
+import type { Keepable, ObjectScope } from './webidl.ts';
 
 /**
  * What records commands aside until it is finished: a command encoder or a render bundle encoder. What WebGPU
  * validates when it is finished is left to the backend; what must be noticed here is only what the stream cannot
  * say: commands for a pass that is not the latest one, and anything behind the end.
  */
-export class EncoderState extends ObjectState implements Releasable {
+export class EncoderState extends ObjectState implements Releasable, ObjectScope {
   /** The interface's name without `GPU`, as Dawn shows it in messages. */
   readonly kind: 'CommandEncoder' | 'RenderBundleEncoder';
   /** The pass whose commands the stream's end belongs to; null before the first, and when finished. */
@@ -23,6 +24,8 @@ export class EncoderState extends ObjectState implements Releasable {
   beginning: ((writer: StreamWriter) => void) | null = null;
   readonly log: EncoderLog;
   readonly writer: StreamWriter;
+  /** What the commands so far name and what has memory: it lives as long as the commands may be carried out. */
+  private named: object[] = [];
 
   constructor(core: DeviceCore, device: object, kind: EncoderState['kind'], label: string) {
     super(core, device, 0, label);
@@ -34,6 +37,20 @@ export class EncoderState extends ObjectState implements Releasable {
   /** As Dawn names it in messages. */
   get description(): string {
     return `[${this.kind}${quoted(this.label)}]`;
+  }
+
+  keep(object: object, state: Keepable): void {
+    const { serial } = this.log;
+    if (state.keptBy === serial) return;
+    state.keptBy = serial;
+    this.named.push(object);
+  }
+
+  /** Gives what it kept to the object that it makes. */
+  takeKept(): object[] {
+    const { named } = this;
+    this.named = [];
+    return named;
   }
 
   /** The writer for a command of the encoder itself, or null when it is finished: an error was raised then. */
@@ -106,7 +123,7 @@ export class EncoderState extends ObjectState implements Releasable {
 }
 
 /** A compute or render pass, or a bundle encoder seen as what takes draw commands. */
-export class PassState extends ObjectState {
+export class PassState extends ObjectState implements ObjectScope {
   readonly encoder: EncoderState;
   readonly kind: 'ComputePassEncoder' | 'RenderPassEncoder' | 'RenderBundleEncoder';
   private readonly writer: StreamWriter;
@@ -122,6 +139,10 @@ export class PassState extends ObjectState {
 
   get description(): string {
     return `[${this.kind}${quoted(this.label)}]`;
+  }
+
+  keep(object: object, state: Keepable): void {
+    this.encoder.keep(object, state);
   }
 
   /** The writer for a command, or null when the stream has no place for it: the error is noted then. */

@@ -19,7 +19,7 @@ import {
   withDefault,
 } from './webidl.ts';
 
-const bundle = defineOpaqueObject('GPURenderBundle');
+const bundle = defineOpaqueObject('GPURenderBundle', true);
 export const GPURenderBundle = bundle.type;
 export const renderBundleId = bundle.id;
 
@@ -39,7 +39,7 @@ export class GPURenderBundleEncoder {
     const { label } = bundleDescriptor(descriptor, 'GPURenderBundleDescriptor', core);
     const id = core.newId();
     encoder.finish((writer) => ops.finishRenderBundle(writer, id, label));
-    return bundle.make(core, device, label, id);
+    return bundle.make(core, device, label, id, encoder.takeKept());
   }
   static {
     stateOf = (encoder) => encoder.#state;

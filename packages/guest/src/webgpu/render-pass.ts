@@ -69,7 +69,7 @@ export class GPURenderPassEncoder {
   }
   executeBundles(bundles: Iterable<object>): undefined {
     const state = this.#state;
-    const ids = bundleList(bundles, 'bundles', state.core);
+    const ids = bundleList(bundles, 'bundles', state);
     const writer = state.open('ExecuteBundles');
     if (writer !== null) ops.executeBundles(writer, ids);
   }

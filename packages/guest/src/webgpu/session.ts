@@ -55,6 +55,18 @@ export interface Statistics {
   submissions: number;
 }
 
+/** Memory of one segment group of an adapter, as QueryVideoMemoryInfo tells a program of it. */
+export interface VideoMemory {
+  /** The adapter's name. */
+  readonly adapter: string;
+  /** `local`: the GPU's own memory; `non-local`: the system's, as far as it can reach it. */
+  readonly group: 'local' | 'non-local';
+  /** How much the program can have at all, bytes: a promise. */
+  readonly budgetBytes: number;
+  /** How much it has, bytes. */
+  readonly usageBytes: number;
+}
+
 /** One connection to a host: everything behind a GPU object. */
 export class Session {
   readonly languageFeatures = new Set<string>();
@@ -101,6 +113,22 @@ export class Session {
     } finally {
       this.counters.end();
     }
+  }
+
+  async videoMemory(): Promise<VideoMemory[]> {
+    const link = await this.link;
+    const groups = ['local', 'non-local'] as const;
+    const asked = (link?.adapters ?? []).flatMap(({ info, caps }) =>
+      groups.map(async (group, memorySegmentGroup) => {
+        const { adapterHandle: adapter } = info;
+        const answer = await link!.process.queryVideoMemoryInfo({ adapter, memorySegmentGroup });
+        if (answer.ret < 0 || answer.budget + answer.currentUsage === 0n) return [];
+        const { description } = caps.info;
+        const [budgetBytes, usageBytes] = [Number(answer.budget), Number(answer.currentUsage)];
+        return [{ adapter: description, group, budgetBytes, usageBytes }];
+      }),
+    );
+    return asked.length === 0 ? [] : (await this.wait(Promise.all(asked))).flat();
   }
 
   /** Ends all devices and the link. */

@@ -7,6 +7,7 @@ import { includeObjectBase, ObjectState, objectId } from './object-state.ts';
 import { defineOpaqueObject } from './opaque-object.ts';
 import { requireFormatFeature, type TextureExtent, textureSizeBytes } from './texture-formats.ts';
 import {
+  type ConversionScope,
   dictionary,
   domString,
   enumeration,
@@ -81,7 +82,7 @@ export class TextureState extends ObjectState implements Releasable {
 let stateOf!: (texture: GPUTexture) => TextureState;
 let is!: (value: object) => value is GPUTexture;
 
-const view = defineOpaqueObject('GPUTextureView');
+const view = defineOpaqueObject('GPUTextureView', true);
 export const GPUTextureView = view.type;
 export const isTextureView = view.is;
 export const textureViewId = view.id;
@@ -95,7 +96,7 @@ export class GPUTexture {
   }
   createView(descriptor: unknown = undefined): object {
     const state = this.#state;
-    return createView(state, descriptor);
+    return createView(this, state, descriptor);
   }
   destroy(): undefined {
     this.#state.destroy();
@@ -136,7 +137,7 @@ defineInterface(GPUTexture, 'GPUTexture');
 includeObjectBase(GPUTexture, stateOf);
 
 export const isTexture = is;
-export const textureId = objectId('GPUTexture', is, stateOf);
+export const textureId = objectId('GPUTexture', is, stateOf, true);
 
 /** A texture as a command names it, and what is known of it here. */
 export interface TextureReference {
@@ -145,13 +146,13 @@ export interface TextureReference {
 }
 
 /** The conversion to GPUTexture, for those who need more of it than its id. */
-export function textureReference(value: unknown, what: string, scope: object | null): TextureReference {
+export function textureReference(value: unknown, what: string, scope: ConversionScope): TextureReference {
   const id = textureId(value, what, scope);
   return { id, state: stateOf(value as GPUTexture) };
 }
 
 /** (GPUTexture or GPUTextureView): the id of either. */
-export function textureOrViewId(value: unknown, what: string, scope: object | null): number {
+export function textureOrViewId(value: unknown, what: string, scope: ConversionScope): number {
   if (typeof value === 'object' && value !== null && is(value)) return textureId(value, what, scope);
   return textureViewId(value, what, scope);
 }
@@ -169,7 +170,7 @@ export function createTexture(core: DeviceCore, device: object, descriptor: unkn
     state.bindingViewDimension = rest.textureBindingViewDimension ?? defaultBindingDimension(state.extent);
   }
   if (isAllocatable(state.extent, core.limits) && core.lost === null) {
-    state.memory = core.kernel.createMemory('texture', textureSizeBytes(state.extent));
+    state.memory = core.createMemory('texture', textureSizeBytes(state.extent));
   }
   const { runtimeHandleLow, runtimeHandleHigh } = state.memory;
   ops.createTexture(core.writer, {
@@ -203,7 +204,7 @@ function isAllocatable(extent: TextureExtent, limits: Readonly<Record<string, nu
   return width <= most && height <= most && depthOrArrayLayers <= mostDepth;
 }
 
-function createView(state: TextureState, descriptor: unknown): object {
+function createView(texture: GPUTexture, state: TextureState, descriptor: unknown): object {
   const { core } = state;
   const values = viewDescriptor(descriptor, 'GPUTextureViewDescriptor', core);
   if (values.format !== undefined) requireFormatFeature(values.format, core.features);
@@ -216,5 +217,5 @@ function createView(state: TextureState, descriptor: unknown): object {
   const id = core.newId();
   ops.createView(core.writer, { id, texture: state.id, ...values });
   core.outbox.changed();
-  return view.make(core, state.device, values.label, id);
+  return view.make(core, state.device, values.label, id, texture);
 }

@@ -3,8 +3,22 @@
  * (https://webidl.spec.whatwg.org/#js-type-mapping). Each converter throws the TypeError that the standard asks for.
  */
 
-/** What a conversion needs beside the value: the device that is asked, so that objects of others are told apart. */
-export type ConversionScope = object | null;
+/** What a conversion needs beside the value, where it may name objects. */
+export type ConversionScope = ObjectScope | null;
+
+/** Who names objects: a device, or something of it that needs them as long as it lasts. */
+export interface ObjectScope {
+  /** The device that is asked: objects of others are told apart. */
+  readonly core: object;
+  /** Told of each object with memory that was named. A device needs none of them for longer than the call. */
+  keep(object: object, state: Keepable): void;
+}
+
+/** What an object that can be kept has behind its interface. */
+export interface Keepable {
+  /** The serial number of the encoder that has kept it last. */
+  keptBy: number;
+}
 
 /** Turns a JavaScript value into a value of type T. `what` names the value in error messages. */
 export type Converter<T> = (value: unknown, what: string, scope: ConversionScope) => T;

@@ -149,7 +149,7 @@ export class WebgpuAdapter implements BackendAdapter {
   /** Dawn commits memory by itself when a resource is made; there is nothing to do before. */
   makeResident(_token: BackendAllocation, _segmentId: number): void {}
 
-  /** Dawn gives no memory back while a resource lives: only plain bytes can be dropped. */
+  /** Dawn gives no memory back while a resource lives: what is dropped is the buffer or texture itself. */
   evict(token: BackendAllocation, discard: boolean): void {
     const allocation = token as WebgpuAllocation;
     if (discard && allocation.storage === null) this.memory.free(allocation);
@@ -216,7 +216,7 @@ export class WebgpuAdapter implements BackendAdapter {
       context.destroy();
     }
     this.contexts.clear();
-    for (const allocation of this.allocations) this.memory.free(allocation);
+    for (const allocation of this.allocations) this.memory.freeBytes(allocation);
     this.allocations.clear();
     this.pool?.close();
     this.sharing?.regions.clear();

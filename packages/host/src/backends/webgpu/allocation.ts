@@ -2,6 +2,7 @@ import { AllocationKind, decodeAllocationData } from '@dxgwire/protocol/blobs';
 import type { HostGuestMemory, HostWindow } from '@dxgwire/transport';
 import type { SharedRegion, SharedRegionAllocator } from '../../shared-region.ts';
 import type { AllocationStorage } from '../contract.ts';
+import type { GpuServer } from './gpu-server.ts';
 
 /** Bytes that lie together somewhere that the host reaches. */
 export interface Piece {
@@ -14,12 +15,20 @@ export interface Piece {
   readonly publish: (() => void) | null;
 }
 
+/** Where the buffer or texture of an allocation is. */
+export interface Binding {
+  readonly server: GpuServer;
+  readonly contextId: number;
+  /** The allocation's number there. */
+  readonly number: number;
+}
+
 /** An allocation of the webgpu backend. Buffers and textures have their contents in the GPU process. */
 export class WebgpuAllocation {
   readonly kind: AllocationKind;
   readonly lengthBytes: number;
-  /** True since a buffer or texture was made in it: another would be memory that nobody counted. */
-  isBound = false;
+  /** Where a buffer or texture was made in it; null before. */
+  binding: Binding | null = null;
   storage: AllocationStorage | null = null;
   /** Its own memory while it has no other storage and something was written to it. */
   own: SharedRegion | { readonly bytes: Uint8Array } | null = null;
@@ -133,11 +142,20 @@ export class AllocationMemory {
       for (const piece of targets) piece.publish?.();
     }
     allocation.storage = to;
-    if (to !== null) this.free(allocation);
+    if (to !== null) this.freeBytes(allocation);
   }
 
-  /** Frees an allocation's own memory. */
+  /** Frees an allocation's own memory, wherever it is. */
   free(allocation: WebgpuAllocation): void {
+    const { binding } = allocation;
+    if (binding !== null && !binding.server.isGone) {
+      binding.server.freeMemory(binding.contextId, binding.number);
+    }
+    this.freeBytes(allocation);
+  }
+
+  /** Frees the bytes that an allocation has here. */
+  freeBytes(allocation: WebgpuAllocation): void {
     const { own } = allocation;
     allocation.own = null;
     if (own === null || !('path' in own)) return;

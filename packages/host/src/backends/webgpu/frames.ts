@@ -10,6 +10,7 @@ export const HostFrame = {
   createContext: 3,
   destroyContext: 4,
   submit: 5,
+  freeMemory: 6,
 } as const;
 
 /** From the GPU process. */

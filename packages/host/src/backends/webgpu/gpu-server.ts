@@ -77,6 +77,15 @@ export abstract class GpuServer {
     this.flushSoon();
   }
 
+  /** Frees the memory of the buffer or texture that a context has in an allocation. */
+  freeMemory(contextId: number, allocation: number): void {
+    this.batch.begin(HostFrame.freeMemory);
+    this.batch.word(contextId);
+    this.batch.word(allocation);
+    this.batch.end();
+    this.flushSoon();
+  }
+
   forgetContext(id: number): void {
     this.contexts.delete(id);
   }

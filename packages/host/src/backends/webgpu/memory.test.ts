@@ -1,14 +1,21 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { ops } from '@dxgwire/protocol/stream';
 import type { Backend } from '../contract.ts';
 import { createWebgpuBackend } from './index.ts';
+import { computePipeline, dispatch } from './testing/recipes.ts';
 import { Rig } from './testing/rig.ts';
 
 const MAP_READ = 1;
 const MAP_WRITE = 2;
 const COPY_SRC = 4;
 const COPY_DST = 8;
+const STORAGE = 0x80;
+
+const touchModule = `
+@group(0) @binding(0) var<storage, read_write> values: array<u32>;
+@compute @workgroup_size(1) fn main() { values[0] = 1u; }`;
 
 let backend: Backend;
 
@@ -46,9 +53,21 @@ test('memory that was refused is an out-of-memory error, unless the descriptor i
     );
     const handle = rig.memory(16);
     assert.equal(await rig.scope('out-of-memory', make(handle, 16, COPY_DST)), null);
-    assert.equal((await rig.scope('out-of-memory', make(handle, 16, COPY_DST)))?.type, 'out-of-memory');
+    assert.equal((await rig.scope('out-of-memory', make(0xbad, 16, COPY_DST)))?.type, 'out-of-memory');
     const use = await rig.scope('validation', () => ops.writeBuffer(writer, id, 0, new Uint8Array(4)));
     assert.match(use!.message, /nvalid/);
+  }));
+
+test('a second buffer in the same memory takes it from the first', () =>
+  withRig(async (rig) => {
+    const { writer } = rig;
+    const [first, second, handle] = [rig.id(), rig.id(), rig.memory(16)];
+    for (const id of [first, second])
+      ops.createBuffer(writer, id, handle, 0, 16, COPY_DST | MAP_READ, false, '');
+    ops.writeBuffer(writer, second, 0, Uint8Array.of(1, 2, 3, 4));
+    assert.deepEqual([...(await rig.read(second, 4))], [1, 2, 3, 4]);
+    const use = await rig.scope('validation', () => ops.writeBuffer(writer, first, 0, new Uint8Array(4)));
+    assert.match(use!.message, /destroyed/);
   }));
 
 test('a buffer too large for Node to map at once is refused without harm', () =>
@@ -165,3 +184,55 @@ test('a stream may lie in guest memory, and a device is made once and alone', ()
       message: 'stream of 7 bytes: a multiple of 4 up to 268435456 is allowed',
     });
   }));
+
+/** Memory that the GPU process of a rig has in use, bytes. */
+function residentBytes(rig: Rig): number {
+  const { pid } = (rig.adapter as unknown as { server: { pid: number } }).server;
+  const pages = readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1];
+  return Number(pages) * 4096;
+}
+
+for (const how of ['destroyed', 'dropped'] as const) {
+  test(`the memory of a buffer whose allocation was ${how} is free, whoever still holds the buffer`, () =>
+    withRig(async (rig) => {
+      const { writer } = rig;
+      const size = 96 << 20;
+      const before = residentBytes(rig);
+      const [buffer, handle] = [rig.id(), rig.memory(size)];
+      ops.createBuffer(writer, buffer, handle, 0, size, STORAGE | COPY_DST, false, '');
+      const piece = size / 4;
+      for (let offset = 0; offset < size; offset += piece) {
+        ops.writeBufferFrom(writer, buffer, offset, rig.stagingAddress, 0, piece);
+      }
+      const pipeline = computePipeline(rig, touchModule);
+      // The bind group that this makes keeps the buffer in Dawn.
+      const [layout, group] = [rig.id(), rig.id()];
+      ops.getBindGroupLayout(writer, layout, pipeline, 0);
+      ops.createBindGroup(writer, group, '', layout, [{ binding: 0, resource: buffer, offset: 0 }]);
+      await rig.submit();
+      const used = residentBytes(rig) - before;
+      assert.ok(used >= size, `${used} bytes in use for ${size}`);
+      ops.releaseObjects(writer, [buffer]);
+      await rig.submit();
+      if (how === 'destroyed') rig.free(handle);
+      else await rig.discard(handle);
+      ops.onSubmittedWorkDone(writer, 1);
+      await rig.submit();
+      const error = await rig.scope('validation', () => {
+        const commands = rig.id();
+        ops.beginCommandEncoder(writer, '');
+        ops.beginComputePass(writer, { label: '' });
+        ops.setPipeline(writer, pipeline);
+        ops.setBindGroup(writer, 0, group);
+        ops.dispatchWorkgroups(writer, 1, 1, 1);
+        ops.endPass(writer);
+        ops.finish(writer, commands, '');
+        ops.queueSubmit(writer, [commands]);
+      });
+      assert.match(error!.message, /destroyed/);
+      const left = residentBytes(rig) - before;
+      assert.ok(left < size / 2, `${left} bytes in use after ${size} were freed`);
+      const other = rig.buffer(256, STORAGE);
+      assert.equal(await rig.scope('validation', () => dispatch(rig, pipeline, other, 1)), null);
+    }));
+}

@@ -65,6 +65,7 @@ export class SubmissionBuilder implements StreamNeeds {
   private readonly inline: Uint8Array[] = [];
   private inlineBytes = 0;
   private readonly writes: number[] = [];
+  private lastBinding = 0;
 
   /** @param regions null, as `pool`, where there is no shared memory: then all bytes go in the frames. */
   constructor(memory: AllocationMemory, regions: RegionNumbers | null, pool: TransferPool | null) {
@@ -178,19 +179,28 @@ export class SubmissionBuilder implements StreamNeeds {
   }
 
   allocation(runtimeHandleLow: number, runtimeHandleHigh: number): void {
-    const lengthBytes = this.bind(runtimeHandleLow, runtimeHandleHigh);
-    if (lengthBytes < 0) this.access.push(0, 0, 0);
-    else this.access.push(1, lengthBytes >>> 0, Math.floor(lengthBytes / 2 ** 32));
+    const allocation = this.bind(runtimeHandleLow, runtimeHandleHigh);
+    if (allocation === null) {
+      this.access.push(0, 0, 0);
+      return;
+    }
+    const { lengthBytes } = allocation;
+    this.access.push(allocation.binding!.number, lengthBytes >>> 0, Math.floor(lengthBytes / 2 ** 32));
   }
 
-  /** Takes an allocation for a buffer or texture. @returns its size; -1 when there is none, or it is taken. */
-  private bind(low: number, high: number): number {
-    const allocation = this.context.services.findAllocation(low, high)?.allocation as
-      | WebgpuAllocation
-      | undefined;
-    if (allocation === undefined || allocation.hasBytes || allocation.isBound) return -1;
-    allocation.isBound = true;
-    return allocation.lengthBytes;
+  /**
+   * Takes an allocation for a buffer or texture; one of the same context that was made in it before gives way.
+   * @returns null when there is none, or another context has it.
+   */
+  private bind(low: number, high: number): WebgpuAllocation | null {
+    const { server, services, id } = this.context;
+    const allocation = services.findAllocation(low, high)?.allocation as WebgpuAllocation | undefined;
+    if (allocation === undefined || allocation.hasBytes) return null;
+    const { binding } = allocation;
+    if (binding !== null) return binding.server === server && binding.contextId === id ? allocation : null;
+    this.lastBinding = (this.lastBinding + 1) >>> 0 || 1;
+    allocation.binding = { server, contextId: id, number: this.lastBinding };
+    return allocation;
   }
 
   read(addressLow: number, addressHigh: number, lengthBytes: number): void {

@@ -30,10 +30,12 @@ export interface ExecutorEnvironment {
 
 /**
  * What may be dropped before the garbage collector is called: Dawn frees an object when its JavaScript half has been
- * collected, and a small half gives the collector no reason to hurry.
+ * collected, and a small half gives the collector no reason to hurry. Memory does not wait for it: `freeMemory`.
  */
 const DROPPED_OBJECTS = 20_000;
-const DROPPED_BYTES = 128 << 20;
+
+/** Memory that may have been freed before Dawn is made to give it back, bytes. */
+const FREED_BYTES = 4 << 20;
 
 interface Deferred {
   readonly stream: Uint8Array;
@@ -83,11 +85,20 @@ export class ContextExecutor {
   collectDropped(collect: () => void): void {
     const { state } = this;
     if (state === null) return;
-    if (state.droppedObjects < DROPPED_OBJECTS && state.droppedBytes < DROPPED_BYTES) return;
-    state.forgetDropped();
-    collect();
+    const isWorthwhile = state.droppedObjects >= DROPPED_OBJECTS;
+    if (!isWorthwhile && state.memory.freedBytes < FREED_BYTES) return;
+    state.memory.freedBytes = 0;
+    if (isWorthwhile) {
+      state.droppedObjects = 0;
+      collect();
+    }
     // Dawn frees what it holds when the queue has come further: that a program only makes and drops is no reason not to.
     state.queue.submit([]);
+  }
+
+  /** The allocation of a buffer or texture is gone, and its memory with it, whoever still holds the object. */
+  freeMemory(allocation: number): void {
+    this.state?.memory.free(allocation);
   }
 
   /**
@@ -207,6 +218,7 @@ export class ContextExecutor {
     this.endTurn();
     this.state?.objects.clear();
     this.state?.mappings.clear();
+    this.state?.memory.clear();
     this.state?.device.destroy();
   }
 }
@@ -229,6 +241,7 @@ function readCreateDevice(stream: Uint8Array): CreateDeviceValues {
 
 const NO_DATA: SubmissionData = {
   allocationBytes: () => -1,
+  allocation: 0,
   read: () => new Uint8Array(0),
   target: () => null,
 };

@@ -1,4 +1,5 @@
 import { ProtocolError } from '@dxgwire/protocol';
+import { BoundMemory } from './bound-memory.ts';
 import { captured, ErrorScopes } from './error-scopes.ts';
 import { InvalidObjects } from './invalid-objects.ts';
 import type { MappedRange } from './mapped-range.ts';
@@ -45,9 +46,10 @@ export class ContextState {
   hasNewWork = false;
   /** Of the submission that is being executed. */
   ticket = new Ticket(() => {});
-  /** Objects that were dropped since {@link forgetDropped}, and the memory of those among them that have some. */
+  /** The memory of buffers and textures, by allocation. */
+  readonly memory = new BoundMemory();
+  /** Objects that were dropped since the last garbage collection on their account. */
   droppedObjects = 0;
-  droppedBytes = 0;
   private isLost = false;
   private lossExpected = false;
 
@@ -106,12 +108,7 @@ export class ContextState {
   /** Drops an id. The object lives on as long as others need it, and until it is collected. */
   release(id: number): void {
     this.mappings.delete(id);
-    const entry = this.objects.delete(id);
-    if (entry === undefined) return;
-    this.droppedObjects += 1;
-    if (entry.isDestroyed) return;
-    if (entry.kind === 'buffer') this.droppedBytes += (entry.object as GPUBuffer).size;
-    else if (entry.kind === 'texture') this.droppedBytes += roughTextureBytes(entry.object as GPUTexture);
+    if (this.objects.delete(id) !== undefined) this.droppedObjects += 1;
   }
 
   /** Frees the memory of a buffer, texture or query set. */
@@ -119,13 +116,7 @@ export class ContextState {
     this.mappings.delete(id);
     const entry = this.objects.find(id);
     if (entry?.kind !== kind) return;
-    entry.isDestroyed = true;
     (entry.object as GPUBuffer | GPUTexture | GPUQuerySet).destroy();
-  }
-
-  forgetDropped(): void {
-    this.droppedObjects = 0;
-    this.droppedBytes = 0;
   }
 
   /** Raises a validation error. */
@@ -152,11 +143,6 @@ export class ContextState {
     this.renderPass = pass.renderPass ?? null;
     this.bundle = pass.bundle ?? null;
   }
-}
-
-/** About what a texture takes, bytes: its first level at four bytes a texel. */
-function roughTextureBytes({ width, height, depthOrArrayLayers, sampleCount }: GPUTexture): number {
-  return width * height * depthOrArrayLayers * sampleCount * 4;
 }
 
 export function messageOf(error: unknown): string {

@@ -20,8 +20,6 @@ export type ObjectKind = keyof ObjectKinds;
 interface Entry {
   readonly kind: ObjectKind;
   readonly object: ObjectKinds[ObjectKind];
-  /** Its memory was freed before its id was dropped. */
-  isDestroyed: boolean;
 }
 
 /** Ids up to this far beyond the largest so far are kept in an array; a hostile id goes to a map. */
@@ -36,7 +34,7 @@ export class ObjectTable {
   private readonly sparse = new Map<number, Entry>();
 
   set<K extends ObjectKind>(id: number, kind: K, object: ObjectKinds[K]): void {
-    const entry: Entry = { kind, object, isDestroyed: false };
+    const entry: Entry = { kind, object };
     const { dense } = this;
     if (id < dense.length) {
       dense[id] = entry;

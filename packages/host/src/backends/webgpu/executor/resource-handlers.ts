@@ -14,16 +14,18 @@ export function resourceHandlers(state: ContextState): StreamGroupHandlers<'reso
     createBuffer(id, _handleLow, _handleHigh, size, usage, mappedAtCreation, label) {
       state.mappings.delete(id);
       const isInvalid = isSurelyInvalidBuffer(device, size, usage);
+      const memoryBytes = state.data.allocationBytes();
       // Without bytes no memory is needed, so none need be there.
-      if (state.data.allocationBytes() < size && size > 0 && !isInvalid) {
+      if (memoryBytes < size && size > 0 && !isInvalid) {
         refuseMemory(state, 'buffer', id, () => device.createBuffer({ size, usage, label }));
         return;
       }
       // Dawn takes memory for the mapping even of a buffer that it refuses; nobody would account for that.
       const mapped = mappedAtCreation && !isInvalid;
       state.define('buffer', id, () => makeBuffer(device, { size, usage, label, mappedAtCreation: mapped }));
-      const buffer = state.objects.get(id, 'buffer');
-      if (buffer?.mapState === 'mapped') state.mappings.set(id, new MappedRange(buffer, 0, size));
+      const buffer = state.objects.get(id, 'buffer')!;
+      state.memory.add(state.data.allocation, memoryBytes, buffer);
+      if (buffer.mapState === 'mapped') state.mappings.set(id, new MappedRange(buffer, 0, size));
     },
     destroyBuffer(id) {
       state.destroy(id, 'buffer');
@@ -35,9 +37,11 @@ export function resourceHandlers(state: ContextState): StreamGroupHandlers<'reso
         viewFormats: viewFormats as GPUTextureFormat[],
       } as GPUTextureDescriptor;
       const leastBytes = leastTextureBytes({ width, height, depthOrArrayLayers, ...rest });
-      const hasMemory = state.data.allocationBytes() >= leastBytes;
-      if (hasMemory || isSurelyInvalidTexture(device, { width, height, depthOrArrayLayers, ...rest })) {
+      const memoryBytes = state.data.allocationBytes();
+      const isInvalid = isSurelyInvalidTexture(device, { width, height, depthOrArrayLayers, ...rest });
+      if (memoryBytes >= leastBytes || isInvalid) {
         state.define('texture', id, () => device.createTexture(descriptor));
+        state.memory.add(state.data.allocation, memoryBytes, state.objects.get(id, 'texture')!);
       } else refuseMemory(state, 'texture', id, () => device.createTexture(descriptor));
     },
     destroyTexture(id) {

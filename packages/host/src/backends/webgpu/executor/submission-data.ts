@@ -2,6 +2,8 @@
 export interface SubmissionData {
   /** For createBuffer and createTexture: size of the allocation that the record names, bytes; -1 when none is there. */
   allocationBytes(): number;
+  /** The number of the allocation that {@link allocationBytes} spoke of last; 0 when none is there. */
+  readonly allocation: number;
   /** For the records that read from GPU virtual addresses: the bytes, valid until the next call. */
   read(): Uint8Array;
   /** For mapAsync: where the bytes go; null when the record asks for no copy. */

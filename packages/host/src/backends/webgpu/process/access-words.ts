@@ -2,7 +2,8 @@
  * What goes with a stream from the host to the GPU process, one entry for each record that needs data, in the
  * order of the records:
  *
- * - createBuffer, createTexture: 1 when the allocation is there, else 0; its size, low and high (bytes).
+ * - createBuffer, createTexture: the allocation's number for `freeMemory`, 0 when it is not there; its size, low and
+ *   high (bytes).
  * - data that is read: a count of runs, then the runs.
  * - mapAsync: the number of the write (0: none wanted), and, if not 0, a count of runs, then the runs.
  *

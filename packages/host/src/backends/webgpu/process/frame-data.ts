@@ -24,6 +24,7 @@ export class FrameData implements SubmissionData {
   private readonly sendWrote: SendWrote;
   private readonly words: Uint32Array;
   private readonly inline: Uint8Array;
+  allocation = 0;
   private position = 0;
 
   constructor(regions: Regions, sendWrote: SendWrote, words: Uint32Array, inline: Uint8Array) {
@@ -39,9 +40,9 @@ export class FrameData implements SubmissionData {
   }
 
   allocationBytes(): number {
-    const isThere = this.next() === 1;
+    this.allocation = this.next();
     const lengthBytes = this.next() + this.next() * 0x1_0000_0000;
-    return isThere ? lengthBytes : -1;
+    return this.allocation === 0 ? -1 : lengthBytes;
   }
 
   read(): Uint8Array {

@@ -33,6 +33,9 @@ export class ProcessServer {
       case HostFrame.createContext:
         this.createContext(frame.word(), frame.word());
         break;
+      case HostFrame.freeMemory:
+        this.contexts.get(frame.word())?.freeMemory(frame.word());
+        break;
       case HostFrame.destroyContext: {
         const id = frame.word();
         this.contexts.get(id)?.destroy();

@@ -162,6 +162,18 @@ export class Rig {
     return this.lastHandle;
   }
 
+  /** Destroys an allocation, as the host does when no work can use it any more. */
+  free(handle: number): void {
+    const view = this.allocations.get(`${handle}:0`)!;
+    this.allocations.delete(`${handle}:0`);
+    this.adapter.destroyAllocation(view.allocation);
+  }
+
+  /** Drops the contents of an allocation, as the host does with what was offered. */
+  async discard(handle: number): Promise<void> {
+    await this.adapter.evict(this.allocations.get(`${handle}:0`)!.allocation, true);
+  }
+
   id(): number {
     this.lastId += 1;
     return this.lastId;
