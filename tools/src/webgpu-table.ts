@@ -85,6 +85,13 @@ The tour checks the first two against Dawn itself. Results, the text of errors, 
 settled, are Dawn's own (\`test/end-to-end/promise-order.test.ts\` compares random programs); a few errors are found before Dawn
 sees the call, and have a text of ours.
 
+## Memory
+
+A buffer or texture takes memory of the host's adapter, within its budget; beyond that, making one is an out-of-memory error, which the next error scope
+of that kind gets, and the device goes on. \`gpu.videoMemory()\` of \`createGPU()\` says what the budget is and how much of it is used, as D3DKMTQueryVideoMemoryInfo does.
+What a program destroys is free once the work before it is done; what it only drops, when the garbage collector has found that it and all that
+needs it (bind groups, views, commands, bundles) are gone.
+
 ## Every member
 
 ${interfaces.map(table).join('\n')}`;
