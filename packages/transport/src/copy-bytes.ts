@@ -4,6 +4,8 @@
  */
 const BYTE_LOOP_BYTES = 32;
 const WORD_LOOP_BYTES = 160;
+/** Shorter payloads are not worth looking whether they can go as words. */
+const LEAST_WORDS_BYTES = 12;
 
 /** Copies `length` bytes. Both ranges must be in bounds; they must not overlap. */
 export function copyBytes(
@@ -60,7 +62,7 @@ export class PayloadCopier {
     sourceOffset: number,
     length: number,
   ): void {
-    if (length > BYTE_LOOP_BYTES && length <= WORD_LOOP_BYTES) {
+    if (length >= LEAST_WORDS_BYTES && length <= WORD_LOOP_BYTES) {
       if (source === this.#source) {
         const words = this.#words ?? this.#wordsOf(source);
         const from = sourceOffset >>> 2;

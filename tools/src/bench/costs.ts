@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { median } from '../table.ts';
@@ -89,6 +89,22 @@ export function residentBytes(pid?: number): number | null {
   try {
     const pages = readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1];
     return Number(pages) * 4096;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Processor time that a process has used so far, of all its threads that are still there, milliseconds.
+ *
+ * @returns null where the system has no such count.
+ */
+export function busyMs(pid: number): number | null {
+  try {
+    const nanoseconds = readdirSync(`/proc/${pid}/task`).map((task) =>
+      Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]),
+    );
+    return nanoseconds.reduce((sum, each) => sum + each, 0) / 1e6;
   } catch {
     return null;
   }

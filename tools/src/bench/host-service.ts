@@ -6,9 +6,9 @@ export interface HostService {
   readonly url: string;
 }
 
-/** Starts a host that listens on this URL. */
-export async function startHost(listenUrl: string): Promise<HostService> {
-  const args = [dxgwirePath, 'host', '--listen', listenUrl, '--json', '--log', 'warn'];
+/** Starts a host that listens on this URL, with more options of `dxgwire host`. */
+export async function startHost(listenUrl: string, options: readonly string[] = []): Promise<HostService> {
+  const args = [dxgwirePath, 'host', '--listen', listenUrl, '--json', '--log', 'warn', ...options];
   const service = await startService(args);
   const { url } = JSON.parse(service.firstLine) as { url: string };
   return { service, url };

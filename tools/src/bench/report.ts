@@ -51,9 +51,9 @@ export interface Ratio {
 export function ratioOf(comparison: Comparison, estimate: Estimate): Ratio | null {
   const baseline = comparison.estimates.find(({ name }) => name === comparison.baseline);
   if (baseline === undefined) return null;
-  const median = estimate.medianMs / baseline.medianMs;
   // Round by round where the samples were taken in turns: what slows a round down slows both.
-  const { ratioQuartiles } = estimate;
+  const { ratioMedian, ratioQuartiles } = baseline === comparison.estimates[0] ? estimate : {};
+  const median = ratioMedian ?? estimate.medianMs / baseline.medianMs;
   const [lowerQuartile, upperQuartile] = ratioQuartiles ?? [
     estimate.lowerQuartileMs / baseline.medianMs,
     estimate.upperQuartileMs / baseline.medianMs,
@@ -75,7 +75,8 @@ function formatOneTarget(comparison: Comparison, estimate: Estimate, target: Rat
   const other = comparison.estimates.find(({ name }) => name === against);
   if (other === undefined)
     throw new Error(`${comparison.case}: a target against "${against}", which is none`);
-  const value = estimate.medianMs / other.medianMs;
+  const isShown = against === comparison.baseline;
+  const value = isShown ? ratioOf(comparison, estimate)!.median : estimate.medianMs / other.medianMs;
   const of = against === comparison.baseline ? '' : ` of ${against}`;
   return `<= ${formatNumber(most)} x${of}: ${value <= most ? 'met' : `NOT MET (${formatNumber(value)})`}`;
 }

@@ -23,6 +23,8 @@ export interface Estimate {
   readonly countPerSample: number;
   /** The middle half of this way's time over the first way's in the same round. */
   readonly ratioQuartiles?: readonly [number, number];
+  /** The median of the same. */
+  readonly ratioMedian?: number;
 }
 
 export interface SamplingOptions {
@@ -84,6 +86,7 @@ export async function sample(ways: readonly Way[], options: SamplingOptions): Pr
       samples: sorted.length,
       countPerSample: counts[index] ?? 1,
       ratioQuartiles: [quantile(ratios, 0.25), quantile(ratios, 0.75)],
+      ratioMedian: quantile(ratios, 0.5),
     };
   });
 }

@@ -103,4 +103,6 @@ process.on('message', (message: ToHost) => {
     .then(() => Promise.all([hasty.close(), patient.close()]))
     .then(() => process.disconnect());
 });
+// Whatever ends the runner ends its host.
+process.once('disconnect', () => process.exit(0));
 send({ type: 'listening', url: listener.url });

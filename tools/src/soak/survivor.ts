@@ -25,6 +25,9 @@ const fail = (error: unknown) => send({ type: 'failure', message: String((error 
 process.on('uncaughtException', fail);
 process.on('unhandledRejection', fail);
 
+// Whatever ends the runner ends its guests.
+process.once('disconnect', () => process.exit(0));
+
 let isStopped = false;
 let times: number[] = [];
 process.on('message', (message: ToSurvivor) => {

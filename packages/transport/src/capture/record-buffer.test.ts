@@ -30,6 +30,14 @@ describe('RecordBuffer', () => {
       const fields = [next(2), next(65_536), next(2) === 0 ? 6 : 11, edge(), edge(), next(256)] as const;
       buffer.packet(timeUs, ...fields, source, offset, length);
       expected.push([1, timeUs, ...fields, Buffer.from(source.subarray(offset, offset + length))]);
+      if (count % 5 === 0) {
+        const [place, low, high] = [count % 2 === 0 ? edge() : 2 ** 40 + edge(), edge(), edge()];
+        buffer.windowStore(timeUs, place, low, high);
+        expected.push([11, timeUs, place, low, high]);
+        const bytes = count % 10 === 0 ? null : source.subarray(0, next(3000));
+        buffer.publish(9, timeUs, 1, place, 3000, bytes);
+        expected.push([9, timeUs, 1, place, 3000, bytes === null ? null : Buffer.from(bytes)]);
+      }
       if (count % 3 === 0) {
         buffer.append(Uint8Array.of(0x92, 15, 7));
         expected.push([15, 7]);

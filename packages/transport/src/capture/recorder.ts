@@ -45,8 +45,8 @@ const DEFAULT_MAX_PENDING_BYTES = 8 << 20;
 /** No record may be longer than a reader takes, 16 MiB. */
 const MAX_PUBLISHED_BYTES = 8 << 20;
 const FLUSH_DELAY_MS = 100;
-/** Packets of one turn of the event loop that share a reading of the clock: it costs as much as a record. */
-const PACKETS_PER_CLOCK_READING = 64;
+/** Records of one turn of the event loop that share a reading of the clock: it costs as much as a record. */
+const RECORDS_PER_CLOCK_READING = 64;
 
 /** A stream of records towards a writer, with bounded memory. */
 export class CaptureRecorder {
@@ -63,7 +63,7 @@ export class CaptureRecorder {
   #hasHeader = false;
   /** What no write has taken yet. */
   readonly #buffer = new RecordBuffer();
-  /** The last reading of the clock, and for how many packets it is still good. */
+  /** The last reading of the clock, and for how many records it is still good. */
   #nowUs = 0;
   #clockUses = 0;
   #isTurnWatched = false;
@@ -116,8 +116,7 @@ export class CaptureRecorder {
     length: number,
   ): void {
     if (!this.#hasRoom(length)) return;
-    if (this.#clockUses === 0) this.#readClock();
-    this.#clockUses -= 1;
+    this.#readClock();
     const way = direction === 'g2h' ? 0 : 1;
     const carried = flags & CARRIED_PACKET_FLAGS;
     this.#buffer.packet(
@@ -143,13 +142,26 @@ export class CaptureRecorder {
     length: number,
     view: () => Uint8Array,
   ): void {
-    const bytes = length <= this.maxPublishedBytes ? view() : null;
-    this.#add(RecordKind[kind], [direction === 'g2h' ? 0 : 1, offset, length, bytes], bytes?.length ?? 0);
+    const isKept = length <= this.maxPublishedBytes;
+    if (!this.#hasRoom(isKept ? length : 0)) return;
+    this.#readClock();
+    const way = direction === 'g2h' ? 0 : 1;
+    this.#buffer.publish(RecordKind[kind], this.#nowUs, way, offset, length, isKept ? view() : null);
+    this.#appended();
+  }
+
+  /** A 64-bit value stored in the window: a fence. */
+  windowStore(offset: number, low: number, high: number): void {
+    if (!this.#hasRoom(0)) return;
+    this.#readClock();
+    this.#buffer.windowStore(this.#nowUs, offset, low, high);
+    this.#appended();
   }
 
   /** Any other record: its fields in the order of {@link CaptureRecord}. */
   note(kind: Exclude<keyof typeof RecordKind, 'packet' | 'gap'>, ...fields: readonly unknown[]): void {
-    this.#add(RecordKind[kind], fields, 0);
+    if (!this.#hasRoom(0)) return;
+    this.#append(this.#packr.pack([RecordKind[kind], this.#timeUs(), ...fields]));
   }
 
   /** Writes what is left and closes the writer. */
@@ -163,11 +175,6 @@ export class CaptureRecorder {
     this.#flush();
     await this.#writing;
     await this.#writer.close();
-  }
-
-  #add(kind: number, fields: readonly unknown[], sizeBytes: number): void {
-    if (!this.#hasRoom(sizeBytes)) return;
-    this.#append(this.#packr.pack([kind, this.#timeUs(), ...fields]));
   }
 
   /** Whether a record is kept; one that is not is counted, and the gap is told before the next that is. */
@@ -188,10 +195,12 @@ export class CaptureRecorder {
     return this.#nowUs;
   }
 
-  /** For the packets of this turn, or the first of them. */
+  /** For the records of this turn, or the first of them. */
   #readClock(): void {
+    this.#clockUses -= 1;
+    if (this.#clockUses >= 0) return;
     this.#timeUs();
-    this.#clockUses = PACKETS_PER_CLOCK_READING;
+    this.#clockUses = RECORDS_PER_CLOCK_READING;
     if (this.#isTurnWatched) return;
     this.#isTurnWatched = true;
     this.#clock.defer(this.#endTurn);

@@ -181,7 +181,7 @@ function tapWindow(inner: HostWindow, recorder: CaptureRecorder): HostWindow {
     },
     storeU64(offset, low, high) {
       inner.storeU64(offset, low, high);
-      recorder.note('windowStore', offset, low, high);
+      recorder.windowStore(offset, low, high);
     },
     shareable: () => inner.shareable(),
   };
