@@ -61,7 +61,7 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
   readonly #notice = new EndNotice((callback) => this.clock.defer(callback));
   onInterruption: ((isInterrupted: boolean) => void) | null = null;
   /** Called once, after `onClose`, for whoever keeps a list of links. */
-  onEnded: (() => void) | null = null;
+  onEnded: ((error: Error | null) => void) | null = null;
   protected readonly clock: Clock;
   protected readonly output: LinkOutput;
   protected readonly channels = new Map<number, LinkChannel>();
@@ -560,7 +560,7 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
       this.#notice.tell(error);
       this.#resolveClosed();
       this.release();
-      this.onEnded?.();
+      this.onEnded?.(error);
     });
   }
 }

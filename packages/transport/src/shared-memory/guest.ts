@@ -1,4 +1,3 @@
-import { unlinkSync } from 'node:fs';
 import { createConnection, type Socket } from 'node:net';
 import { errorOfPeer, TransportError } from '../errors.ts';
 import type { GuestMessage, HostMessage } from '../mock-vmbus/control.ts';
@@ -6,6 +5,7 @@ import { VmbusGuest, type VmbusGuestOptions } from '../mock-vmbus/guest-bus.ts';
 import { GUEST_RAM_ADDRESS } from '../mock-vmbus/in-process.ts';
 import { MappedWindow } from '../mock-vmbus/mapped-window.ts';
 import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
+import { removeDeadSocket } from '../stream/socket-file.ts';
 import { Codec, type GuestBus } from '../transport.ts';
 import { parseSharedMemoryUrl } from './address.ts';
 import { type MemoryFile, openMemoryFile } from './memory-file.ts';
@@ -72,7 +72,7 @@ export async function connectSharedMemory(
   const address = parseSharedMemoryUrl(url, false);
   const socket = await connectSocket(address.path, url);
   return await new Promise<GuestBus>((resolve, reject) => {
-    new Joining(socket, { ...options, token: options.token ?? address.token }, resolve, reject);
+    new Joining(socket, address.path, { ...options, token: options.token ?? address.token }, resolve, reject);
   });
 }
 
@@ -87,6 +87,7 @@ class Joining {
 
   constructor(
     socket: Socket,
+    path: string,
     options: SharedMemoryConnectOptions,
     resolve: (bus: GuestBus) => void,
     reject: (error: Error) => void,
@@ -97,7 +98,11 @@ class Joining {
     this.#link = new SocketLink(socket, {
       message: (message) => this.#message(message),
       bell: () => this.#guest?.doorbellAll(),
-      lost: (error) => this.#fail(error),
+      lost: (error) => {
+        this.#fail(error);
+        // Perhaps the host was killed, and left it behind.
+        void removeDeadSocket(path);
+      },
     });
     const timeoutMs = options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS;
     this.#timer = setTimeout(() => {
@@ -179,8 +184,11 @@ class Joining {
 async function connectSocket(path: string, url: string): Promise<Socket> {
   return await new Promise<Socket>((resolve, reject) => {
     const socket = createConnection(path);
-    const failed = (error: NodeJS.ErrnoException) => {
-      reject(connectError(path, url, error));
+    const failed = async (error: NodeJS.ErrnoException) => {
+      socket.destroy();
+      // A host that was killed could not remove its socket.
+      if (error.code === 'ECONNREFUSED') await removeDeadSocket(path);
+      reject(connectError(url, error));
     };
     socket.once('error', failed);
     socket.once('connect', () => {
@@ -190,23 +198,13 @@ async function connectSocket(path: string, url: string): Promise<Socket> {
   });
 }
 
-function connectError(path: string, url: string, error: NodeJS.ErrnoException): TransportError {
+function connectError(url: string, error: NodeJS.ErrnoException): TransportError {
   const shown = url.replace(/\?.*/, '');
   const hints: Readonly<Record<string, string>> = {
     ECONNREFUSED: 'its host is gone',
     ENOENT: 'no host of that name runs here. Start one with dxgwire host --listen',
     EACCES: 'its host runs as another user',
   };
-  if (error.code === 'ECONNREFUSED') removeDeadSocket(path);
   const hint = hints[error.code ?? ''] ?? error.message;
   return new TransportError('connect-failed', `cannot connect to ${shown}: ${hint}`, { cause: error });
-}
-
-/** A host that was killed could not remove its socket. */
-function removeDeadSocket(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch {
-    // Somebody else has removed it, or may.
-  }
 }

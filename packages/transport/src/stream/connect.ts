@@ -7,6 +7,7 @@ import { GuestLink } from '../link/guest-link.ts';
 import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
 import type { GuestBus } from '../transport.ts';
 import { parseStreamUrl, type StreamAddress, streamUrl } from './address.ts';
+import { removeDeadSocket } from './socket-file.ts';
 import { StreamMedium, type StreamPair, streamError } from './stream-medium.ts';
 
 /** Options of a guest's end over a stream. */
@@ -53,7 +54,10 @@ export async function connectStream(url: string, options: StreamConnectOptions =
   if (address.kind === 'command') return await connectToCommand(address.command, given);
   const { medium } = dial(address);
   const redial = address.kind === 'tcp' && options.resume !== false ? redialTo(address) : undefined;
-  return await join(medium, given, address.kind, redial);
+  return await join(medium, given, address.kind, redial, (error) => {
+    // Perhaps the host was killed, and left its socket behind.
+    if (address.kind === 'unix' && error !== null) void removeDeadSocket(address.path);
+  });
 }
 
 /**
@@ -127,6 +131,7 @@ async function join(
   options: StreamConnectOptions,
   transport: string,
   redial?: Redial,
+  onEnded?: (error: Error | null) => void,
 ): Promise<GuestBus> {
   const link: GuestLink = new GuestLink({
     transport,
@@ -141,6 +146,7 @@ async function join(
       ? {}
       : { redial: (delayMs: number, signal: AbortSignal) => redial(link, delayMs, signal) }),
   });
+  link.onEnded = onEnded ?? null;
   medium.attach(link);
   return await link.ready;
 }

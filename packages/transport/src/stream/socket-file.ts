@@ -4,6 +4,9 @@ import { dirname } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { TransportError } from '../errors.ts';
 
+/** How long a killed host may take to be gone for good once its connections are, milliseconds. */
+const DYING_TIMEOUT_MS = 1000;
+
 /**
  * Listens on a Unix socket for this user only (mode 0600). The file of a listener that is gone is replaced; one that
  * somebody listens on, and a file that is no socket, are left alone.
@@ -62,20 +65,52 @@ function maskForUserOnly(path: string): () => void {
   return () => {};
 }
 
+/**
+ * Removes the socket of a host that was killed and could not do it itself. One that somebody listens on, one that took
+ * its place meanwhile, and any other file are left alone. Never fails.
+ */
+export async function removeDeadSocket(path: string): Promise<void> {
+  try {
+    const found = lstatSync(path);
+    if (!found.isSocket()) return;
+    let code = await probe(path, DYING_TIMEOUT_MS);
+    // Let in, or cut off while being let in, by one that is still dying: the system closes what it had one by one.
+    if (code === '' || code === 'ECONNRESET') code = await probe(path);
+    if (code === 'ECONNREFUSED' && lstatSync(path).ino === found.ino) unlinkSync(path);
+  } catch {
+    // Somebody else has removed it, or may.
+  }
+}
+
+/**
+ * Connects for a moment, or until the other side ends the connection, at most `stayMs`.
+ *
+ * @returns the code of the system's error; empty when somebody listens there.
+ */
+async function probe(path: string, stayMs = 0): Promise<string> {
+  return await new Promise<string>((resolve) => {
+    const socket = createConnection(path);
+    let isConnected = false;
+    socket.once('connect', () => {
+      isConnected = true;
+      if (stayMs === 0) socket.destroy();
+      else socket.setTimeout(stayMs, () => socket.destroy());
+    });
+    socket.resume();
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      if (!isConnected) resolve(error.code ?? 'error');
+    });
+    socket.once('close', () => resolve(''));
+  });
+}
+
 async function removeStale(path: string): Promise<void> {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return;
   if (!found.isSocket()) {
     throw new TransportError('listen-failed', `cannot listen on ${path}: a file that is no socket is there`);
   }
-  const code = await new Promise<string>((resolve) => {
-    const probe = createConnection(path);
-    probe.once('connect', () => {
-      probe.destroy();
-      resolve('');
-    });
-    probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'error'));
-  });
+  const code = await probe(path);
   if (code === 'ECONNREFUSED') {
     // Whoever else replaces it at the same moment may have been first.
     if (lstatSync(path, { throwIfNoEntry: false })?.ino === found.ino) unlinkSync(path);
