@@ -1,26 +1,10 @@
 /// <reference types="@webgpu/types" />
+import { createBodies } from './dawn-bodies.ts';
+import { type DawnCase, demand, untilDone } from './dawn-case.ts';
+import { transferCases } from './dawn-transfers.ts';
 
-/** What the dawn suite measures on one device. The same code runs on local Dawn and through the projection. */
-export interface DawnCase {
-  readonly name: string;
-  /** Bytes that one operation moves. */
-  readonly bytes?: number;
-  readonly samples: number;
-  readonly sampleMs: number;
-  readonly maxCount: number;
-  /** Makes what the case needs on a device. */
-  prepare(device: GPUDevice): DawnRun;
-}
-
-export interface DawnRun {
-  /** @returns the milliseconds that count; undefined: all of the call. */
-  run(count: number): Promise<number | undefined>;
-  dispose(): void;
-}
-
-const MEBIBYTE = 1 << 20;
-const BULK_BYTES = 64 * MEBIBYTE;
 const DRAWS = 1000;
+const BODIES = 1024;
 
 const SHORT = { samples: 9, sampleMs: 60 };
 
@@ -39,12 +23,6 @@ async function threadTime(device: GPUDevice, work: () => void): Promise<number> 
 
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
-}
-
-async function untilDone(device: GPUDevice, work: () => void): Promise<undefined> {
-  work();
-  await device.queue.onSubmittedWorkDone();
-  return undefined;
 }
 
 function createComputeStep(device: GPUDevice): { encode(): GPUCommandBuffer; dispose(): void } {
@@ -120,34 +98,11 @@ function createDrawScene(device: GPUDevice): { encode(draws: number): GPUCommand
   };
 }
 
-/** Copies a buffer of this size to another one and reads that, every byte of it. */
-function createReadback(device: GPUDevice, size: number): DawnRun {
-  const source = device.createBuffer({ size, usage: GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST });
-  const target = device.createBuffer({ size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
-  const kept = new Uint8Array(size);
-  return {
-    async run(count) {
-      for (let i = 0; i < count; i++) {
-        const encoder = device.createCommandEncoder();
-        encoder.copyBufferToBuffer(source, 0, target, 0, size);
-        device.queue.submit([encoder.finish()]);
-        await target.mapAsync(GPUMapMode.READ);
-        kept.set(new Uint8Array(target.getMappedRange()));
-        target.unmap();
-      }
-      return undefined;
-    },
-    dispose() {
-      source.destroy();
-      target.destroy();
-    },
-  };
-}
-
 export const dawnCases: readonly DawnCase[] = [
   {
     name: 'empty submit, pipelined',
     ...SHORT,
+    targets: { 'shared memory': { most: 1 } },
     maxCount: 5000,
     prepare: (device) => ({
       run: (count) =>
@@ -160,6 +115,7 @@ export const dawnCases: readonly DawnCase[] = [
   {
     name: 'record and submit one dispatch, pipelined',
     ...SHORT,
+    targets: {},
     maxCount: 2000,
     prepare(device) {
       const step = createComputeStep(device);
@@ -174,6 +130,7 @@ export const dawnCases: readonly DawnCase[] = [
   },
   {
     name: 'record and submit 1,000 draws (thread)',
+    targets: demand(0.5),
     samples: 9,
     sampleMs: 20,
     maxCount: 8,
@@ -191,6 +148,7 @@ export const dawnCases: readonly DawnCase[] = [
   {
     name: 'createBuffer 256 B (thread)',
     ...SHORT,
+    targets: demand(1),
     sampleMs: 20,
     maxCount: 2000,
     prepare(device) {
@@ -212,8 +170,31 @@ export const dawnCases: readonly DawnCase[] = [
     },
   },
   {
+    name: 'createBindGroup (thread)',
+    ...SHORT,
+    targets: demand(1),
+    sampleMs: 20,
+    maxCount: 2000,
+    prepare(device) {
+      const buffer = device.createBuffer({ size: 256, usage: GPUBufferUsage.UNIFORM });
+      const layout = device.createBindGroupLayout({
+        entries: [{ binding: 0, visibility: GPUShaderStage.VERTEX, buffer: {} }],
+      });
+      return {
+        run: (count) =>
+          threadTime(device, () => {
+            for (let i = 0; i < count; i++) {
+              device.createBindGroup({ layout, entries: [{ binding: 0, resource: { buffer } }] });
+            }
+          }),
+        dispose: () => buffer.destroy(),
+      };
+    },
+  },
+  {
     name: 'writeBuffer 64 B (thread)',
     ...SHORT,
+    targets: demand(1),
     sampleMs: 20,
     maxCount: 5000,
     prepare(device) {
@@ -229,35 +210,21 @@ export const dawnCases: readonly DawnCase[] = [
     },
   },
   {
-    name: 'readback of 256 B',
-    ...SHORT,
-    maxCount: 500,
-    prepare: (device) => createReadback(device, 256),
-  },
-  {
-    name: 'upload of 64 MiB (writeBuffer)',
-    bytes: BULK_BYTES,
-    samples: 5,
-    sampleMs: 1,
-    maxCount: 1,
+    name: `step of ${BODIES} bodies, pipelined`,
+    samples: 7,
+    sampleMs: 150,
+    maxCount: 100,
+    targets: { 'shared memory': { most: 1.05 }, WebSocket: { most: 1.15 } },
     prepare(device) {
-      const buffer = device.createBuffer({ size: BULK_BYTES, usage: GPUBufferUsage.COPY_DST });
-      const data = new Uint8Array(BULK_BYTES).fill(7);
+      const bodies = createBodies(device, BODIES);
       return {
         run: (count) =>
           untilDone(device, () => {
-            for (let i = 0; i < count; i++) device.queue.writeBuffer(buffer, 0, data);
+            for (let i = 0; i < count; i++) device.queue.submit([bodies.encode()]);
           }),
-        dispose: () => buffer.destroy(),
+        dispose: bodies.dispose,
       };
     },
   },
-  {
-    name: 'readback of 64 MiB',
-    bytes: BULK_BYTES,
-    samples: 5,
-    sampleMs: 1,
-    maxCount: 1,
-    prepare: (device) => createReadback(device, BULK_BYTES),
-  },
+  ...transferCases,
 ];

@@ -1,29 +1,17 @@
 import { createGPU, globals } from '@dxgwire/guest/webgpu';
 import { createHost, createSharedRegionAllocator } from '@dxgwire/host';
 import { createLocalGPU, createWebgpuBackend } from '@dxgwire/host/backends/webgpu';
-import { connect } from '@dxgwire/transport/connect';
 import { createInProcessBus } from '@dxgwire/transport/mock-vmbus';
-import { type DawnCase, dawnCases } from './dawn-cases.ts';
-import { sharedMemoryUrl, startHost } from './host-service.ts';
-import type { Comparison } from './report.ts';
+import type { DawnCase, DawnRun } from './dawn-case.ts';
+import { dawnCases } from './dawn-cases.ts';
+import { measureDelay } from './dawn-delay.ts';
+import { type BareMedia, openBareMedia } from './dawn-media.ts';
+import { measureMemory } from './dawn-memory.ts';
+import { openDevice, overLink, type Subject } from './dawn-subject.ts';
+import { BULK_BYTES } from './dawn-transfers.ts';
+import { sharedMemoryUrl } from './host-service.ts';
+import type { Comparison, SuiteResult } from './report.ts';
 import { sample, type Way } from './sampling.ts';
-
-/** A device to measure, and how to let go of it. */
-interface Subject {
-  readonly name: string;
-  readonly device: GPUDevice;
-  close(): Promise<void>;
-}
-
-async function openDevice(gpu: GPU): Promise<GPUDevice> {
-  const adapter = await gpu.requestAdapter();
-  if (adapter === null) throw new Error('no adapter');
-  const device = await adapter.requestDevice();
-  device.addEventListener('uncapturederror', (event) => {
-    throw new Error(`the device refused a call: ${event.error.message}`);
-  });
-  return device;
-}
 
 /** Dawn in this very process. */
 async function local(): Promise<Subject> {
@@ -34,22 +22,6 @@ async function local(): Promise<Subject> {
     device,
     async close() {
       device.destroy();
-    },
-  };
-}
-
-/** A host in a process of its own. */
-async function overLink(name: string, listenUrl: string): Promise<Subject> {
-  const { service, url } = await startHost(listenUrl);
-  const gpu = createGPU({ connect: () => connect(url) });
-  const device = await openDevice(gpu);
-  return {
-    name,
-    device,
-    async close() {
-      device.destroy();
-      await gpu.close();
-      await service.stop();
     },
   };
 }
@@ -78,9 +50,43 @@ async function overInProcessBus(): Promise<Subject> {
   };
 }
 
-async function compare(dawnCase: DawnCase, subjects: readonly Subject[]): Promise<Comparison> {
+/** What stands beside a case: bare media, by themselves or behind the same work on local Dawn. */
+function mediaWays({ media: kind }: DawnCase, local: DawnRun, media: BareMedia): Way[] {
+  const way = (name: string, run: (count: number) => Promise<unknown>): Way => ({
+    name,
+    run: async (count) => {
+      await run(count);
+      return undefined;
+    },
+  });
+  const behindLocal = (name: string, roundTrips: (count: number) => Promise<void>): Way =>
+    way(name, async (count) => {
+      await local.run(count);
+      await roundTrips(count * 2);
+    });
+  switch (kind) {
+    case 'round trips':
+      return [
+        behindLocal('local Dawn + 2 socket round trips', (count) => media.socketRoundTrips(count)),
+        behindLocal('local Dawn + 2 WebSocket round trips', (count) => media.webSocketRoundTrips(count)),
+      ];
+    case 'to the host':
+      return [way('bare WebSocket', () => media.bulkToHost())];
+    case 'to the guest':
+      return [way('bare WebSocket', () => media.bulkToGuest())];
+    default:
+      return [];
+  }
+}
+
+async function compare(
+  dawnCase: DawnCase,
+  subjects: readonly Subject[],
+  media: BareMedia,
+): Promise<Comparison> {
   const runs = subjects.map(({ device }) => dawnCase.prepare(device));
   const ways = subjects.map(({ name }, index): Way => ({ name, run: (count) => runs[index]!.run(count) }));
+  ways.push(...mediaWays(dawnCase, runs[0]!, media));
   const estimates = await sample(ways, dawnCase);
   for (const run of runs) run.dispose();
   return {
@@ -88,12 +94,13 @@ async function compare(dawnCase: DawnCase, subjects: readonly Subject[]): Promis
     case: dawnCase.name,
     baseline: 'local Dawn',
     estimates,
+    targets: dawnCase.targets,
     ...(dawnCase.bytes === undefined ? {} : { bytes: dawnCase.bytes }),
   };
 }
 
 /** WebGPU calls through the projection against the same calls on Dawn in this process. */
-export async function measure(progress: (text: string) => void): Promise<Comparison[]> {
+export async function measure(progress: (text: string) => void): Promise<SuiteResult> {
   Object.assign(globalThis, globals);
   progress('starting a local device, a host in its own process, and a host in this process');
   const subjects = [
@@ -102,11 +109,19 @@ export async function measure(progress: (text: string) => void): Promise<Compari
     await overLink('WebSocket', 'ws://127.0.0.1:0'),
     await overInProcessBus(),
   ];
+  const media = await openBareMedia(BULK_BYTES);
   const comparisons: Comparison[] = [];
   for (const dawnCase of dawnCases) {
     progress(dawnCase.name);
-    comparisons.push(await compare(dawnCase, subjects));
+    comparisons.push(await compare(dawnCase, subjects, media));
   }
-  for (const subject of subjects.toReversed()) await subject.close();
-  return comparisons;
+  await media.close();
+  const [localDawn, ...others] = subjects;
+  for (const subject of others.toReversed()) await subject.close();
+  progress('a link with 30 ms of delay');
+  const delayed = await measureDelay(localDawn!);
+  await localDawn!.close();
+  progress('memory for 1 GiB of buffers');
+  const figures = await measureMemory();
+  return { comparisons: [...comparisons, ...delayed.comparisons], figures: [...delayed.figures, ...figures] };
 }

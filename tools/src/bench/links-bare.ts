@@ -55,7 +55,8 @@ const dialWebSocket: Dial = async (url, received) => {
   };
 };
 
-async function sendBulk(bare: Bare, source: Uint8Array): Promise<void> {
+/** Sends bytes in pieces, with no more unsent than our own media allow. */
+export async function sendBulk(bare: Pick<Bare, 'send'>, source: Uint8Array): Promise<void> {
   let left = source.length;
   let unsent = 0;
   await new Promise<void>((resolve) => {

@@ -3,10 +3,12 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { listen } from '@dxgwire/transport/listen';
 import { WebSocketServer } from 'ws';
 import { echoHost } from './bus-echo.ts';
+import { sendBulk } from './links-bare.ts';
 
 /**
  * The other side of the links suite, a process of its own: for each medium a bare echo and a bus, side by side. A bare
- * peer says first what it wants: one byte, `e` for everything back, `b` for one byte back after each bulk transfer.
+ * peer says first what it wants: one byte, `e` for everything back, `b` for one byte back after each bulk transfer; over
+ * WebSocket also `d` for a bulk transfer back after each message.
  */
 
 /** Largest message of the bare WebSocket echo, bytes. */
@@ -14,6 +16,12 @@ const MAX_MESSAGE_BYTES = 8 << 20;
 
 const folder = process.argv[2] ?? '.';
 const bulkBytes = Number(process.argv[3]);
+
+let bulkSource: Uint8Array | null = null;
+const source = (): Uint8Array => {
+  bulkSource ??= new Uint8Array(bulkBytes).fill(7);
+  return bulkSource;
+};
 
 /** Takes bulk bytes and says when a transfer is whole. */
 function bulkCounter(answer: () => void): (bytes: Uint8Array) => void {
@@ -56,6 +64,13 @@ websocket.on('connection', (socket) => {
   socket.once('message', (first: Buffer) => {
     const bulk = bulkCounter(() => socket.send('k'));
     const isEcho = first[0] === 'e'.charCodeAt(0);
+    if (first[0] === 'd'.charCodeAt(0)) {
+      socket.on(
+        'message',
+        () => void sendBulk({ send: (bytes, done) => socket.send(bytes, done) }, source()),
+      );
+      return;
+    }
     socket.on('message', (bytes: Buffer) => {
       if (isEcho) socket.send(bytes);
       else bulk(bytes);
