@@ -4,6 +4,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
 import { run } from 'node:test';
+import { collectCoverage, printCoverage, readCoverage } from './coverage.mjs';
 import { root } from './steps.mjs';
 
 function* sources(folder) {
@@ -74,7 +75,11 @@ export async function runTests(filters = []) {
 }
 
 if (process.argv[1]?.endsWith('run-tests.mjs')) {
-  const { passed, failed } = await runTests(process.argv.slice(2));
+  const args = process.argv.slice(2);
+  const filters = args.filter((arg) => arg !== '--coverage');
+  const folder = args.length > filters.length ? collectCoverage() : null;
+  const { passed, failed } = await runTests(filters);
+  if (folder !== null) printCoverage(readCoverage(folder), 15);
   process.stdout.write(`${passed} passed, ${failed} failed\n`);
   process.exit(failed === 0 && passed > 0 ? 0 : 1);
 }

@@ -11,9 +11,12 @@ import { targets } from './targets/index.ts';
 const SEED = Number(process.env['DXGWIRE_FUZZ_SEED'] ?? 20_261_128);
 const main = fileURLToPath(new URL('./main.js', import.meta.url));
 
-/** A process of its own, without coverage: counters in every block would halve the speed. */
+/**
+ * A process of its own, without coverage: counters in every block would halve the speed. It must be there as
+ * undefined, for Node hands the variable on to children whose environment does not have it.
+ */
 function fuzz(args: readonly string[]): Promise<{ code: number | null; output: string }> {
-  const { NODE_V8_COVERAGE: _, ...env } = process.env;
+  const env = { ...process.env, NODE_V8_COVERAGE: undefined };
   const child = spawn(process.execPath, [main, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
