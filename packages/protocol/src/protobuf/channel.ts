@@ -114,8 +114,14 @@ class ProtobufChannel implements PacketChannel {
   ): boolean {
     // A copy: what is read of it stays until the completion comes, and the caller's bytes do not.
     const packet = bytes.slice(offset, offset + length);
-    const envelope = this.outgoing(kind, keyOf(idLow, idHigh), flags, packet);
-    return this.inner.send(kind, idLow, idHigh, flags, envelope, 0, envelope.length);
+    const key = keyOf(idLow, idHigh);
+    const envelope = this.outgoing(kind, key, flags, packet);
+    try {
+      return this.inner.send(kind, idLow, idHigh, flags, envelope, 0, envelope.length);
+    } catch (error) {
+      this.pending.delete(key);
+      throw error;
+    }
   }
 
   private outgoing(kind: ChannelPacketKind, key: number, flags: number, packet: Uint8Array): Uint8Array {
