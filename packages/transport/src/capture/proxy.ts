@@ -4,13 +4,16 @@ import { type RawData, WebSocket, WebSocketServer } from 'ws';
 import { TransportError } from '../errors.ts';
 import { parseStreamUrl, streamUrl } from '../stream/address.ts';
 import { listenOnSocketFile } from '../stream/socket-file.ts';
-import { MAX_MESSAGE_BYTES, parseWebSocketUrl, SUBPROTOCOL } from '../websocket/address.ts';
+import { MAX_MESSAGE_BYTES, parseWebSocketUrl, SUBPROTOCOL, urlOfRequest } from '../websocket/address.ts';
 import type { Direction } from './records.ts';
 
 /** Bytes that may wait towards one end before the other is no longer read. */
 const HIGH_WATER_BYTES = 1 << 20;
 /** Longest piece that is written at once: less than the largest message of a WebSocket. */
 const PIECE_BYTES = MAX_MESSAGE_BYTES / 2;
+
+/** Longest reason of a closing frame. */
+const MAX_REASON_BYTES = 123;
 
 /** One connection, whatever carries its bytes. */
 interface Pipe {
@@ -112,7 +115,7 @@ function dialler(url: string): (request: IncomingMessage | null) => Pipe {
       .split(',')
       .map((each) => each.trim());
     const target = new URL(address.url);
-    const query = new URL(request?.url ?? '/', 'ws://localhost').search;
+    const query = urlOfRequest(request?.url)?.search ?? '';
     if (query !== '') target.search = query;
     const { authorization } = request?.headers ?? {};
     return webSocketPipe(
@@ -132,7 +135,13 @@ async function listenWebSocket(
   text: string,
   accept: Accept,
 ): Promise<{ url: string; stop(): Promise<void> }> {
-  const { hostname, port } = new URL(text);
+  const { host: hostname, isSecure, url } = parseWebSocketUrl(text);
+  if (isSecure)
+    throw new TransportError(
+      'bad-url',
+      `a capture has no certificate to listen with: use ws: in place of wss:`,
+    );
+  const { port } = new URL(url);
   const server = createServer();
   const sockets = new WebSocketServer({
     server,
@@ -233,6 +242,14 @@ function socketPipe(socket: Socket): Pipe {
   return pipe;
 }
 
+/** As much of a text as a closing frame holds. */
+function shortened(reason: string): Buffer {
+  const space = new Uint8Array(MAX_REASON_BYTES);
+  // Never ends inside a character.
+  const { written } = new TextEncoder().encodeInto(reason, space);
+  return Buffer.from(space.buffer, 0, written);
+}
+
 function webSocketPipe(socket: WebSocket): Pipe {
   const early: Uint8Array[] = [];
   const send = (bytes: Uint8Array) => {
@@ -258,7 +275,7 @@ function webSocketPipe(socket: WebSocket): Pipe {
     end(code, reason) {
       // Codes below 3000 that a program may send are few.
       const isSendable = code === 1000 || code === 1001 || code === 1011 || code >= 3000;
-      socket.close(isSendable ? code : 1011, reason.slice(0, 120));
+      socket.close(isSendable ? code : 1011, shortened(reason));
     },
     pause: () => socket.pause(),
     resume: () => socket.resume(),

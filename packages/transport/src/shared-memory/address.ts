@@ -1,6 +1,7 @@
 import { lstatSync, mkdirSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { TransportError } from '../errors.ts';
+import { decodePath } from '../stream/address.ts';
 
 /** Where two processes find each other. */
 export interface SharedMemoryAddress {
@@ -18,7 +19,7 @@ export interface SharedMemoryAddress {
  */
 export function parseSharedMemoryUrl(text: string, isHost: boolean): SharedMemoryAddress {
   const [, rest = '', query = ''] = /^shm:([^?]*)(?:\?(.*))?$/is.exec(text) ?? [];
-  const name = decodeURIComponent(rest.startsWith('//') ? rest.slice(2) : rest);
+  const name = decodePath(rest, text);
   const token = new URLSearchParams(query).get('token') ?? '';
   if (isAbsolute(name)) return { path: name, token };
   if (!/^\w[\w.-]{0,40}$/.test(name)) {

@@ -36,13 +36,25 @@ function bad(text: string, what: string): TransportError {
   return new TransportError('bad-url', `'${text.replace(/\?.*/, '')}': ${what}`);
 }
 
+/**
+ * What follows the scheme of a URL whose rest is a path: perhaps two slashes, `%` and two digits for a byte.
+ * @throws TransportError `bad-url` where `%` leads to nothing.
+ */
+export function decodePath(rest: string, text: string): string {
+  try {
+    return decodeURIComponent(rest.startsWith('//') ? rest.slice(2) : rest);
+  } catch {
+    throw bad(text, 'expected two hexadecimal digits of UTF-8 after each %; % itself is %25');
+  }
+}
+
 function commandAddress(command: string, text: string): StreamAddress {
   if (command.includes('\0')) throw bad(text, 'a command holds no NUL character');
   return { kind: 'command', command };
 }
 
 function unixAddress(rest: string, text: string): StreamAddress {
-  const path = decodeURIComponent(rest.startsWith('//') ? rest.slice(2) : rest);
+  const path = decodePath(rest, text);
   if (path === '' || path.includes('\0'))
     throw bad(text, 'expected a path, as in unix:/run/user/1000/gpu.sock');
   if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) {

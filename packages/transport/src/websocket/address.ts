@@ -48,6 +48,17 @@ export function parseWebSocketUrl(text: string): WebSocketAddress {
   return { url: scheme + rest, host: url.hostname, isSecure: scheme === 'wss:', token };
 }
 
+/** The target of an upgrade request as a URL, of which path and query count; null for one that is none. */
+export function urlOfRequest(target: string | undefined): URL | null {
+  const text = target ?? '/';
+  try {
+    // A path may begin with two slashes: resolved against a base it would name a machine.
+    return new URL(text.startsWith('/') ? `ws://localhost${text}` : text);
+  } catch {
+    return null;
+  }
+}
+
 /** True for names and addresses of this machine itself. */
 export function isLoopbackHost(host: string): boolean {
   const name = host.replace(/^\[|\]$/g, '').toLowerCase();

@@ -5,7 +5,13 @@ import type { Duplex } from 'node:stream';
 import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
 import { TransportError } from '../errors.ts';
 import { HostLinks, type LinkHostSettings } from '../link/host-links.ts';
-import { isLoopbackHost, MAX_MESSAGE_BYTES, SUBPROTOCOL, subprotocolToToken } from './address.ts';
+import {
+  isLoopbackHost,
+  MAX_MESSAGE_BYTES,
+  SUBPROTOCOL,
+  subprotocolToToken,
+  urlOfRequest,
+} from './address.ts';
 import { socketError } from './connect.ts';
 import { FAREWELL_TIMEOUT_MS, WsMedium } from './ws-medium.ts';
 
@@ -77,7 +83,11 @@ class Endpoint implements Attachment {
   }
 
   readonly #onUpgrade = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
-    const url = new URL(request.url ?? '/', 'ws://localhost');
+    const url = urlOfRequest(request.url);
+    if (url === null) {
+      refuseUpgrade(stream, 400, 'the request names no path');
+      return;
+    }
     if (this.#path !== null && url.pathname !== this.#path) {
       // Another endpoint of the same server may want it.
       if (this.#server.listenerCount('upgrade') === 1)

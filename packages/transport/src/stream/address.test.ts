@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { isTransportError } from '../errors.ts';
+import { parseSharedMemoryUrl } from '../shared-memory/address.ts';
+import { parseStreamUrl, streamUrl } from './address.ts';
+
+describe('URLs with a path', () => {
+  it('with a % that leads to nothing are refused by name, without their token', () => {
+    for (const bad of ['unix:/run/50%.sock', 'unix:///%', 'unix:/%ff', 'shm:%', 'shm:/run/%zz']) {
+      const parse = bad.startsWith('shm')
+        ? (text: string) => parseSharedMemoryUrl(text, false)
+        : parseStreamUrl;
+      assert.throws(
+        () => parse(`${bad}?token=secret`),
+        (error) => {
+          assert.ok(isTransportError(error), String(error));
+          assert.equal(error.code, 'bad-url');
+          assert.ok(error.message.startsWith(`'${bad}'`), error.message);
+          assert.ok(!error.message.includes('secret'));
+          return true;
+        },
+      );
+    }
+  });
+
+  it('may hold any character behind %', () => {
+    assert.deepEqual(parseStreamUrl('unix:///run/50%25%20%C3%BC.sock').address, {
+      kind: 'unix',
+      path: '/run/50% ü.sock',
+    });
+    assert.deepEqual(parseSharedMemoryUrl('shm:/run/a%20b?token=t', false), { path: '/run/a b', token: 't' });
+  });
+
+  it('are refused where they hold a NUL character or name no transport', () => {
+    for (const bad of ['unix:/a%00b', 'stdio:a\0b', 'tls:x:1', 'x', 'shm:a/b', 'shm:-x', 'shm:']) {
+      const parse = bad.startsWith('shm')
+        ? (text: string) => parseSharedMemoryUrl(text, false)
+        : parseStreamUrl;
+      assert.throws(
+        () => parse(bad),
+        (error) => isTransportError(error) && error.code === 'bad-url',
+        bad,
+      );
+    }
+  });
+});
+
+describe('stream addresses', () => {
+  it('are written as they are read', () => {
+    for (const url of ['unix:/run/gpu.sock', 'tcp:gpu:1', 'tcp:[::1]:80', 'stdio:', 'stdio:ssh gpu'])
+      assert.equal(streamUrl(parseStreamUrl(url).address), url);
+  });
+});
