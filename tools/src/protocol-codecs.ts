@@ -39,5 +39,5 @@ bus.codec; // what the host chose
 const driver = await startDriver(bus);
 \`\`\`
 
-The bytes behind the packed forms on both sides are the same, but for those without a meaning: what lies behind the last list, reserved bits, and the place of the command header. A program that uses a bus in another way wraps it with \`protobufGuestBus\` or \`protobufHostBus\`. The wrappers cost a copy and two conversions for each packet on each side; bulk data in guest memory and the device window is not touched.
+The bytes behind the packed forms on both sides are the same, but for those without a meaning: what lies behind the last list, reserved bits, the place of the command header, and the length of data that a reply repeats. A program that uses a bus in another way wraps it with \`protobufGuestBus\` or \`protobufHostBus\`. The wrappers cost a copy and two conversions for each packet on each side; bulk data in guest memory and the device window is not touched. A message in protobuf form must fit into a packet (131,072 bytes) as well: some that just do so in packed form, or that are lists of large numbers, are refused with an error.
 `;

@@ -1,4 +1,4 @@
-import type { Message, Tail } from '../schema/message.ts';
+import { countField, type Message, type Tail } from '../schema/message.ts';
 import { countPlace } from '../schema/struct.ts';
 import type { BitsNode, ChoiceNode, DataType, FieldNode, ValueNode } from '../schema/types.ts';
 import {
@@ -189,8 +189,9 @@ export class WriteEmitter {
     source += this.nodes(message.struct.nodes, 'o', 0, headerBytes, fixedBytes, 'v');
     if (tails.length > 0) source += `let t = ${at('o', fixedBytes)};`;
     tails.forEach(([, tail], index) => {
-      if (tail.count.from === 'field' && !tail.count.atLeastOne) {
-        source += `view.setUint32(${at('o', countPlace(message.struct, tail.count.path))}, c${index}, true);`;
+      const path = countField(tail.count);
+      if (path !== null) {
+        source += `view.setUint32(${at('o', countPlace(message.struct, path))}, c${index}, true);`;
       }
       source += this.tail(tail, index);
     });

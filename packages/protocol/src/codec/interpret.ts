@@ -1,5 +1,4 @@
-import type { Message, StructsTail, Tail } from '../schema/message.ts';
-import { trailingBytes } from '../schema/message.ts';
+import { countField, type Message, type StructsTail, type Tail, trailingBytes } from '../schema/message.ts';
 import { countPlace } from '../schema/struct.ts';
 import type { MessageCodec } from './codec.ts';
 import { readNodes, type Values, writeNodes } from './interpret-nodes.ts';
@@ -84,9 +83,8 @@ class Interpreter implements MessageCodec<Values, Values> {
     let at = base + message.fixedBytes;
     message.tails.forEach(([key, tail], index) => {
       const count = counts[index] as number;
-      if (tail.count.from === 'field' && !tail.count.atLeastOne) {
-        view.setUint32(base + countPlace(message.struct, tail.count.path), count, true);
-      }
+      const path = countField(tail.count);
+      if (path !== null) view.setUint32(base + countPlace(message.struct, path), count, true);
       this.writeTail(view, at, tail, key, value[key], count);
       at += count * tail.elementBytes;
     });

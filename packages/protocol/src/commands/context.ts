@@ -2,7 +2,7 @@ import { clientHintType } from '../enums.ts';
 import { createContextFlagsType, createHwQueueFlagsType } from '../flags.ts';
 import { vgpuCommand } from '../schema/command.ts';
 import { overlay, tailCount } from '../schema/entries.ts';
-import { data, reply, spare, vgpuRequest } from '../schema/message.ts';
+import { byRequest, data, reply, spare, vgpuRequest } from '../schema/message.ts';
 import { bool, bytes, handle, i32, ntstatus, pointer, u8, u32, u64 } from '../schema/scalars.ts';
 import { statusReply } from './common.ts';
 
@@ -12,30 +12,41 @@ interface PrivateData {
   readonly privDrvData?: Uint8Array | undefined;
 }
 
-/** Request and, with `context` and the private data filled in, reply. */
-const createContextVirtualMessage = vgpuRequest(
-  'dxgkvmb_command_createcontextvirtual',
-  {
-    context: handle,
-    device: handle,
-    nodeOrdinal: u32,
-    engineAffinity: u32,
-    flags: createContextFlagsType,
-    clientHint: clientHintType,
-    privDrvDataSize: tailCount(u32),
-    privDrvData: overlay(u8),
-  },
-  { privDrvData: data('privDrvDataSize') },
-  { tailsAt: 52, trailing: spare(3) },
+/** A driver takes as many bytes of such a reply as it sent; what the reply says of their number is not looked at. */
+const repeatedData = data(
+  byRequest('privDrvDataSize', (request: PrivateData) => request.privDrvData?.length ?? 0, 'privDrvDataSize'),
 );
+
+/** Request and, with `context` and the private data filled in, reply. */
+const createContextVirtualEntries = {
+  context: handle,
+  device: handle,
+  nodeOrdinal: u32,
+  engineAffinity: u32,
+  flags: createContextFlagsType,
+  clientHint: clientHintType,
+  privDrvDataSize: tailCount(u32),
+  privDrvData: overlay(u8),
+};
+const createContextVirtualLayout = { tailsAt: 52, trailing: spare(3) };
 
 export const createContextVirtual = vgpuCommand({
   name: 'CreateContextVirtual',
   id: 6,
   summary: 'Makes a context: an ordered queue of work on one engine, with GPU virtual addresses.',
   notes: ['The reply keeps the length of the private data.'],
-  request: createContextVirtualMessage,
-  reply: createContextVirtualMessage,
+  request: vgpuRequest(
+    'dxgkvmb_command_createcontextvirtual',
+    createContextVirtualEntries,
+    { privDrvData: data('privDrvDataSize') },
+    createContextVirtualLayout,
+  ),
+  reply: vgpuRequest(
+    'dxgkvmb_command_createcontextvirtual',
+    createContextVirtualEntries,
+    { privDrvData: repeatedData },
+    createContextVirtualLayout,
+  ),
   replyLength: {
     text: '55 + privDrvDataSize',
     of: (request: PrivateData) => 55 + (request.privDrvData?.length ?? 0),
@@ -70,23 +81,19 @@ export const setContextSchedulingPriority = vgpuCommand({
 });
 
 /** Request and, with status, handles, addresses and private data filled in, reply. */
-const createHwQueueMessage = vgpuRequest(
-  'dxgkvmb_command_createhwqueue',
-  {
-    status: ntstatus,
-    hwqueue: handle,
-    hwqueueProgressFence: handle,
-    // In the reply a guest-physical address in the IO space, declared as a pointer.
-    hwqueueProgressFenceCpuva: pointer(),
-    hwqueueProgressFenceGpuva: u64,
-    context: handle,
-    flags: createHwQueueFlagsType,
-    privDrvDataSize: tailCount(u32),
-    privDrvData: overlay(bytes(1)),
-  },
-  { privDrvData: data('privDrvDataSize') },
-  { tailsAt: 68, trailing: spare(3, 4) },
-);
+const createHwQueueEntries = {
+  status: ntstatus,
+  hwqueue: handle,
+  hwqueueProgressFence: handle,
+  // In the reply a guest-physical address in the IO space, declared as a pointer.
+  hwqueueProgressFenceCpuva: pointer(),
+  hwqueueProgressFenceGpuva: u64,
+  context: handle,
+  flags: createHwQueueFlagsType,
+  privDrvDataSize: tailCount(u32),
+  privDrvData: overlay(bytes(1)),
+};
+const createHwQueueLayout = { tailsAt: 68, trailing: spare(3, 4) };
 
 export const createHwQueue = vgpuCommand({
   name: 'CreateHwQueue',
@@ -96,8 +103,18 @@ export const createHwQueue = vgpuCommand({
     "`hwqueueProgressFenceCpuva` of the reply is the guest-physical address of the fence's page, not a virtual one.",
     'On failure `hwqueue` is 0: the guest destroys any other handle.',
   ],
-  request: createHwQueueMessage,
-  reply: createHwQueueMessage,
+  request: vgpuRequest(
+    'dxgkvmb_command_createhwqueue',
+    createHwQueueEntries,
+    { privDrvData: data('privDrvDataSize') },
+    createHwQueueLayout,
+  ),
+  reply: vgpuRequest(
+    'dxgkvmb_command_createhwqueue',
+    createHwQueueEntries,
+    { privDrvData: repeatedData },
+    createHwQueueLayout,
+  ),
   replyLength: {
     text: 'privDrvDataSize ? 71 + privDrvDataSize : 72',
     of(request: PrivateData) {

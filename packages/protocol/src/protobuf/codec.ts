@@ -13,7 +13,7 @@ import {
 } from './schema.ts';
 import { writeInner, writeMessage, writing } from './write.ts';
 
-/** Largest envelope that is read, bytes: no message is longer in this form than a packet may be. */
+/** Largest envelope that is read, bytes: that of a packet. Some messages that fill a packet in packed form do not fit. */
 export const MAX_ENVELOPE_BYTES: number = Limits.maxMessageBytes;
 
 /** Bytes of one message's body in protobuf form to its value and back: the same values as those of `MessageCodec`. */

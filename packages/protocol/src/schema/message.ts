@@ -18,8 +18,13 @@ export type CountRule =
   | { readonly from: 'field'; readonly path: string; readonly atLeastOne: boolean }
   /** As many as tail `of` has, or none: the message's length decides (fence values of SignalSyncObject). */
   | { readonly from: 'length'; readonly of: string }
-  /** For replies: follows from the request. */
-  | { readonly from: 'request'; readonly text: string; readonly of: (request: never) => number };
+  /** For replies: follows from the request. Written into field `path` too, where there is one; no reader looks there. */
+  | {
+      readonly from: 'request';
+      readonly text: string;
+      readonly of: (request: never) => number;
+      readonly path: string | null;
+    };
 
 interface TailCommon<Out, In> extends Typed<Out, In> {
   readonly count: CountRule;
@@ -225,9 +230,19 @@ export function byLength(of: string): CountRule {
   return { from: 'length', of };
 }
 
-/** For replies: a number that follows from the request. `text` says it in words. */
-export function byRequest<R>(text: string, of: (request: R) => number): CountRule {
-  return { from: 'request', text, of: of as (request: never) => number };
+/** For replies: a number that follows from the request. `text` says it in words, `path` is a field that repeats it. */
+export function byRequest<R>(
+  text: string,
+  of: (request: R) => number,
+  path: string | null = null,
+): CountRule {
+  return { from: 'request', text, of: of as (request: never) => number, path };
+}
+
+/** The field that a sender writes the number of elements into, or null. */
+export function countField(rule: CountRule): string | null {
+  if (rule.from === 'request') return rule.path;
+  return rule.from === 'field' && !rule.atLeastOne ? rule.path : null;
 }
 
 /** A tail of handles. */
