@@ -1,5 +1,5 @@
 import { evaluate } from './expressions.ts';
-import { type FactsCommand, type FactsTail, facts } from './facts.ts';
+import { type FactsCommand, type FactsField, type FactsTail, facts } from './facts.ts';
 
 /**
  * A second decoder of the dxgkrnl messages, written from the facts file alone: it interprets the file field by
@@ -13,35 +13,33 @@ export type PlainStruct = { [name: string]: Plain };
 /** The message is not one: too short for what it says it holds. */
 export class NotAMessage extends Error {}
 
-function scalar(view: DataView, offset: number, type: string): Plain {
-  switch (type) {
-    case 'u8':
-    case 'char':
-      return view.getUint8(offset);
-    case 'bool':
-      return view.getUint8(offset) !== 0;
-    case 'u16':
-      return view.getUint16(offset, true);
-    case 'u32':
-      return view.getUint32(offset, true);
-    case 'i32':
-      return view.getInt32(offset, true);
-    case 'u64':
-    case 'ptr64':
-      return view.getBigUint64(offset, true);
-    default:
-      throw new Error(`unknown type ${type}`);
-  }
-}
+type Reader = (view: DataView, offset: number) => Plain;
 
-function value(view: DataView, offset: number, type: string): Plain {
-  const [kind, name] = type.split(':');
-  if (name === undefined) return scalar(view, offset, type);
-  if (kind === 'enum') {
-    const info = facts.enumInfo[name]!;
-    return scalar(view, offset, info.signed ? 'i32' : 'u32');
+const scalars: Record<string, Reader> = {
+  u8: (view, offset) => view.getUint8(offset),
+  char: (view, offset) => view.getUint8(offset),
+  bool: (view, offset) => view.getUint8(offset) !== 0,
+  u16: (view, offset) => view.getUint16(offset, true),
+  u32: (view, offset) => view.getUint32(offset, true),
+  i32: (view, offset) => view.getInt32(offset, true),
+  u64: (view, offset) => view.getBigUint64(offset, true),
+  ptr64: (view, offset) => view.getBigUint64(offset, true),
+};
+
+const readers = new Map<string, Reader>();
+
+/** What reads a type of the facts. Each type is looked up once. */
+function readerOf(type: string): Reader {
+  let reader = readers.get(type);
+  if (reader === undefined) {
+    const [kind, name] = type.split(':');
+    if (name === undefined) reader = scalars[type];
+    else if (kind === 'enum') reader = scalars[facts.enumInfo[name]!.signed ? 'i32' : 'u32'];
+    else reader = structReader(name);
+    if (reader === undefined) throw new Error(`unknown type ${type}`);
+    readers.set(type, reader);
   }
-  return struct(view, offset, name);
+  return reader;
 }
 
 function typeSize(type: string): number {
@@ -50,33 +48,53 @@ function typeSize(type: string): number {
   return kind === 'enum' ? facts.enumInfo[name]!.size : facts.structs[name]!.size;
 }
 
+function bitsReader({ bits, type }: FactsField): Reader {
+  const { bitOffset, bitWidth, byteOffset, storageBytes } = bits!;
+  if (storageBytes > 4) {
+    return (view, offset) => {
+      const unit = view.getBigUint64(offset + byteOffset, true) >> BigInt(bitOffset);
+      const number = unit & ((1n << BigInt(bitWidth)) - 1n);
+      return bitWidth > 32 ? number : Number(number);
+    };
+  }
+  return (view, offset) => {
+    let unit = 0;
+    for (let byte = storageBytes - 1; byte >= 0; byte--)
+      unit = unit * 256 + view.getUint8(offset + byteOffset + byte);
+    const number = Math.floor(unit / 2 ** bitOffset) % 2 ** bitWidth;
+    return type === 'i32' && number >= 2 ** (bitWidth - 1) ? number - 2 ** bitWidth : number;
+  };
+}
+
+function fieldReader(field: FactsField): Reader {
+  if (field.bits) return bitsReader(field);
+  const { count, offset: start, type } = field;
+  const read = readerOf(type);
+  if (count === undefined) return (view, offset) => read(view, offset + start);
+  const size = field.size / count;
+  return (view, offset) => {
+    const list: Plain[] = [];
+    for (let index = 0; index < count; index++) list.push(read(view, offset + start + index * size));
+    return list;
+  };
+}
+
 /** Reads a structure: every alternative of a union is there, as C would let one read it. */
-export function struct(view: DataView, offset: number, name: string): PlainStruct {
-  const result: PlainStruct = {};
+function structReader(name: string): Reader {
   const layout = facts.structs[name]!;
+  const parts = layout.fields.map((field) => ({ name: field.name, read: fieldReader(field) }));
   // A word of nothing but bits is also a number as a whole.
   if (layout.size === 4 && layout.fields.every((field) => field.bits))
-    result['value'] = view.getUint32(offset, true);
-  for (const field of layout.fields) {
-    const at = offset + field.offset;
-    if (field.bits) {
-      let unit = 0n;
-      for (let byte = field.bits.storageBytes - 1; byte >= 0; byte--) {
-        unit = (unit << 8n) | BigInt(view.getUint8(offset + field.bits.byteOffset + byte));
-      }
-      const bits = (unit >> BigInt(field.bits.bitOffset)) & ((1n << BigInt(field.bits.bitWidth)) - 1n);
-      const signed = field.type === 'i32' && bits >> BigInt(field.bits.bitWidth - 1) === 1n;
-      result[field.name] = Number(signed ? bits - (1n << BigInt(field.bits.bitWidth)) : bits);
-    } else if (field.count !== undefined) {
-      const size = field.size / field.count;
-      result[field.name] = Array.from({ length: field.count }, (_, index) =>
-        value(view, at + index * size, field.type),
-      );
-    } else {
-      result[field.name] = value(view, at, field.type);
-    }
-  }
-  return result;
+    parts.unshift({ name: 'value', read: scalars['u32']! });
+  return (view, offset) => {
+    const result: PlainStruct = {};
+    for (const part of parts) result[part.name] = part.read(view, offset);
+    return result;
+  };
+}
+
+function struct(view: DataView, offset: number, name: string): PlainStruct {
+  return readerOf(`struct:${name}`)(view, offset) as PlainStruct;
 }
 
 function look(where: PlainStruct, path: string): number {
@@ -142,11 +160,21 @@ function tails(
       continue;
     }
     if (typeSize(tail.type) !== tail.elementSize) throw new Error(`${tail.name}: sizes disagree`);
+    const read = readerOf(tail.type);
     into[tail.name] = Array.from({ length: count }, (_, index) =>
-      value(view, offset + start + index * tail.elementSize, tail.type),
+      read(view, offset + start + index * tail.elementSize),
     );
   }
   return end;
+}
+
+/** Where the command of a guest's packet starts: from version 40 on an extended header says so. */
+export function commandStart(command: FactsCommand, view: DataView, version: number): number {
+  if (version < 40 || command.channel === 'host') return 0;
+  const start = view.byteLength < 16 ? 0 : view.getUint32(0, true);
+  if (start < 16 || start + 24 > view.byteLength)
+    throw new NotAMessage(`${command.name}: no command at ${start} of ${view.byteLength} bytes`);
+  return start;
 }
 
 /** Decodes a request from the first byte of its command header. */
@@ -193,8 +221,17 @@ export function decodeReply(
     const padded = padTo(view, offset, length, size);
     Object.assign(response, struct(padded.view, padded.offset, name));
   }
-  tails(view, offset, length, variant.responseTail, response, { ...context, response });
+  tails(view, offset, length, replyTails(command, variant.responseTail), response, { ...context, response });
   return response;
+}
+
+/**
+ * The facts' notes on one command: its tails are there only when the request's sizes are not zero, and the sizes are
+ * then the same in both. So the request says how long they are.
+ */
+function replyTails(command: FactsCommand, list: readonly FactsTail[]): readonly FactsTail[] {
+  if (command.name !== 'DXGK_VMBCOMMAND_DDIGETSTANDARDALLOCATIONDRIVERDATA') return list;
+  return list.map((tail) => ({ ...tail, count: tail.count.replace('$response.', '') }));
 }
 
 /** The least number of bytes of a reply (spec 2.4: E). */

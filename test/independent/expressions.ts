@@ -19,7 +19,26 @@ function tokenize(text: string): string[] {
   return tokens;
 }
 
+interface Inputs {
+  readonly resolve: Resolve;
+  readonly sumOf: SumOf;
+}
+
+type Term = (inputs: Inputs) => number;
+
+const compiled = new Map<string, Term>();
+
+/** Works out an expression. Each text is read once and kept as a function. */
 export function evaluate(text: string, resolve: Resolve, sumOf: SumOf): number {
+  let term = compiled.get(text);
+  if (term === undefined) {
+    term = read(text);
+    compiled.set(text, term);
+  }
+  return term({ resolve, sumOf });
+}
+
+function read(text: string): Term {
   const tokens = tokenize(text);
   let at = 0;
   const expect = (token: string) => {
@@ -27,61 +46,69 @@ export function evaluate(text: string, resolve: Resolve, sumOf: SumOf): number {
     at += 1;
   };
 
-  function primary(): number {
+  function primary(): Term {
     const token = tokens[at++];
     if (token === undefined) throw new Error(`unexpected end of ${text}`);
-    if (/^\d/.test(token)) return Number(token);
-    if (token === '(') {
-      const value = comparison();
-      expect(')');
-      return value;
+    if (/^\d/.test(token)) {
+      const number = Number(token);
+      return () => number;
     }
-    if (tokens[at] !== '(') return resolve(token);
+    if (token === '(') {
+      const inner = comparison();
+      expect(')');
+      return inner;
+    }
+    if (tokens[at] !== '(') return ({ resolve }) => resolve(token);
     at += 1;
     if (token === 'sumOf') {
       const path = tokens[at++]!.slice(1, -1);
       expect(')');
-      return sumOf(path);
+      return ({ sumOf }) => sumOf(path);
     }
-    const args = [comparison()];
+    const terms = [comparison()];
     while (tokens[at] === ',') {
       at += 1;
-      args.push(comparison());
+      terms.push(comparison());
     }
     expect(')');
-    return call(token, args);
+    return (inputs) =>
+      call(
+        token,
+        terms.map((term) => term(inputs)),
+      );
   }
 
-  function product(): number {
-    let value = primary();
+  function product(): Term {
+    let left = primary();
     while (tokens[at] === '*') {
       at += 1;
-      value *= primary();
-    }
-    return value;
-  }
-
-  function sum(): number {
-    let value = product();
-    while (tokens[at] === '+' || tokens[at] === '-') {
-      value = tokens[at++] === '+' ? value + product() : value - product();
-    }
-    return value;
-  }
-
-  function comparison(): number {
-    const left = sum();
-    const operator = tokens[at];
-    if (operator === '<') {
-      at += 1;
-      return left < sum() ? 1 : 0;
+      const [a, b] = [left, primary()];
+      left = (inputs) => a(inputs) * b(inputs);
     }
     return left;
   }
 
-  const value = comparison();
+  function sum(): Term {
+    let left = product();
+    while (tokens[at] === '+' || tokens[at] === '-') {
+      const plus = tokens[at++] === '+';
+      const [a, b] = [left, product()];
+      left = plus ? (inputs) => a(inputs) + b(inputs) : (inputs) => a(inputs) - b(inputs);
+    }
+    return left;
+  }
+
+  function comparison(): Term {
+    const left = sum();
+    if (tokens[at] !== '<') return left;
+    at += 1;
+    const right = sum();
+    return (inputs) => (left(inputs) < right(inputs) ? 1 : 0);
+  }
+
+  const term = comparison();
   if (at !== tokens.length) throw new Error(`cannot read all of ${text}`);
-  return value;
+  return term;
 }
 
 function call(name: string, args: number[]): number {

@@ -32,9 +32,11 @@ export interface FactsCommand {
   name: string;
   id: number;
   channel: 'vgpu' | 'global' | 'host';
+  hdrProcess?: 'process' | 'zero' | 'target';
   request: string | null;
   requestFixedSize?: number;
   requestSize?: string;
+  guestLimits?: Record<string, string>;
   requestTail: FactsTail[];
   response: string | null;
   responseSize?: string;
