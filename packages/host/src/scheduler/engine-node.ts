@@ -4,6 +4,11 @@ import type { QueueItem } from './queue-item.ts';
 import { ReadyList } from './ready-list.ts';
 import { emptyNodeStatistics } from './scheduler-process.ts';
 
+/** A timer so late says that this process was busy elsewhere, and may not have read yet what ended, milliseconds. */
+const LATE_MS = 50;
+/** How long it then has for that, milliseconds. */
+const GRACE_MS = 2000;
+
 /** What a node needs of its scheduler. */
 export interface NodeHost {
   readonly adapter: BackendAdapter;
@@ -31,6 +36,8 @@ export class EngineNode {
   #newest: QueueItem | null = null;
   #lastEndMs = 0;
   #cancelTimer: (() => void) | null = null;
+  /** The submission that got more time because this process was busy: once each. */
+  #excused: QueueItem | null = null;
 
   constructor(host: NodeHost, index: number, description: NodeDescription) {
     this.#host = host;
@@ -113,18 +120,28 @@ export class EngineNode {
     else nextRunning.previousRunning = previousRunning;
     item.previousRunning = null;
     item.nextRunning = null;
+    if (this.#excused === item) this.#excused = null;
     if (previousRunning === null && nextRunning !== null) nextRunning.oldestSinceMs = now;
   }
 
   /** One timer per node, never touched on the hot path: when it fires it looks how long the oldest has run. */
   #arm(delayMs: number): void {
+    const dueMs = this.#host.clock.nowMs() + delayMs;
     this.#cancelTimer = this.#host.clock.setTimer(delayMs, () => {
       this.#cancelTimer = null;
       const oldest = this.#oldest;
       if (oldest === null) return;
-      const leftMs = oldest.oldestSinceMs + this.#host.timeoutMs - this.#host.clock.nowMs();
-      if (leftMs > 0) this.#arm(leftMs);
-      else this.#host.timedOut(oldest);
+      const now = this.#host.clock.nowMs();
+      const leftMs = oldest.oldestSinceMs + this.#host.timeoutMs - now;
+      if (leftMs > 0) {
+        this.#arm(leftMs);
+      } else if (now - dueMs > LATE_MS && this.#excused !== oldest) {
+        this.#excused = oldest;
+        this.#arm(Math.min(GRACE_MS, this.#host.timeoutMs));
+      } else {
+        this.#excused = null;
+        this.#host.timedOut(oldest);
+      }
     });
   }
 }

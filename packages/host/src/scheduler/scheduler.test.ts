@@ -428,6 +428,28 @@ describe('a time-out', () => {
     assert.equal(f.adapter.resets, 1);
   });
 
+  it('does not count against a submission that this process was busy and had not read its end', () => {
+    const f = new Fixture([{ maxInFlight: 2 }]);
+    f.submit(f.queue(), 1);
+    f.clock.leap(60_000);
+    assert.equal(f.adapter.resets, 0);
+    f.adapter.end(1);
+    f.clock.advance(10_000);
+    assert.equal(f.adapter.resets, 0);
+    assert.equal(f.device.state, ExecutionState.active);
+  });
+
+  it('hangs a submission that has not ended a little after this process was busy, however busy it is then', () => {
+    const f = new Fixture();
+    f.submit(f.queue(), 1);
+    f.clock.leap(60_000);
+    f.clock.advance(1999);
+    assert.equal(f.adapter.resets, 0);
+    f.clock.leap(60_000);
+    assert.equal(f.adapter.resets, 1);
+    assert.equal(f.device.state, ExecutionState.hung);
+  });
+
   it('stops the adapter when the backend does not come back from a reset', async () => {
     const f = new Fixture();
     const other = f.newDevice(f.process);

@@ -3,14 +3,15 @@ import { TransportError } from '../errors.ts';
 
 /**
  * Finds out that the other side is gone. Each side says something at least once in an interval, if only a ping;
- * a side that hears nothing for two intervals gives the other up. Suspicion comes a little earlier and waits for
- * one more turn of the event loop: what lay unread while this side was busy counts as heard.
+ * a side that hears nothing for two intervals, or for as long as it was told to be patient, gives the other up.
+ * Suspicion comes a little earlier and waits for one more turn of the event loop: what lay unread while this side was busy counts as heard.
  */
 export class Heartbeat {
   readonly #clock: Clock;
   readonly #ping: (id: number) => void;
   readonly #lost: (error: TransportError) => void;
   #intervalMs = 0;
+  #limitMs = 0;
   #heardMs = 0;
   #spokeMs = 0;
   #pings = 0;
@@ -23,9 +24,11 @@ export class Heartbeat {
     this.#lost = lost;
   }
 
-  start(intervalMs: number): void {
+  /** @param limitMs - Silence that ends the link, milliseconds; at least two intervals, which is the default. */
+  start(intervalMs: number, limitMs = 0): void {
     this.stop();
     this.#intervalMs = intervalMs;
+    this.#limitMs = Math.max(limitMs, 2 * intervalMs);
     this.#heardMs = this.#clock.now();
     this.#spokeMs = this.#heardMs;
     this.#schedulePing(intervalMs);
@@ -64,7 +67,7 @@ export class Heartbeat {
   }
 
   #scheduleWatch(): void {
-    const suspectMs = this.#intervalMs * 1.75;
+    const suspectMs = this.#limitMs - this.#intervalMs / 4;
     const silentMs = this.#clock.now() - this.#heardMs;
     this.#cancelWatch = this.#clock.setTimer(
       () => {
@@ -82,11 +85,10 @@ export class Heartbeat {
         this.#scheduleWatch();
         return;
       }
-      const limitMs = this.#intervalMs * 2;
+      const limitMs = this.#limitMs;
+      const silence = limitMs === this.#intervalMs * 2 ? `two heartbeats (${limitMs} ms)` : `${limitMs} ms`;
       this.stop();
-      this.#lost(
-        new TransportError('time-out', `nothing heard from the peer for two heartbeats (${limitMs} ms)`),
-      );
-    }, this.#intervalMs * 0.25);
+      this.#lost(new TransportError('time-out', `nothing heard from the peer for ${silence}`));
+    }, this.#intervalMs / 4);
   }
 }

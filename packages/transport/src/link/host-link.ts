@@ -40,6 +40,8 @@ export interface HostLinkOptions extends LinkSessionOptions {
   readonly guestMemoryBytes: number;
   readonly allocateRegion: AllocateRegion;
   readonly heartbeatMs: number;
+  /** Silence of the guest that ends the link, milliseconds; two heartbeats at least. Default: these. */
+  readonly silenceMs?: number;
   /** How long a guest may take to say hello, milliseconds. */
   readonly handshakeTimeoutMs: number;
   /** Name of this link, unguessable. */
@@ -266,7 +268,7 @@ export class HostLink extends LinkSession implements HostBus {
     this.#sendWelcome({ offers: [...this.#offered.values()].map(wireOffer) });
     const leaseMs = this.#options.leaseMs ?? 0;
     if (this.#canResume && leaseMs > 0) this.enableResume(leaseMs);
-    this.startHeartbeat(this.#options.heartbeatMs);
+    this.startHeartbeat(this.#options.heartbeatMs, this.#options.silenceMs);
   }
 
   #sendWelcome(more: Partial<LinkMessageBody<'welcome'>>): void {

@@ -6,7 +6,7 @@ import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
 import { type AllocateRegion, allocatePlainRegion } from '../region.ts';
 import type { HostBus } from '../transport.ts';
 import { HostLink } from './host-link.ts';
-import { DEFAULT_HANDSHAKE_TIMEOUT_MS, DEFAULT_HEARTBEAT_MS, DEFAULT_LEASE_MS } from './limits.ts';
+import { DEFAULT_HANDSHAKE_TIMEOUT_MS, DEFAULT_HEARTBEAT_MS, DEFAULT_LEASE_MS, silenceOf } from './limits.ts';
 import type { LinkMedium } from './session.ts';
 
 const MEBIBYTE = 1_048_576;
@@ -37,6 +37,12 @@ export interface LinkHostSettings {
   readonly allocateRegion?: AllocateRegion;
   /** How often each side says something at least, milliseconds; silence of twice that ends a link. Default 10,000. */
   readonly heartbeatMs?: number;
+  /**
+   * How long a guest may say nothing before the host gives it up, milliseconds: a program that computes, or compiles
+   * a large module, says nothing meanwhile, and a killed one is known by its connection. Default 120,000; two
+   * heartbeats where `heartbeatMs` is given, and never less.
+   */
+  readonly silenceMs?: number;
   /** How long a guest may take to say hello, milliseconds. Default 10,000. */
   readonly handshakeTimeoutMs?: number;
   /**
@@ -102,6 +108,7 @@ export class HostLinks {
       guestMemoryBytes: settings.guestMemoryBytes ?? DEFAULT_GUEST_MEMORY_BYTES,
       allocateRegion: settings.allocateRegion ?? allocatePlainRegion,
       heartbeatMs: settings.heartbeatMs ?? DEFAULT_HEARTBEAT_MS,
+      silenceMs: silenceOf(settings),
       handshakeTimeoutMs: settings.handshakeTimeoutMs ?? DEFAULT_HANDSHAKE_TIMEOUT_MS,
       leaseMs: this.#leaseMs,
       ...(settings.codecs === undefined ? {} : { codecs: settings.codecs }),

@@ -19,6 +19,7 @@ export const MAX_MEMORY_READS = 1024;
 export const MAX_HANDSHAKE_BYTES = 64 * 1024;
 
 export const DEFAULT_HEARTBEAT_MS = 10_000;
+const DEFAULT_SILENCE_MS = 120_000;
 export const DEFAULT_HANDSHAKE_TIMEOUT_MS = 10_000;
 export const DEFAULT_CLOSE_TIMEOUT_MS = 5_000;
 
@@ -34,3 +35,8 @@ export const CONFIRM_BY_THE_WAY_BYTES = 16 * 1024;
 /** Pauses between attempts to connect again, milliseconds: doubled each time from the first to the last. */
 export const FIRST_REDIAL_MS = 50;
 export const LAST_REDIAL_MS = 2_000;
+
+/** What a host takes of a guest's silence: as it was told; else two heartbeats of its own choice, or two minutes. */
+export function silenceOf(settings: { readonly heartbeatMs?: number; readonly silenceMs?: number }): number {
+  return settings.silenceMs ?? (settings.heartbeatMs === undefined ? DEFAULT_SILENCE_MS : 0);
+}

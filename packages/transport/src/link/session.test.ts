@@ -374,6 +374,21 @@ describe('heartbeat', () => {
     }
   });
 
+  it('has patience with a guest that computes, as long as the host was told', async () => {
+    const { clock, closes, host, toHost, toGuest } = await createOpenLink({ host: { silenceMs: 20_000 } });
+    // The guest's thread is busy: nothing goes out, nothing is read.
+    toHost.peer = null;
+    toGuest.deliver = () => {};
+    const heardAtMs = 19_000;
+    await clock.advance(heardAtMs);
+    assert.deepEqual(closes.host, []);
+    host.receive(frame(0, FrameKind.ping));
+    await clock.advance(19_000);
+    assert.deepEqual(closes.host, []);
+    await clock.advance(1000);
+    assert.match(String(closes.host[0]), /nothing heard from the peer for 20000 ms/);
+  });
+
   it('does not mistake its own long computation for a dead peer', async () => {
     const { clock, closes, guest } = await createOpenLink();
     // For five heartbeats this thread computes. Then its timers fire before its input is read.

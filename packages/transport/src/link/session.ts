@@ -72,6 +72,7 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
   /** How long a session without a connection waits for the next one, milliseconds; 0 when it ends with its connection. */
   #leaseMs = 0;
   #heartbeatMs = 0;
+  #silenceMs = 0;
   #cancelLease: (() => void) | null = null;
   #isReferenced = true;
   #state: 'open' | 'closing' | 'closed' = 'open';
@@ -277,7 +278,7 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
     this.#receiver.confirm();
     this.#cancelLease?.();
     this.#cancelLease = null;
-    this.startHeartbeat(this.#heartbeatMs);
+    this.startHeartbeat(this.#heartbeatMs, this.#silenceMs);
     this.#scheduleWake();
     this.#released();
     this.onInterruption?.(false);
@@ -493,10 +494,11 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
     }
   }
 
-  /** Starts the heartbeat, once both sides have agreed on it. */
-  protected startHeartbeat(intervalMs: number): void {
+  /** Starts the heartbeat, once both sides have agreed on it; `silenceMs`: this side's patience, two heartbeats at least. */
+  protected startHeartbeat(intervalMs: number, silenceMs = 0): void {
     this.#heartbeatMs = intervalMs;
-    if (intervalMs > 0) this.#heartbeat.start(intervalMs);
+    this.#silenceMs = silenceMs;
+    if (intervalMs > 0) this.#heartbeat.start(intervalMs, silenceMs);
   }
 
   ref(): void {

@@ -1,7 +1,7 @@
 import { createServer, type Socket } from 'node:net';
 import { TransportError } from '../errors.ts';
 import { HostLinks, type LinkHostSettings } from '../link/host-links.ts';
-import { DEFAULT_HANDSHAKE_TIMEOUT_MS, DEFAULT_HEARTBEAT_MS } from '../link/limits.ts';
+import { DEFAULT_HANDSHAKE_TIMEOUT_MS, DEFAULT_HEARTBEAT_MS, silenceOf } from '../link/limits.ts';
 import type { GuestMessage, HostMessage } from '../mock-vmbus/control.ts';
 import { VmbusHost, type VmbusHostOptions } from '../mock-vmbus/host-bus.ts';
 import { GUEST_RAM_ADDRESS, memorySizes } from '../mock-vmbus/in-process.ts';
@@ -197,7 +197,7 @@ class Entering {
       },
       () => link.post({ type: 'started' }),
     );
-    link.startHeartbeat(settings.heartbeatMs ?? DEFAULT_HEARTBEAT_MS);
+    link.startHeartbeat(settings.heartbeatMs ?? DEFAULT_HEARTBEAT_MS, silenceOf(settings));
     settings.onHostBus(this.#host);
   }
 

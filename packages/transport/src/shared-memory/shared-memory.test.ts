@@ -94,7 +94,12 @@ async function runHost(): Promise<void> {
 
 async function start(as: 'guest' | 'host', to: string): Promise<ChildProcess> {
   const child = fork(FILE, [as, to], { execArgv: [] });
-  await once(child, 'message');
+  await new Promise<void>((resolve, reject) => {
+    child.once('message', () => resolve());
+    child.once('exit', (code) =>
+      reject(new Error(`the ${as}'s process ended with ${code} before it was ready`)),
+    );
+  });
   return child;
 }
 
@@ -251,7 +256,8 @@ else {
       const closed: Promise<Error | null>[] = [];
       const listener = await listen(freshUrl(), {
         windowMegabytes: 1,
-        heartbeatMs: 40,
+        // Not less: on a busy machine the other process would be silent for so long while it starts.
+        heartbeatMs: 500,
         onBus: (host) => {
           closed.push(
             new Promise((resolve) => {

@@ -57,8 +57,8 @@ export class SocketLink<Message> implements BusLink<Message> {
     });
   }
 
-  startHeartbeat(intervalMs: number): void {
-    if (intervalMs > 0) this.#heartbeat.start(intervalMs);
+  startHeartbeat(intervalMs: number, silenceMs = 0): void {
+    if (intervalMs > 0) this.#heartbeat.start(intervalMs, silenceMs);
   }
 
   post(message: Message): void {
