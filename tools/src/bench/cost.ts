@@ -1,4 +1,7 @@
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { GuestBus } from '@dxgwire/transport';
 import { connect } from '@dxgwire/transport/connect';
@@ -6,13 +9,15 @@ import { createInProcessBus } from '@dxgwire/transport/mock-vmbus';
 import { connectWebSocket } from '@dxgwire/transport/websocket/node';
 import { dxgwirePath, startService } from '../child.ts';
 import { BULK_BYTES, busEndpoint, echoHost } from './bus-echo.ts';
-import { countCopiedBytes, heapBytesPerOperation, residentBytes } from './costs.ts';
+import { countCopiedBytes, heapBytesPerOperation, ownResidentBytes } from './costs.ts';
+import { sharedMemoryUrl } from './host-service.ts';
 import type { Comparison, Figure } from './report.ts';
 
 const GUEST_MEMORY_BYTES = BULK_BYTES + (8 << 20);
 /** Few enough that a stretch takes under 1 MiB of heap on every bus. */
 const MESSAGES = 500;
-const IDLE_GUESTS = 64;
+const FIRST_GUESTS = 64;
+const IDLE_GUESTS = 160;
 
 /** What messages and bytes cost in memory on each bus, in the thread of the guest; and what an idle guest costs a host. */
 export async function measure(
@@ -29,8 +34,21 @@ export async function measure(
   figures.push(...(await costOf("WebSocket bus, guest's end", await connectWebSocket(busUrl))));
   worker.postMessage({ close: true });
   await once(worker, 'exit');
-  progress(`${IDLE_GUESTS} idle guests of a host`);
-  figures.push(...(await idleGuests()));
+  const folder = mkdtempSync(join(tmpdir(), 'dxgwire-bench-'));
+  const links = [
+    ['WebSocket', 'ws://127.0.0.1:0'],
+    ['TCP', 'tcp:127.0.0.1:0'],
+    ['a Unix socket', `unix:${folder}/idle.sock`],
+    ['shared memory, beside its rings', sharedMemoryUrl()],
+  ] as const;
+  try {
+    for (const [medium, listenUrl] of links) {
+      progress(`${IDLE_GUESTS} idle guests of a host over ${medium}`);
+      figures.push(...(await idleGuests(medium, listenUrl)));
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
   return { comparisons: [], figures };
 }
 
@@ -62,8 +80,8 @@ async function costOf(name: string, bus: GuestBus): Promise<Figure[]> {
 }
 
 /** Growth of a host process by guests that are connected and do nothing. */
-async function idleGuests(): Promise<Figure[]> {
-  const host = ['host', '--listen', 'ws://127.0.0.1:0', '--backend', 'null', '--json', '--log', 'warn'];
+async function idleGuests(medium: string, listenUrl: string): Promise<Figure[]> {
+  const host = ['host', '--listen', listenUrl, '--backend', 'null', '--json', '--log', 'warn'];
   const service = await startService([dxgwirePath, ...host]);
   const buses: GuestBus[] = [];
   try {
@@ -72,13 +90,13 @@ async function idleGuests(): Promise<Figure[]> {
       for (let each = 0; each < count; each += 1) buses.push(await connect(url));
     };
     // The first guests also pay for code that is compiled and heap that is taken in steps.
+    await add(FIRST_GUESTS);
+    const before = ownResidentBytes(service.pid);
     await add(IDLE_GUESTS);
-    const before = residentBytes(service.pid);
-    await add(IDLE_GUESTS);
-    const after = residentBytes(service.pid);
+    const after = ownResidentBytes(service.pid);
     if (before === null || after === null) return [];
     const value = Math.max(0, after - before) / IDLE_GUESTS / 1024;
-    const name = 'memory of a host for each idle guest over WebSocket';
+    const name = `memory of a host for each idle guest over ${medium}`;
     return [{ suite: 'cost', name, value, unit: 'KiB', target: { most: 256 } }];
   } finally {
     await Promise.all(buses.map((bus) => bus.close()));

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { median } from '../table.ts';
@@ -105,6 +105,42 @@ export function busyMs(pid: number): number | null {
       Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]),
     );
     return nanoseconds.reduce((sum, each) => sum + each, 0) / 1e6;
+  } catch {
+    return null;
+  }
+}
+
+/** Lets {@link peakBytes} of a process begin anew, where the system can. */
+export function forgetPeak(pid: number): void {
+  try {
+    // 5: the peak of resident memory, see proc(5).
+    writeFileSync(`/proc/${pid}/clear_refs`, '5');
+  } catch {
+    // The peak is then that of the whole life of the process: it says too much, never too little.
+  }
+}
+
+/** Resident memory of a process at its highest, bytes; null where the system has no /proc. */
+export function peakBytes(pid: number): number | null {
+  return statusBytes(pid, 'VmHWM');
+}
+
+/**
+ * Resident memory of a process that is its own, bytes: without what is shared with others, such as rings in memory
+ * files; null where the system does not tell the two apart.
+ */
+export function ownResidentBytes(pid: number): number | null {
+  const own = statusBytes(pid, 'RssAnon');
+  const files = statusBytes(pid, 'RssFile');
+  return own === null || files === null ? null : own + files;
+}
+
+/** A line of /proc/PID/status that is in KiB. */
+function statusBytes(pid: number, name: string): number | null {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    const kibibytes = new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1];
+    return kibibytes === undefined ? null : Number(kibibytes) * 1024;
   } catch {
     return null;
   }

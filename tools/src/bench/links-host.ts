@@ -85,9 +85,6 @@ const buses = await Promise.all(
     listen(url, { onBus: echoHost, guestMemoryBytes: 2 ** 31 }),
   ),
 );
-process.on('message', (message) => {
-  if (message === 'memory') process.send?.({ peakBytes: process.resourceUsage().maxRSS * 1024 });
-});
 process.once('disconnect', () => process.exit(0));
 process.send?.({
   bare: {

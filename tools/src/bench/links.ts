@@ -13,10 +13,14 @@ import {
 import { connect } from '@dxgwire/transport/connect';
 import { Answers, BULK_BYTES, PAYLOAD_BYTES } from './bus-echo.ts';
 import { bareEndpoint, type LinkEndpoint, runCalls } from './links-bare.ts';
-import type { Comparison } from './report.ts';
+import type { Comparison, Figure } from './report.ts';
 import { sample, type Way } from './sampling.ts';
 
 const IN_FLIGHT = 64;
+/** Calls a second with that many in flight that are demanded of every link. */
+const DEMANDED_PER_SECOND = 1e6;
+/** 0.8 x as fast as the bare medium. */
+const DEMANDED_BULK = 1.25;
 
 /** The guest's end of a link as an endpoint. */
 export async function linkEndpoint(url: string): Promise<LinkEndpoint> {
@@ -50,9 +54,9 @@ interface Urls {
 }
 
 const MEDIA = [
-  { key: 'unix', medium: 'Unix socket', bare: 'bare socket' },
-  { key: 'tcp', medium: 'TCP', bare: 'bare socket' },
-  { key: 'ws', medium: 'WebSocket', bare: 'bare ws' },
+  { key: 'unix', medium: 'Unix socket', bare: 'bare socket', roundTrip: 1.3, calls: null },
+  { key: 'tcp', medium: 'TCP', bare: 'bare socket', roundTrip: 1.3, calls: null },
+  { key: 'ws', medium: 'WebSocket', bare: 'bare ws', roundTrip: 1.25, calls: 0.25 },
 ] as const;
 
 async function startHost(folder: string): Promise<{ child: ChildProcess; bare: Urls; bus: Urls }> {
@@ -65,8 +69,7 @@ async function startHost(folder: string): Promise<{ child: ChildProcess; bare: U
 }
 
 async function compareMedium(
-  medium: string,
-  bareName: string,
+  { medium, bare: bareName, roundTrip, calls }: (typeof MEDIA)[number],
   bare: LinkEndpoint,
   bus: LinkEndpoint,
 ): Promise<Comparison[]> {
@@ -88,6 +91,7 @@ async function compareMedium(
     {
       ...common,
       case: `${medium}: round trip, ${PAYLOAD_BYTES} B`,
+      targets: { 'our link': { most: roundTrip } },
       estimates: await sample(
         ways((endpoint, count) => endpoint.calls(count, 1)),
         { samples: 15, sampleMs: 60 },
@@ -96,6 +100,7 @@ async function compareMedium(
     {
       ...common,
       case: `${medium}: a call, ${IN_FLIGHT} in flight`,
+      ...(calls === null ? {} : { targets: { 'our link': { most: calls } } }),
       estimates: await sample(
         ways((endpoint, count) => endpoint.calls(count, IN_FLIGHT)),
         { samples: 15, sampleMs: 60 },
@@ -105,6 +110,7 @@ async function compareMedium(
       ...common,
       case: `${medium}: ${BULK_BYTES >> 20} MiB one way`,
       bytes: BULK_BYTES,
+      targets: { 'our link': { most: DEMANDED_BULK } },
       estimates: await sample(
         ways(async (endpoint, count) => {
           for (let i = 0; i < count; i += 1) await endpoint.bulk();
@@ -116,16 +122,21 @@ async function compareMedium(
 }
 
 /** Byte-stream transports against the bare medium, the other side in another process. */
-export async function measure(progress: (text: string) => void): Promise<Comparison[]> {
+export async function measure(
+  progress: (text: string) => void,
+): Promise<{ comparisons: Comparison[]; figures: Figure[] }> {
   const folder = mkdtempSync(join(tmpdir(), 'dxgwire-bench-'));
   const { child, bare, bus } = await startHost(folder);
   const comparisons: Comparison[] = [];
+  const figures: Figure[] = [];
   try {
-    for (const { key, medium, bare: bareName } of MEDIA) {
-      progress(medium);
-      const bareEnd = await bareEndpoint(bare[key]);
-      const busEnd = await linkEndpoint(bus[key]);
-      comparisons.push(...(await compareMedium(medium, bareName, bareEnd, busEnd)));
+    for (const each of MEDIA) {
+      progress(each.medium);
+      const bareEnd = await bareEndpoint(bare[each.key]);
+      const busEnd = await linkEndpoint(bus[each.key]);
+      const compared = await compareMedium(each, bareEnd, busEnd);
+      comparisons.push(...compared);
+      figures.push(callsPerSecond(each.medium, compared[1]));
       await bareEnd.close();
       await busEnd.close();
     }
@@ -134,5 +145,16 @@ export async function measure(progress: (text: string) => void): Promise<Compari
     await once(child, 'exit');
     rmSync(folder, { recursive: true, force: true });
   }
-  return comparisons;
+  return { comparisons, figures };
+}
+
+function callsPerSecond(medium: string, comparison: Comparison | undefined): Figure {
+  const ours = comparison?.estimates.find(({ name }) => name === 'our link');
+  return {
+    suite: 'links',
+    name: `${medium}: calls a second, ${IN_FLIGHT} in flight`,
+    value: 1e-3 / (ours?.medianMs ?? Number.NaN),
+    unit: 'M/s',
+    target: { least: DEMANDED_PER_SECOND / 1e6 },
+  };
 }

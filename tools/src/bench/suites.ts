@@ -39,6 +39,11 @@ export const SUITES: readonly Suite[] = [
     load: () => import('./links.ts'),
   },
   {
+    name: 'link-memory',
+    summary: 'extra memory of both sides while 1 GiB is uploaded, on each link to another process',
+    load: () => import('./link-memory.ts'),
+  },
+  {
     name: 'cost',
     summary: 'heap bytes per message and copies per byte of each bus; memory of a guest',
     load: () => import('./cost.ts'),
