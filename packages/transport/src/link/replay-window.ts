@@ -1,6 +1,8 @@
 /** Runs of frames up to this long are copied together; longer ones keep the memory that they were written from. */
 const COPIED_BYTES = 16 * 1024;
 const JOINED_BYTES = 64 * 1024;
+/** Between long runs there is little more than the header of a frame. */
+const BETWEEN_BYTES = 256;
 
 /** Memory that a window keeps and must give back. */
 export interface Held {
@@ -58,9 +60,7 @@ export class ReplayWindow {
     }
     let last = this.#entries[this.#entries.length - 1];
     if (last === undefined || last.held !== null || last.used + length > last.bytes.length) {
-      // An idle link keeps little: the first piece after everything was confirmed is a small one.
-      const capacity = this.#entries.length === 0 ? COPIED_BYTES : JOINED_BYTES;
-      last = { bytes: new Uint8Array(capacity), used: 0, start, held: null };
+      last = { bytes: new Uint8Array(capacityBehind(last, length)), used: 0, start, held: null };
       this.#entries.push(last);
     }
     last.bytes.set(bytes.subarray(0, length), last.used);
@@ -95,4 +95,11 @@ export class ReplayWindow {
     for (const { held } of this.#entries.splice(0)) held?.drop();
     this.#confirmed = this.#sent;
   }
+}
+
+/** Memory for copies of runs, of which the first is `length` long, behind an entry. */
+function capacityBehind(last: Entry | undefined, length: number): number {
+  // An idle link keeps little: the first piece after everything was confirmed is a small one.
+  if (last === undefined) return COPIED_BYTES;
+  return last.held === null ? JOINED_BYTES : Math.max(BETWEEN_BYTES, length);
 }

@@ -46,7 +46,7 @@ export async function connectStream(url: string, options: StreamConnectOptions =
   const given = { ...options, token: options.token ?? token };
   if (address.kind === 'stdio') {
     return await join(
-      new StreamMedium({ readable: process.stdin, writable: process.stdout }, streamError),
+      new StreamMedium({ readable: process.stdin, writable: process.stdout }, streamError, 'own'),
       given,
       'stdio',
     );
@@ -87,7 +87,7 @@ export async function connectToChild(
   const { stdin, stdout } = child;
   if (stdin === null || stdout === null)
     throw new TransportError('connect-failed', `'${command}' has no pipes`);
-  const medium = new StreamMedium({ readable: stdout, writable: stdin }, streamError);
+  const medium = new StreamMedium({ readable: stdout, writable: stdin }, streamError, 'own');
   const failed = new Promise<never>((_resolve, reject) => {
     child.once('error', (error) =>
       reject(
@@ -171,7 +171,7 @@ function dial(address: SocketAddress): { socket: Socket; medium: StreamMedium } 
     isOpen = true;
   });
   const errorOf = (error: Error) => (isOpen ? streamError(error) : connectError(address, error));
-  medium = new StreamMedium(socket, errorOf, true);
+  medium = new StreamMedium(socket, errorOf, 'itself');
   return { socket, medium };
 }
 

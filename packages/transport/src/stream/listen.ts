@@ -32,7 +32,12 @@ export async function listenStream(url: string, settings: LinkHostSettings): Pro
   const { address, token } = parseStreamUrl(url);
   const given = token !== '' && settings.token === undefined ? { ...settings, token } : settings;
   if (address.kind === 'stdio') {
-    const attached = attachHostStream({ readable: process.stdin, writable: process.stdout }, given, 'stdio');
+    const attached = serveStream(
+      { readable: process.stdin, writable: process.stdout },
+      given,
+      'stdio',
+      'own',
+    );
     return { url: 'stdio:', port: 0, ended: attached.ended, close: () => attached.close() };
   }
   if (address.kind === 'command') {
@@ -49,7 +54,7 @@ export async function listenStream(url: string, settings: LinkHostSettings): Pro
       socket.destroy();
       return;
     }
-    links.connected(new StreamMedium(socket, streamError), peerOf(socket));
+    links.connected(new StreamMedium(socket, streamError, 'own'), peerOf(socket));
   });
   const { shown, removeFile } = await open(server, address);
   return {
@@ -111,10 +116,19 @@ export function attachHostStream(
   settings: LinkHostSettings,
   transport = 'stream',
 ): { readonly ended: Promise<void>; close(): Promise<void> } {
+  return serveStream(streams, settings, transport, 'shared');
+}
+
+function serveStream(
+  streams: StreamPair,
+  settings: LinkHostSettings,
+  transport: string,
+  reading: 'shared' | 'own',
+): { readonly ended: Promise<void>; close(): Promise<void> } {
   const links = new HostLinks(transport, settings, false);
   const ended = new Promise<void>((resolve) => {
     links.onNoneLeft = resolve;
   });
-  links.connected(new StreamMedium(streams, streamError), 'the stream');
+  links.connected(new StreamMedium(streams, streamError, reading), 'the stream');
   return { ended, close: () => links.close() };
 }

@@ -1,6 +1,7 @@
 import { Socket } from 'node:net';
 import type { Duplex, Readable, Writable } from 'node:stream';
 import { isTransportError, TransportError } from '../errors.ts';
+import { freeBuffer } from '../free-buffer.ts';
 import type { LinkEnd, LinkMedium, OutputChunk } from '../link/medium.ts';
 
 /** Bytes given to the stream and not yet gone after which no more is given. */
@@ -31,9 +32,14 @@ export class StreamMedium implements LinkMedium {
 
   /**
    * @param errorOf - Words an error of the stream for people.
-   * @param readsItself - Bytes come by {@link received} and not by the stream's `data` events.
+   * @param reading - Who else may hold what is read: `shared`, others may; `own`, nobody, so that its memory is given
+   * back at once; `itself`: bytes come by {@link received} and not by the stream's `data` events.
    */
-  constructor(streams: StreamPair, errorOf: (error: Error) => TransportError, readsItself = false) {
+  constructor(
+    streams: StreamPair,
+    errorOf: (error: Error) => TransportError,
+    reading: 'shared' | 'own' | 'itself' = 'shared',
+  ) {
     this.#readable =
       'readable' in streams && typeof streams.readable === 'object' ? streams.readable : (streams as Duplex);
     this.#writable =
@@ -55,7 +61,12 @@ export class StreamMedium implements LinkMedium {
       });
       this.#writable.on('close', () => this.#writingEnded());
     }
-    if (!readsItself) this.#readable.on('data', (bytes: Uint8Array) => this.received(bytes));
+    if (reading === 'itself') return;
+    const isOwn = reading === 'own' && this.#readable instanceof Socket;
+    this.#readable.on('data', (bytes: Uint8Array) => {
+      this.received(bytes);
+      if (isOwn) freeBuffer(bytes);
+    });
   }
 
   /** Bytes have come in. They are not kept. */

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { RawData, WebSocket } from 'ws';
 import { isTransportError, TransportError } from '../errors.ts';
+import { freeBuffer } from '../free-buffer.ts';
 import type { LinkEnd, LinkMedium, OutputChunk } from '../link/medium.ts';
 import { CLOSE_WITH_ERROR, errorOfCloseCode, MAX_SOCKET_BYTES } from './address.ts';
 
@@ -37,8 +38,11 @@ export class WsMedium implements LinkMedium {
     this.#masking = masking;
     socket.binaryType = 'nodebuffer';
     socket.on('message', (data: RawData, isBinary: boolean) => {
-      if (isBinary) this.#session?.receive(data as Buffer);
-      else this.#session?.abort(new TransportError('bad-frame', 'a text message; link frames are binary'));
+      if (isBinary) {
+        this.#session?.receive(data as Buffer);
+        // Put together by `ws` for this event alone.
+        if (socket.listenerCount('message') === 1) freeBuffer(data as Buffer);
+      } else this.#session?.abort(new TransportError('bad-frame', 'a text message; link frames are binary'));
     });
     socket.on('error', (error: Error) => {
       this.#error ??= errorOf(error);
