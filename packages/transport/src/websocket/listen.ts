@@ -12,6 +12,7 @@ import {
   subprotocolToToken,
   urlOfRequest,
 } from './address.ts';
+import { ChunkKeeper } from './chunk-keeper.ts';
 import { socketError } from './connect.ts';
 import { FAREWELL_TIMEOUT_MS, WsMedium } from './ws-medium.ts';
 
@@ -103,7 +104,9 @@ class Endpoint implements Attachment {
       refuseUpgrade(stream, 503, `this host serves ${this.#links.count} guests already`);
       return;
     }
-    this.#sockets.handleUpgrade(request, stream, head, (socket) => this.#connected(socket, request, url));
+    this.#sockets.handleUpgrade(request, stream, head, (socket) =>
+      this.#connected(socket, request, url, new ChunkKeeper(stream)),
+    );
   };
 
   #isOriginAllowed(origin: string, request: IncomingMessage): boolean {
@@ -117,10 +120,11 @@ class Endpoint implements Attachment {
     }
   }
 
-  #connected(socket: WebSocket, request: IncomingMessage, url: URL): void {
+  #connected(socket: WebSocket, request: IncomingMessage, url: URL, keeper: ChunkKeeper): void {
     const given = tokensOf(request, url);
     const { remoteAddress, remotePort } = request.socket;
-    this.#links.connected(new WsMedium(socket, socketError), `${remoteAddress}:${remotePort}`, (token) =>
+    const medium = new WsMedium(socket, socketError, null, keeper);
+    this.#links.connected(medium, `${remoteAddress}:${remotePort}`, (token) =>
       this.#links.authenticate([token, ...given], request),
     );
   }

@@ -5,6 +5,7 @@ import { isTransportError, TransportError } from '../errors.ts';
 import { freeBuffer } from '../free-buffer.ts';
 import type { LinkEnd, LinkMedium, OutputChunk } from '../link/medium.ts';
 import { CLOSE_WITH_ERROR, errorOfCloseCode, MAX_SOCKET_BYTES } from './address.ts';
+import type { ChunkKeeper } from './chunk-keeper.ts';
 
 /** How long a peer may take to read the farewell before the socket is cut, milliseconds. */
 export const FAREWELL_TIMEOUT_MS = 2000;
@@ -32,8 +33,16 @@ export class WsMedium implements LinkMedium {
 
   #hasEnded = false;
 
-  /** @param errorOf - Words an error of the socket for people. */
-  constructor(socket: WebSocket, errorOf: (error: Error) => TransportError, masking: Masking | null = null) {
+  /**
+   * @param errorOf - Words an error of the socket for people.
+   * @param keeper - Of the reads that messages are made of, where it is known to be this socket's alone.
+   */
+  constructor(
+    socket: WebSocket,
+    errorOf: (error: Error) => TransportError,
+    masking: Masking | null = null,
+    keeper: ChunkKeeper | null = null,
+  ) {
     this.#socket = socket;
     this.#masking = masking;
     socket.binaryType = 'nodebuffer';
@@ -41,7 +50,9 @@ export class WsMedium implements LinkMedium {
       if (isBinary) {
         this.#session?.receive(data as Buffer);
         // Put together by `ws` for this event alone.
-        if (socket.listenerCount('message') === 1) freeBuffer(data as Buffer);
+        if (socket.listenerCount('message') > 1) return;
+        freeBuffer(data as Buffer);
+        keeper?.messageTaken();
       } else this.#session?.abort(new TransportError('bad-frame', 'a text message; link frames are binary'));
     });
     socket.on('error', (error: Error) => {
