@@ -18,7 +18,7 @@ const HELP = `dxgwire replay: plays the guest of a capture to a fresh host, and 
 Usage: dxgwire replay FILE [options]
 
 Every answer and every message of the host must equal the recorded ones, byte for byte, and so must the memory that it
-publishes. Only QueryClockCalibration, which tells the time, may differ. Captures of \`dxgwire capture\` hold all that is needed.
+publishes. Only clocks and running times may differ. Captures of \`dxgwire capture\` hold all that is needed.
 
 Options:
   --backend NAME   the fresh host's: ${BACKENDS.join(', ')}; default webgpu
@@ -72,15 +72,7 @@ async function replayFile(
   }
 }
 
-function describeResult({
-  answers,
-  difference,
-  events,
-  memoryBytes,
-  messages,
-  superseded,
-}: ReplayResult): string {
-  const later = superseded === 0 ? '' : ` (${superseded} publications were covered by later ones)`;
-  const counted = `${messages} messages played; ${answers} answers, ${events} messages of the host and ${memoryBytes} bytes of memory compared${later}`;
+function describeResult({ answers, difference, events, memoryBytes, messages }: ReplayResult): string {
+  const counted = `${messages} messages played; ${answers} answers, ${events} messages of the host and ${memoryBytes} bytes of memory compared`;
   return difference === null ? `equal: ${counted}\n` : `DIFFERENT: ${difference}\n${counted}\n`;
 }

@@ -32,6 +32,11 @@ export class ReplayMemory {
     this.#blocks.push({ address, bytes: new Uint8Array(length) });
   }
 
+  /** Length of the block that begins there, 0 where none does. */
+  lengthAt(address: number): number {
+    return this.#blocks.find((block) => block.address === address)?.bytes.length ?? 0;
+  }
+
   remove(address: number): void {
     const index = this.#blocks.findIndex((block) => block.address === address);
     if (index < 0) return;

@@ -8,6 +8,10 @@ import { ReplayBus, type SentPacket } from './replay-bus.ts';
 
 type PacketRecord = CaptureRecord & { kind: 'packet' };
 
+type MemoryRecord = CaptureRecord & {
+  kind: 'memoryPublish' | 'windowPublish' | 'windowStore' | 'memoryBlockFree';
+};
+
 /** What a replay found. */
 export interface ReplayResult {
   /** Messages of the guest, answers and messages of the host that were compared. */
@@ -16,8 +20,6 @@ export interface ReplayResult {
   readonly events: number;
   /** Bytes of guest memory and window that the host published, and that were compared. */
   readonly memoryBytes: number;
-  /** Publications that a later one covered before they could be compared. */
-  readonly superseded: number;
   /** The first difference, or null: all was equal. */
   readonly difference: string | null;
 }
@@ -76,8 +78,7 @@ export class Replayer {
       await this.#bus?.close();
       await host?.close();
     }
-    const { compared: memoryBytes, superseded } = this.#memory;
-    return { ...this.#counts, memoryBytes, superseded, difference };
+    return { ...this.#counts, memoryBytes: this.#memory.compared, difference };
   }
 
   #attach(offers: readonly CaptureRecord[], header: CaptureHeader): ReturnType<typeof createHost> {
@@ -147,33 +148,11 @@ export class Replayer {
         bus.feed(record);
         return null;
       case 'memoryPublish':
-        if (record.direction === 'h2g') this.#memory.expect(record.offset, record.bytes);
-        else {
-          const wrong = await this.#memory.beforeOverwrite(record.offset, record.length, () => this.#woken());
-          if (wrong !== null) return this.#place(wrong);
-          bus.feed(record);
-        }
-        return null;
       case 'windowPublish':
-        if (record.direction === 'g2h') bus.feed(record);
-        else if (record.bytes !== null) {
-          const wrong = await this.#memory.expectWindow(record.offset, record.bytes, () => this.#woken());
-          if (wrong !== null) return this.#place(wrong);
-        }
-        return null;
-      case 'windowStore': {
-        const bytes = new Uint8Array(8);
-        const view = new DataView(bytes.buffer);
-        view.setUint32(0, record.low, true);
-        view.setUint32(4, record.high, true);
-        const wrong = await this.#memory.expectWindow(record.offset, bytes, () => this.#woken());
-        return wrong === null ? null : this.#place(wrong);
-      }
+      case 'windowStore':
       case 'memoryBlockFree': {
-        const wrong = await this.#memory.beforeOverwrite(record.address, 0, () => this.#woken());
-        if (wrong !== null) return this.#place(wrong);
-        bus.feed(record);
-        return null;
+        const wrong = await this.#takeMemory(record);
+        return wrong === null ? null : this.#place(wrong);
       }
       case 'memoryAnswered':
         while (bus.fetches === 0) {
@@ -185,6 +164,34 @@ export class Replayer {
       default:
         bus.feed(record);
         return null;
+    }
+  }
+
+  /** @returns what is wrong, or null. */
+  async #takeMemory(record: MemoryRecord): Promise<string | null> {
+    const bus = this.#bus!;
+    const woken = () => this.#woken();
+    switch (record.kind) {
+      case 'memoryPublish':
+        if (record.direction === 'h2g') {
+          return await this.#memory.expect(this.#at, record.offset, record.length, record.bytes, woken);
+        }
+        return (await this.#memory.beforeOverwrite(record.offset, record.length, woken)) ?? feed(bus, record);
+      case 'windowPublish':
+        if (record.direction === 'g2h') return feed(bus, record);
+        return await this.#memory.expectWindow(this.#at, record.offset, record.length, record.bytes, woken);
+      case 'windowStore': {
+        const bytes = new Uint8Array(8);
+        const view = new DataView(bytes.buffer);
+        view.setUint32(0, record.low, true);
+        view.setUint32(4, record.high, true);
+        return await this.#memory.expectWindow(this.#at, record.offset, 8, bytes, woken);
+      }
+      default: {
+        const { address } = record;
+        const wrong = await this.#memory.beforeFree(address, bus.guestMemory.lengthAt(address), woken);
+        return wrong ?? feed(bus, record);
+      }
     }
   }
 
@@ -240,6 +247,11 @@ export class Replayer {
       };
     });
   }
+}
+
+function feed(bus: ReplayBus, record: CaptureRecord): null {
+  bus.feed(record);
+  return null;
 }
 
 /** Equal but for zeros that a ring adds to a multiple of 8. */
