@@ -3,8 +3,9 @@ import { test } from 'node:test';
 import { streamEnums } from '@dxgwire/protocol/stream';
 import { leastTextureBytes } from './texture-size.ts';
 
-const size = (format: string, width = 4, height = 4) =>
-  leastTextureBytes({ format, width, height, depthOrArrayLayers: 1, sampleCount: 1 });
+const flat = { dimension: '2d', depthOrArrayLayers: 1, mipLevelCount: 1, sampleCount: 1 } as const;
+
+const size = (format: string, width = 4, height = 4) => leastTextureBytes({ ...flat, format, width, height });
 
 test('least bytes of textures: plain, packed, depth and compressed formats', () => {
   const expected: Record<string, number> = {
@@ -26,9 +27,30 @@ test('least bytes of textures: plain, packed, depth and compressed formats', () 
   for (const [format, bytes] of Object.entries(expected)) assert.equal(size(format), bytes, format);
   assert.equal(size('bc1-rgba-unorm', 5, 5), 32);
   assert.equal(
-    leastTextureBytes({ format: 'r8unorm', width: 3, height: 3, depthOrArrayLayers: 6, sampleCount: 4 }),
+    leastTextureBytes({
+      ...flat,
+      format: 'r8unorm',
+      width: 3,
+      height: 3,
+      depthOrArrayLayers: 6,
+      sampleCount: 4,
+    }),
     216,
   );
+});
+
+test('all levels count: of a volume they shrink in depth, of layers they do not', () => {
+  const texture = {
+    ...flat,
+    format: 'r8unorm',
+    width: 8,
+    height: 4,
+    depthOrArrayLayers: 4,
+    mipLevelCount: 3,
+  };
+  assert.equal(leastTextureBytes(texture), 4 * (32 + 8 + 2));
+  assert.equal(leastTextureBytes({ ...texture, dimension: '3d' }), 4 * 32 + 2 * 8 + 2);
+  assert.equal(leastTextureBytes({ ...texture, mipLevelCount: 2 ** 32 - 1 }), 4 * (32 + 8 + 2 + 29));
 });
 
 test('every format of the standard has a size', () => {

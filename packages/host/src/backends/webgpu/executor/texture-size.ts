@@ -15,6 +15,9 @@ const WHOLE_FORMATS: Readonly<Record<string, number>> = {
 /** Bytes of a block of a compressed format of 4 x 4 texels that are 8, not 16. */
 const SMALL_BLOCKS = /^(bc1|bc4|etc2-rgb8unorm|etc2-rgb8a1|eac-r11)/;
 
+/** More levels than this no texture has: its size would be below one texel. */
+const MAX_LEVELS = 32;
+
 interface BlockSize {
   readonly width: number;
   readonly height: number;
@@ -34,15 +37,24 @@ function blockSize(format: string): BlockSize {
   return { width: 1, height: 1, bytes: (channels * Number(plain?.[2] ?? 8)) / 8 };
 }
 
-/** What a texture takes at least, bytes: the texels of its first level, all layers and samples. */
+/** What a texture takes at least, bytes: the texels of all its levels, layers and samples, without any padding. */
 export function leastTextureBytes(texture: {
   readonly format: string;
+  readonly dimension: GPUTextureDimension;
   readonly width: number;
   readonly height: number;
   readonly depthOrArrayLayers: number;
+  readonly mipLevelCount: number;
   readonly sampleCount: number;
 }): number {
-  const { width, height, bytes } = blockSize(texture.format);
-  const blocks = Math.ceil(texture.width / width) * Math.ceil(texture.height / height);
-  return blocks * bytes * texture.depthOrArrayLayers * texture.sampleCount;
+  const { dimension, depthOrArrayLayers, mipLevelCount, sampleCount } = texture;
+  const block = blockSize(texture.format);
+  let blocks = 0;
+  for (let level = 0; level < Math.min(mipLevelCount, MAX_LEVELS); level++) {
+    const size = (texels: number): number => Math.max(1, Math.floor(texels / 2 ** level));
+    const depth = dimension === '3d' ? size(depthOrArrayLayers) : depthOrArrayLayers;
+    const columns = Math.ceil(size(texture.width) / block.width);
+    blocks += columns * Math.ceil(size(texture.height) / block.height) * depth;
+  }
+  return blocks * block.bytes * sampleCount;
 }
