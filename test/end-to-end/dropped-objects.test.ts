@@ -73,3 +73,32 @@ test('objects that a program drops by the thousand are freed on the host', async
 function sameCounts(a: Readonly<Record<string, number>>, b: Readonly<Record<string, number>>): boolean {
   return Object.entries(b).every(([kind, count]) => a[kind] === count);
 }
+
+/**
+ * Buffers that a program drops, and how many of them the host may have at a time; nobody here calls the collector. More
+ * of them make a soak test of it.
+ */
+const DROPPED = Number(process.env['DXGWIRE_DROP_OBJECTS'] ?? 60_000);
+const MOST_ALIVE = 48_000;
+
+test('a program that only makes and drops stays flat, without anybody asking for a garbage collection', async () => {
+  const backend = await createWebgpuBackend();
+  const host = createHost({ backend });
+  const { guest, host: hostBus } = createInProcessBus({ guestMemoryBytes: 64 << 20 });
+  host.attach(hostBus);
+  const gpu = createGPU({ connect: guest });
+  try {
+    const device = await (await gpu.requestAdapter())!.requestDevice();
+    let mostAlive = 0;
+    for (let made = 0; made < DROPPED; made += 1000) {
+      for (let count = 0; count < 1000; count++) device.createBuffer({ size: 64, usage: UNIFORM_COPY_DST });
+      await device.queue.onSubmittedWorkDone();
+      mostAlive = Math.max(mostAlive, host.census()['memory.allocations'] ?? 0);
+    }
+    assert.ok(mostAlive > 0 && mostAlive < MOST_ALIVE, `${mostAlive} of ${DROPPED} at a time`);
+  } finally {
+    await gpu.close();
+    await host.close();
+    await backend.close();
+  }
+});

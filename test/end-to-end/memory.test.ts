@@ -106,6 +106,28 @@ for (const linkName of Object.keys(linkMakers)) {
         assert.equal(await device.popErrorScope(), null);
       }));
 
+    test('memory is taken over in order, also while all that was recorded waits for room', () =>
+      withDevice(async (device) => {
+        const size = 4 * MEBIBYTE;
+        const { MAP_READ, COPY_DST, COPY_SRC } = GPUBufferUsage;
+        const reads = Array.from({ length: 10 }, async (_, round) => {
+          // Larger than the staging memory that is there at first: what follows is held back.
+          const source = device.createBuffer({ size, usage: COPY_SRC | COPY_DST });
+          const target = device.createBuffer({ size, usage: MAP_READ | COPY_DST });
+          device.queue.writeBuffer(source, 0, new Uint32Array(size / 4).fill(round));
+          const encoder = device.createCommandEncoder();
+          encoder.copyBufferToBuffer(source, target);
+          device.queue.submit([encoder.finish()]);
+          source.destroy();
+          await target.mapAsync(globals.GPUMapMode.READ);
+          const values = new Uint32Array(target.getMappedRange());
+          const isRight = values.every((value) => value === round);
+          target.destroy();
+          return isRight;
+        });
+        assert.deepEqual(await Promise.all(reads), Array(reads.length).fill(true));
+      }));
+
     test('a buffer that a bind group, a view, commands or a bundle need counts until they are gone', () =>
       withDevice(async (device) => {
         const before = await usageBytes(device);

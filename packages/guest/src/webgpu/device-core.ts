@@ -1,5 +1,6 @@
 import { decodeReturns, ops, type ReturnHandlers, StreamWriter } from '@dxgwire/protocol/stream';
 import { type GPUError, makeError } from './errors.ts';
+import { Garbage } from './garbage.ts';
 import { type DeviceKernel, type Memory, type MemoryKind, NO_MEMORY } from './kernel.ts';
 import { Outbox } from './outbox.ts';
 import { type RequestCallbacks, type RequestKind, Requests } from './requests.ts';
@@ -68,6 +69,7 @@ export class DeviceCore {
   /** Why the device is lost; null while it is not. */
   lost: { readonly reason: GPUDeviceLostReason; readonly message: string } | null = null;
   private readonly spareMemory = new SpareMemory();
+  private readonly garbage = new Garbage();
   private readonly ring: ReturnRing;
   private lastId = 0;
   private readonly freeIds: number[] = [];
@@ -149,6 +151,7 @@ export class DeviceCore {
   /** Arranges that an object's id is given back when the program has dropped its interface object. */
   track(object: object, held: number | Releasable): void {
     this.registry.register(object, held);
+    this.garbage.objectMade();
   }
 
   /** Registers an encoder that records aside: what it names must live until it has finished or is dropped. */
@@ -184,9 +187,9 @@ export class DeviceCore {
   /** Gives memory back after all that was recorded so far, at the object's explicit end. */
   destroyMemory(memory: Memory): void {
     if (memory === NO_MEMORY) return;
-    this.spareMemory.add(memory);
+    const spare = this.spareMemory.add(memory);
     this.outbox.afterSubmission(() => {
-      if (this.spareMemory.remove(memory)) this.kernel.destroyMemory(memory);
+      if (this.spareMemory.remove(spare)) this.kernel.destroyMemory(memory);
     });
   }
 
@@ -296,6 +299,7 @@ export class DeviceCore {
   }
 
   private collected(held: number | Releasable): void {
+    this.garbage.objectGone();
     if (typeof held === 'number') this.release(held, null);
     else held.released();
   }
