@@ -157,6 +157,23 @@ for (const def of guestCommands) {
   });
 }
 
+/** Found by the second decoder's malformed messages: the codec refused what the driver takes. */
+test('regression: the length of private data that a reply repeats is not looked at', () => {
+  const privDrvData = Uint8Array.of(1, 2, 3);
+  for (const [def, at] of [
+    [commands.createContextVirtual, 48],
+    [commands.createHwQueue, 64],
+  ] as const) {
+    const size = message.encodeReply(def, 40, { privDrvData }, view, 0, { privDrvData });
+    assert.equal(view.getUint32(at, true), 3, `${def.name} writes it`);
+    for (const wrong of [0, 2, 4, 0xffff_ffff]) {
+      view.setUint32(at, wrong, true);
+      const reply = message.decodeReply<{ privDrvData: Uint8Array }>(def, 40, view, 0, size, { privDrvData });
+      assert.deepEqual([...reply.privDrvData], [1, 2, 3], `${def.name}: ${wrong}`);
+    }
+  }
+});
+
 test('headers: what was encoded is read back, through the offset of the extended header', () => {
   const header = createCommandHeader();
   const requestHeader = { version: 40, process: 0x40000440, vgpuLuid: luid, async: true };
