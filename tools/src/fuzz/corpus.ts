@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -20,14 +20,16 @@ export function readCorpus(target: string): Uint8Array[] {
 }
 
 /** Most inputs that a target's file of the corpus has. */
-const MAX_CORPUS_LINES = 100;
+const MAX_CORPUS_LINES = 200;
 
-/** Adds inputs to a target's file of the corpus, as far as there is room. @returns how many it then has. */
-export function growCorpus(target: string, inputs: readonly Uint8Array[]): number {
-  const all = new Set([...readCorpus(target), ...inputs].map((each) => Buffer.from(each).toString('base64')));
-  const lines = [...all].slice(0, MAX_CORPUS_LINES);
+/** Writes a target's file of the corpus anew, the shortest inputs first. @returns how many it has. */
+export function writeCorpus(target: string, inputs: readonly Uint8Array[]): number {
+  const sorted = [...inputs].sort((a, b) => a.length - b.length).slice(0, MAX_CORPUS_LINES);
+  const lines = sorted.map((each) => Buffer.from(each).toString('base64'));
+  const path = join(corpusFolder, `${target}.txt`);
   mkdirSync(corpusFolder, { recursive: true });
-  writeFileSync(join(corpusFolder, `${target}.txt`), `${lines.join('\n')}\n`);
+  if (lines.length === 0) rmSync(path, { force: true });
+  else writeFileSync(path, lines.map((line) => `${line}\n`).join(''));
   return lines.length;
 }
 

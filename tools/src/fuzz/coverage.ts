@@ -1,5 +1,10 @@
 import { type Profiler, Session } from 'node:inspector';
 
+/** Whether the scripts of this name are ours. Generated codecs have none. */
+export function isOurs(url: string): boolean {
+  return url === '' || /\/packages\/[^/]+\/dist\//.test(url);
+}
+
 /**
  * Which code has run, by the engine's precise coverage: a mark for each character of a script. Taking it costs
  * milliseconds, so it is asked once for many inputs; {@link SampledCoverage.take} then says whether any of them
@@ -46,14 +51,23 @@ export class SampledCoverage {
    * @param remember whether it counts as run from now on.
    */
   take(remember: boolean): boolean {
-    let isNew = false;
-    for (const script of this.#post('Profiler.takePreciseCoverage')?.result ?? []) {
-      if (this.#counts(script.url) && this.#merge(script, remember)) isNew = true;
-    }
-    return isNew;
+    return this.#taken(remember, !remember) > 0;
   }
 
-  #merge({ functions, scriptId }: Profiler.ScriptCoverage, remember: boolean): boolean {
+  /** How many characters of source have run since the last call that had not before. */
+  fresh(remember: boolean): number {
+    return this.#taken(remember, false);
+  }
+
+  #taken(remember: boolean, isOneEnough: boolean): number {
+    let count = 0;
+    for (const script of this.#post('Profiler.takePreciseCoverage')?.result ?? []) {
+      if (this.#counts(script.url)) count += this.#merge(script, remember, isOneEnough);
+    }
+    return count;
+  }
+
+  #merge({ functions, scriptId }: Profiler.ScriptCoverage, remember: boolean, isOneEnough: boolean): number {
     const length = functions.reduce((end, { ranges }) => Math.max(end, ranges[0]?.endOffset ?? 0), 0);
     const now = new Uint8Array(length);
     // Outer functions and ranges come before those within.
@@ -63,15 +77,16 @@ export class SampledCoverage {
       }
     }
     const seen = this.#seenOf(scriptId, length);
-    let isNew = false;
+    let fresh = 0;
     for (let index = 0; index < length; index += 1) {
       if (now[index] === 0 || seen[index] === 1) continue;
-      isNew = true;
-      if (!remember) break;
+      fresh += 1;
+      if (isOneEnough) break;
+      if (!remember) continue;
       seen[index] = 1;
       this.#characters += 1;
     }
-    return isNew;
+    return fresh;
   }
 
   #seenOf(scriptId: string, length: number): Uint8Array {
@@ -83,7 +98,14 @@ export class SampledCoverage {
     return grown;
   }
 
-  /** The code runs at its full speed again. */
+  /** Nothing counts as run any more. */
+  forget(): void {
+    this.fresh(false);
+    this.#seen.clear();
+    this.#characters = 0;
+  }
+
+  /** Code that was compiled meanwhile keeps its counters. */
   stop(): void {
     if (!this.#isOn) return;
     this.#isOn = false;

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { readInput, saveFailure } from './corpus.ts';
+import { isOurs, SampledCoverage } from './coverage.ts';
+import { distil } from './distil.ts';
 import { minimise } from './minimise.ts';
 import { FuzzFailure, FuzzRun } from './runner.ts';
 import type { FuzzTarget } from './target.ts';
@@ -49,7 +53,7 @@ const broken: FuzzTarget = {
     if (input[3] === 0x40) throw new TypeError('not a refusal');
   },
 };
-const options = { seed: 1, inputs: 100_000, seconds: 60, corpus: [], isGuided: false };
+const options = { seed: 1, inputs: 100_000, seconds: 60, corpus: [], coverage: null };
 
 test('a failure is found, and made small', async () => {
   const failure = await new FuzzRun(broken, options).run().then(
@@ -59,6 +63,37 @@ test('a failure is found, and made small', async () => {
   assert.ok(failure instanceof FuzzFailure);
   assert.match(failure.message, /TypeError: not a refusal/);
   assert.deepEqual([...(await minimise(broken, failure.input))], [0, 0, 0, 0x40]);
+});
+
+test('a failure is saved under the path that is printed', () => {
+  const input = Uint8Array.of(0, 0, 0, 0x40);
+  const path = fileURLToPath(new URL(`../../../${saveFailure('broken', input)}`, import.meta.url));
+  assert.match(path, /out\/fuzz\/broken-[0-9a-f]{12}\.bin$/);
+  assert.deepEqual(readInput(path), input);
+  rmSync(path);
+});
+
+test('the corpus is distilled: inputs that reach nothing new are left out, the others made short', async () => {
+  // Code without a file counts as ours, as the generated codecs do. It is compiled when it runs: counters are there by then.
+  const coverage = new SampledCoverage(isOurs);
+  coverage.start();
+  const branches = new Function(
+    'b',
+    'if (b[0] === 7) { b[0] += 1; } if (b.length > 2 && b[2] === 9) { b[1] = 1; }',
+  );
+  const target = { ...broken, run: (input: Uint8Array) => void branches(input) };
+  const long = new Uint8Array(40);
+  long[0] = 7;
+  const kept = await distil(
+    target,
+    [long, Uint8Array.of(7, 7, 8), Uint8Array.of(1, 2, 9, 4, 5, 6), long.slice(1)],
+    coverage,
+  );
+  coverage.stop();
+  assert.deepEqual(
+    kept.map((each) => [...each]),
+    [[7], [1, 2, 9]],
+  );
 });
 
 test('what grows, and what is slow, is a failure too', async () => {

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { growCorpus, readCorpus, readInput, saveFailure } from './corpus.ts';
+import { readCorpus, readInput, saveFailure, writeCorpus } from './corpus.ts';
+import { runGuided } from './guided.ts';
 import { failureOf, minimise } from './minimise.ts';
 import { createProgress } from './progress.ts';
 import { FuzzFailure, type FuzzReport, FuzzRun } from './runner.ts';
@@ -103,20 +104,44 @@ function tell(entry: FuzzTargetEntry, unit: string, report: FuzzReport, about: s
   );
 }
 
+/** The guided part. @returns inputs that reached new code. */
+async function guide(
+  entry: FuzzTargetEntry,
+  inputs: number,
+  seconds: number,
+  corpus: readonly Uint8Array[],
+): Promise<readonly Uint8Array[]> {
+  const work = { target: entry.name, seed, inputs, seconds, corpus, isGrowing: values.grow };
+  const result = await runGuided(work);
+  process.stdout.write(
+    `${entry.name}: coverage guided ${result.inputs.toLocaleString('en')} inputs: ${result.found.length} reached new ` +
+      `code, ${result.coveredCharacters.toLocaleString('en')} characters of it in all\n`,
+  );
+  if (values.grow) process.stdout.write(`corpus: ${writeCorpus(entry.name, result.corpus)} inputs\n`);
+  return result.found;
+}
+
 async function runTarget(entry: FuzzTargetEntry): Promise<boolean> {
   const target = await entry.open();
   const seconds = positive('seconds', values.seconds, Number.POSITIVE_INFINITY);
   const otherwise = values.seconds === undefined ? entry.defaultInputs : Number.POSITIVE_INFINITY;
   const inputs = positive('inputs', values.inputs, otherwise);
   const progress = createProgress(entry.name, target.unit, inputs, seconds);
-  const corpus = readCorpus(entry.name);
-  const options = { seed, inputs, seconds, corpus, isGuided: entry.isGuided, progress: progress.show };
+  const corpus = [entry.name, ...(entry.alsoCorpus ?? [])].flatMap(readCorpus);
   try {
+    const found = entry.isGuided ? await guide(entry, inputs, seconds, corpus) : [];
+    const options = {
+      seed,
+      inputs,
+      seconds,
+      corpus: [...corpus, ...found],
+      coverage: null,
+      progress: progress.show,
+    };
     const report = await new FuzzRun(target, options).run();
     if (rejections.length > 0) throw new FuzzFailure(`rejected: ${rejections[0]}`, new Uint8Array(0));
     progress.end();
     tell(entry, target.unit, report, target.describe?.() ?? '');
-    if (values.grow) process.stdout.write(`corpus: ${growCorpus(entry.name, report.found)} inputs\n`);
     return true;
   } catch (error) {
     progress.end();

@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { SampledCoverage } from './coverage.ts';
+import type { SampledCoverage } from './coverage.ts';
 import { Mutator } from './mutate.ts';
 import { Random } from './random.ts';
 import type { FuzzTarget } from './target.ts';
@@ -9,9 +9,6 @@ import type { FuzzTarget } from './target.ts';
 export const MAX_INPUT_MS = 50;
 /** Inputs between two looks at the coverage while it guides. */
 const GUIDED_INPUTS = 1024;
-/** Share of a run that coverage guides: it slows the code down, and most new code is reached early. */
-const GUIDED_SHARE = 0.05;
-const MAX_GUIDED_INPUTS = 400_000;
 /** Most inputs that are kept because they reached new code. */
 const MAX_FOUND = 2000;
 /** Inputs between two checks of what must hold between inputs. */
@@ -29,7 +26,11 @@ export interface FuzzOptions {
   readonly inputs: number;
   readonly seconds: number;
   readonly corpus: readonly Uint8Array[];
-  readonly isGuided: boolean;
+  /**
+   * Guides the whole run, where it is given. Started before the target's code was loaded: what was compiled earlier has
+   * no counters in its blocks.
+   */
+  readonly coverage: SampledCoverage | null;
   readonly progress?: (inputs: number, seconds: number) => void;
 }
 
@@ -82,7 +83,6 @@ export class FuzzRun {
   readonly #mutator: Mutator;
   readonly #corpus: Uint8Array[];
   readonly #found: Uint8Array[] = [];
-  readonly #coverage: SampledCoverage;
   #inputs = 0;
   #spentMs = 0;
   #slowestMs = 0;
@@ -95,7 +95,6 @@ export class FuzzRun {
     this.#random = new Random(options.seed);
     this.#mutator = new Mutator(this.#random, target.maxInputBytes);
     this.#corpus = [...target.seeds(), ...options.corpus].map((seed) => seed.slice(0, target.maxInputBytes));
-    this.#coverage = new SampledCoverage((url) => url === '' || /\/packages\/[^/]+\/dist\//.test(url));
   }
 
   /** @throws FuzzFailure with the input that failed. */
@@ -105,14 +104,16 @@ export class FuzzRun {
     Error.stackTraceLimit = 0;
     try {
       for (const seed of this.#corpus) await this.#one(seed.slice());
-      if (this.#options.isGuided) await this.#guided();
-      await this.#plain();
+      const { coverage } = this.#options;
+      if (coverage === null) await this.#plain();
+      else await this.#guided(coverage);
       await this.#check();
     } finally {
-      this.#coverage.stop();
       Error.stackTraceLimit = stackTraceLimit;
     }
-    const heapGrowthBytes = (await memoryInUse(this.#target)) - this.#heapAtFirst;
+    // Counters and inputs that are found grow by themselves.
+    const isFlat = this.#options.coverage === null;
+    const heapGrowthBytes = isFlat ? (await memoryInUse(this.#target)) - this.#heapAtFirst : 0;
     if (heapGrowthBytes > MAX_HEAP_GROWTH_BYTES) {
       throw new FuzzFailure(
         `the heap grew by ${heapGrowthBytes} bytes; the limit is ${MAX_HEAP_GROWTH_BYTES}`,
@@ -124,7 +125,7 @@ export class FuzzRun {
       seconds: this.#spentMs / 1000,
       slowestMs: this.#slowestMs,
       found: this.#found.sort((a, b) => a.length - b.length),
-      coveredCharacters: this.#coverage.characters,
+      coveredCharacters: this.#options.coverage?.characters ?? 0,
       heapGrowthBytes,
     };
   }
@@ -134,14 +135,9 @@ export class FuzzRun {
   }
 
   /** Looks at the coverage after every batch, and keeps the inputs that reached new code. */
-  async #guided(): Promise<void> {
-    const { inputs, seconds } = this.#options;
-    const most = Math.min(MAX_GUIDED_INPUTS, inputs * GUIDED_SHARE);
-    const mostMs = seconds * 1000 * GUIDED_SHARE * 4;
-    this.#coverage.start();
-    for (const seed of this.#corpus) await this.#one(seed.slice());
-    this.#coverage.take(true);
-    while (this.#inputs < most && this.#spentMs < mostMs) {
+  async #guided(coverage: SampledCoverage): Promise<void> {
+    coverage.take(true);
+    while (!this.#isOver && this.#found.length < MAX_FOUND) {
       const states: number[] = [];
       // What is found joins the corpus after the batch, so that the batch can be made again.
       for (let index = 0; index < GUIDED_INPUTS; index += 1) {
@@ -149,20 +145,18 @@ export class FuzzRun {
         await this.#one(this.#mutator.next(this.#corpus));
       }
       const after = this.#random.state;
-      if (this.#coverage.take(false)) {
+      if (coverage.take(false)) {
         const found: Uint8Array[] = [];
-        await this.#keepOf(states, found);
+        await this.#keepOf(coverage, states, found);
         this.#corpus.push(...found);
         this.#found.push(...found);
       }
       this.#random.state = after;
-      if (this.#found.length >= MAX_FOUND) break;
     }
-    this.#coverage.stop();
   }
 
   /** Runs the inputs of these states again, by halves, down to those that reach new code. */
-  async #keepOf(states: readonly number[], found: Uint8Array[]): Promise<void> {
+  async #keepOf(coverage: SampledCoverage, states: readonly number[], found: Uint8Array[]): Promise<void> {
     let input: Uint8Array = this.#mutator.bytes;
     for (const state of states) {
       this.#random.state = state;
@@ -170,13 +164,13 @@ export class FuzzRun {
       await this.#one(input);
     }
     if (states.length === 1) {
-      if (this.#coverage.take(true)) found.push(input.slice());
+      if (coverage.take(true)) found.push(input.slice());
       return;
     }
-    if (!this.#coverage.take(false)) return;
+    if (!coverage.take(false)) return;
     const half = states.length >>> 1;
-    await this.#keepOf(states.slice(0, half), found);
-    await this.#keepOf(states.slice(half), found);
+    await this.#keepOf(coverage, states.slice(0, half), found);
+    await this.#keepOf(coverage, states.slice(half), found);
   }
 
   async #plain(): Promise<void> {

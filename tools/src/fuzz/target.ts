@@ -32,4 +32,6 @@ export interface FuzzTargetEntry {
   readonly defaultInputs: number;
   /** Whether coverage guides it: parts in this process, and fast. */
   readonly isGuided: boolean;
+  /** Targets whose inputs are inputs of this one, too. */
+  readonly alsoCorpus?: readonly string[];
 }

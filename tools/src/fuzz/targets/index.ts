@@ -38,11 +38,20 @@ export const targets: readonly FuzzTargetEntry[] = [
     open: async () => (await import('./stream.ts')).openStreamTarget(),
   },
   {
+    name: 'executor',
+    summary: 'WebGPU command streams into what carries them out, on a WebGPU that does nothing',
+    defaultInputs: 60_000,
+    isGuided: true,
+    alsoCorpus: ['stream'],
+    open: async () => (await import('./executor.ts')).openExecutorTarget(),
+  },
+  {
     name: 'dawn',
     summary: 'WebGPU command streams into Dawn, in a GPU process that must not crash',
     defaultInputs: 500,
     isGuided: false,
-    open: async () => (await import('./dawn.ts')).openDawnTarget(),
+    alsoCorpus: ['stream', 'executor'],
+    open: async () => (await import('./executor.ts')).openDawnTarget(),
   },
   {
     name: 'protobuf',

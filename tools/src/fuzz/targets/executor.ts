@@ -1,13 +1,11 @@
 import type { Backend, ExecutionResult } from '@dxgwire/host/backends';
 import { createWebgpuBackend } from '@dxgwire/host/backends/webgpu';
+import { createPageBackend } from '@dxgwire/host/backends/webgpu/page';
 import { Rig, Scene } from '@dxgwire/host/testing';
 import { ops, walkRecords } from '@dxgwire/protocol/stream';
 import type { FuzzTarget } from '../target.ts';
+import { createStandInGpu } from './stand-in-gpu.ts';
 
-/** A context takes so many streams before the next one takes its place. */
-const STREAMS_PER_CONTEXT = 256;
-/** Between two questions whether the GPU process still works. */
-const PROBE_EVERY = 64;
 /** A shader may loop for ever: such work is ended as a host ends it, milliseconds. */
 const HANG_MS = 5000;
 const MAP_READ_AND_COPY_DST = 1 | 8;
@@ -32,12 +30,26 @@ function asPrivateData(stream: Uint8Array): Uint8Array {
   return privateData;
 }
 
+/** Where the streams are executed, and how often it is looked at. */
+interface Place {
+  readonly name: string;
+  readonly summary: string;
+  readonly backend: Backend;
+  /** Memory that another process can map. */
+  readonly isShared: boolean;
+  /** A context takes so many streams before the next one takes its place. */
+  readonly streamsPerContext: number;
+  /** Streams between two questions whether a device there still works. */
+  readonly probeEvery: number;
+}
+
 /** First four bytes: nothing, so that the corpus of `stream` fits; then records for a device with all kinds of objects. */
-export class DawnTarget implements FuzzTarget {
-  readonly name = 'dawn';
-  readonly summary = 'WebGPU command streams into Dawn';
+export class ExecutorTarget implements FuzzTarget {
+  readonly name: string;
+  readonly summary: string;
   readonly unit = 'streams';
   readonly maxInputBytes = 4096;
+  readonly #place: Place;
   readonly #backend: Backend;
   #rig: Rig | null = null;
   #scene: Uint8Array = new Uint8Array(0);
@@ -45,8 +57,11 @@ export class DawnTarget implements FuzzTarget {
   #refused = 0;
   #hangs = 0;
 
-  constructor(backend: Backend) {
-    this.#backend = backend;
+  constructor(place: Place) {
+    this.name = place.name;
+    this.summary = place.summary;
+    this.#place = place;
+    this.#backend = place.backend;
   }
 
   async prepare(): Promise<void> {
@@ -69,7 +84,7 @@ export class DawnTarget implements FuzzTarget {
   }
 
   async #start(): Promise<void> {
-    const rig = await Rig.open(this.#backend);
+    const rig = await Rig.open(this.#backend, this.#place.isShared);
     this.#rig = rig;
     await rig.createDevice(['timestamp-query']);
     this.#scene = recordScene(rig);
@@ -88,8 +103,8 @@ export class DawnTarget implements FuzzTarget {
     if (rig.lost.length > 0 && this.#rig !== null) throw new Error(`the GPU process: ${rig.lost.join('; ')}`);
     rig.returned.length = 0;
     rig.consume();
-    if (this.#streams % PROBE_EVERY === 0) await this.check();
-    if (this.#streams % STREAMS_PER_CONTEXT === 0) await this.reset();
+    if (this.#streams % this.#place.probeEvery === 0) await this.check();
+    if (this.#streams % this.#place.streamsPerContext === 0) await this.reset();
   }
 
   async #within(work: Promise<ExecutionResult>): Promise<ExecutionResult | null> {
@@ -115,7 +130,7 @@ export class DawnTarget implements FuzzTarget {
     const rig = this.#rig;
     if (rig === null) return;
     if (rig.lost.length > 0) throw new Error(`the GPU process: ${rig.lost.join('; ')}`);
-    const other = await Rig.open(this.#backend);
+    const other = await Rig.open(this.#backend, this.#place.isShared);
     try {
       await other.createDevice();
       const buffer = other.buffer(16, MAP_READ_AND_COPY_DST);
@@ -143,8 +158,30 @@ export class DawnTarget implements FuzzTarget {
   }
 }
 
-export async function openDawnTarget(): Promise<DawnTarget> {
-  const target = new DawnTarget(await createWebgpuBackend({ vulkan: 'bundled' }));
+/** Dawn, in a GPU process. */
+export async function openDawnTarget(): Promise<ExecutorTarget> {
+  const target = new ExecutorTarget({
+    name: 'dawn',
+    summary: 'WebGPU command streams into Dawn',
+    backend: await createWebgpuBackend({ vulkan: 'bundled' }),
+    isShared: true,
+    streamsPerContext: 256,
+    probeEvery: 64,
+  });
+  await target.prepare();
+  return target;
+}
+
+/** The same executor in this process, where coverage can guide, on a WebGPU that does nothing. */
+export async function openExecutorTarget(): Promise<ExecutorTarget> {
+  const target = new ExecutorTarget({
+    name: 'executor',
+    summary: 'WebGPU command streams into the executor',
+    backend: await createPageBackend({ gpu: createStandInGpu(), memoryBytes: 1 << 28 }),
+    isShared: false,
+    streamsPerContext: 2048,
+    probeEvery: 1024,
+  });
   await target.prepare();
   return target;
 }
