@@ -1,16 +1,18 @@
+/** Lines: the messages in question with their fields and bytes. As a function it costs nothing unless it is needed. */
+export type Evidence = readonly string[] | (() => readonly string[]);
+
 /** A requirement that does not hold: what was expected, what came, and the bytes. */
 export class ConformanceFailure extends Error {
   override readonly name = 'ConformanceFailure';
   readonly expected: string;
   readonly got: string;
-  /** Lines: the messages in question with their fields and bytes. */
   readonly evidence: readonly string[];
 
-  constructor(expected: string, got: string, evidence: readonly string[] = []) {
+  constructor(expected: string, got: string, evidence: Evidence = []) {
     super(`expected ${expected}; got ${got}`);
     this.expected = expected;
     this.got = got;
-    this.evidence = evidence;
+    this.evidence = typeof evidence === 'function' ? evidence() : evidence;
   }
 }
 
@@ -20,12 +22,7 @@ export class NotApplicable extends Error {
 }
 
 /** @throws ConformanceFailure unless `isSo`. */
-export function demand(
-  isSo: boolean,
-  expected: string,
-  got: string,
-  evidence: readonly string[] = [],
-): asserts isSo {
+export function demand(isSo: boolean, expected: string, got: string, evidence: Evidence = []): asserts isSo {
   if (!isSo) throw new ConformanceFailure(expected, got, evidence);
 }
 

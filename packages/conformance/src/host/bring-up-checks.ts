@@ -167,11 +167,8 @@ bringUp.must(
       new Uint8Array(size),
     ]);
     // 131,021 bytes fit: anything that is no longer than a reply may be is right.
-    demand(
-      reply.payload.length <= 131_056,
-      'at most 131,056 bytes',
-      `${reply.payload.length}`,
-      reply.evidence().slice(0, 4),
+    demand(reply.payload.length <= 131_056, 'at most 131,056 bytes', `${reply.payload.length}`, () =>
+      reply.evidence()().slice(0, 4),
     );
   },
 );

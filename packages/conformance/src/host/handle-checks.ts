@@ -1,4 +1,4 @@
-import { demand, hex32, hex64 } from '../failure.ts';
+import { demand, type Evidence, hex32, hex64 } from '../failure.ts';
 import * as adapter from '../wire/adapter-commands.ts';
 import { destroySyncObject } from '../wire/sync-commands.ts';
 import { Group } from './group.ts';
@@ -138,10 +138,10 @@ handles.must(
     const paging = await scene.pagingQueue(device);
     const hw = await scene.hwQueue(device);
     const fences = [await scene.fence(device), await scene.fence(device)];
-    const found: [bigint, string, readonly string[]][] = [
+    const found: [bigint, string, Evidence][] = [
       [paging.address, 'the fence of a paging queue', paging.reply.evidence()],
       [hw.address, 'the progress fence of a hardware queue', hw.reply.evidence()],
-      ...fences.map((fence): [bigint, string, readonly string[]] => [
+      ...fences.map((fence): [bigint, string, Evidence] => [
         fence.address,
         'a monitored fence',
         fence.reply.evidence(),

@@ -127,8 +127,13 @@ queue.must(6, '7.5', "A submission's fence id is what the progress fence reaches
 queue.must(7, '7.5', 'A fence id that does not rise is refused', async (kit) => {
   const scene = await kit.scene();
   const hw = await scene.hwQueue(await scene.device());
+  const data = scene.profile.submissionData;
   const submit = (id: bigint) =>
-    scene.call(wire.submitCommandToHwQueue, { hwqueue: hw.queue, hwqueue_progress_fence_id: id });
+    scene.call(
+      wire.submitCommandToHwQueue,
+      { hwqueue: hw.queue, hwqueue_progress_fence_id: id, priv_drv_data_size: data.length },
+      [data],
+    );
   (await submit(5n)).ok();
   (await submit(5n)).failsWith(Status.invalidParameter, 'the same fence id again');
   (await submit(4n)).failsWith(Status.invalidParameter, 'a smaller fence id');

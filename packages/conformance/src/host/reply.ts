@@ -47,8 +47,8 @@ export class Reply {
   }
 
   /** The two messages, for a report. */
-  evidence(): string[] {
-    return [
+  evidence(): () => string[] {
+    return () => [
       'sent:',
       ...showRequest(this.request, this.#version).map((line) => `  ${line}`),
       'came:',

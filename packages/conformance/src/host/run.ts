@@ -56,6 +56,15 @@ export function summarize(
   };
 }
 
+/**
+ * Resolves in a later turn of the event loop. A host in the same thread answers in microtasks: without it timers would
+ * not run, nor would the memory of links that have ended be given back.
+ */
+function untilNextTurn(): Promise<void> {
+  const { setImmediate: soon } = globalThis as { setImmediate?: (callback: () => void) => unknown };
+  return new Promise((resolve) => (soon === undefined ? setTimeout(resolve, 0) : soon(resolve)));
+}
+
 async function decide(requirement: HostRequirement, kit: HostKit): Promise<Result> {
   const started = performance.now();
   let problem: unknown;
@@ -110,6 +119,7 @@ export async function runHostConformance(
     const result = await decide(requirement, kit);
     results.push(result);
     options.onResult?.(result, results.length, chosen.length);
+    await untilNextTurn();
   }
   await kit.close();
   return summarize('host', results, coverage.counts());

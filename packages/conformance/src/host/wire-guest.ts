@@ -7,7 +7,7 @@ import {
   PacketKind,
 } from '@dxgwire/transport';
 import type { Coverage } from '../coverage.ts';
-import { ConformanceFailure, demand, hex64 } from '../failure.ts';
+import { ConformanceFailure, demand, type Evidence, hex64 } from '../failure.ts';
 import type { WireCommand } from '../wire/command.ts';
 import { buildRequest, EXTENDED_VERSION, type Fields, headerOffset } from '../wire/message.ts';
 import { hexLines, showRequest } from '../wire/show.ts';
@@ -283,7 +283,7 @@ export class WireGuest {
   }
 
   /** Offset in the window of an address that the host gave. @throws ConformanceFailure outside of the IO space. */
-  windowOffset(address: bigint, lengthBytes: number, what: string, evidence: readonly string[]): number {
+  windowOffset(address: bigint, lengthBytes: number, what: string, evidence: Evidence): number {
     const size = BigInt(this.bus.window.lengthBytes);
     const end = this.ioStart + size - BigInt(lengthBytes);
     const isInside = address >= this.ioStart && address < end;

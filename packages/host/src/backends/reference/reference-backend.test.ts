@@ -372,3 +372,14 @@ describe('the reference backend under both managers', () => {
     assert.equal(machine.progress.object.value, 3n);
   });
 });
+
+it('lets go of an adapter that is closed, and so of the memory of its guest', async () => {
+  const backend = createReferenceBackend();
+  const first = await backend.openAdapter(0, createPlainEnvironment('mapped'));
+  const second = await backend.openAdapter(0, createPlainEnvironment('mapped'));
+  assert.deepEqual(backend.opened, [first, second]);
+  await first.close();
+  assert.deepEqual(backend.opened, [second]);
+  await backend.close();
+  assert.deepEqual(backend.opened, []);
+});

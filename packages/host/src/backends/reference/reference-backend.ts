@@ -59,17 +59,22 @@ export function createReferenceBackend(options: ReferenceBackendOptions = {}): R
   const adapters: AdapterDescription[] = [];
   for (let i = 0; i < (options.adapterCount ?? 1); i += 1) adapters.push(describe(i, options));
   const opened: ReferenceAdapter[] = [];
+  // What is closed is let go of: it holds the memory of its guest.
+  const forget = (adapter: ReferenceAdapter): void => {
+    const index = opened.indexOf(adapter);
+    if (index >= 0) opened.splice(index, 1);
+  };
   return {
     name: 'reference',
     adapters,
     opened,
     openAdapter: async (index, environment) => {
-      const adapter = new ReferenceAdapter(adapters[index]!, environment, options);
+      const adapter = new ReferenceAdapter(adapters[index]!, environment, options, forget);
       opened.push(adapter);
       return adapter;
     },
     close: async () => {
-      for (const adapter of opened) await adapter.close();
+      for (const adapter of [...opened]) await adapter.close();
     },
   };
 }
@@ -179,6 +184,7 @@ export class ReferenceAdapter implements BackendAdapter {
   readonly #memory: ReferenceMemory;
   readonly #nodes: readonly ReferenceNode[];
   readonly #nowMs: () => number;
+  readonly #onClosed: (adapter: ReferenceAdapter) => void;
   /** Bytes taken of each segment. */
   readonly #usedBytes = new Map<number, number>();
 
@@ -186,7 +192,9 @@ export class ReferenceAdapter implements BackendAdapter {
     description: AdapterDescription,
     environment: AdapterEnvironment,
     options: ReferenceBackendOptions,
+    onClosed: (adapter: ReferenceAdapter) => void = () => {},
   ) {
+    this.#onClosed = onClosed;
     this.#description = description;
     this.#options = options;
     this.#memory = new ReferenceMemory(environment.memory, environment.window);
@@ -274,6 +282,7 @@ export class ReferenceAdapter implements BackendAdapter {
 
   async close(): Promise<void> {
     await this.reset();
+    this.#onClosed(this);
   }
 
   #leaveSegment(allocation: ReferenceAllocation): void {

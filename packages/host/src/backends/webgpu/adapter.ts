@@ -49,6 +49,8 @@ export interface AdapterOptions {
   readonly servers: ServerSource;
   /** Null where the servers see no memory of this process. */
   readonly sharing: Sharing | null;
+  /** Called when it is closed: whoever keeps it lets go of it, and so of the memory of its guest. */
+  readonly onClosed?: (adapter: WebgpuAdapter) => void;
 }
 
 /** One virtual GPU of one partition on the webgpu backend. */
@@ -57,6 +59,7 @@ export class WebgpuAdapter implements BackendAdapter {
   private readonly segments: readonly SegmentDescription[];
   private readonly servers: ServerSource;
   private readonly sharing: Sharing | null;
+  private readonly onClosed: (adapter: WebgpuAdapter) => void;
   private readonly memory: AllocationMemory;
   private readonly builder: SubmissionBuilder;
   private readonly pool: TransferPool | null;
@@ -66,7 +69,8 @@ export class WebgpuAdapter implements BackendAdapter {
   private resetting = false;
   private closed = false;
 
-  constructor({ environment, segments, servers, sharing }: AdapterOptions) {
+  constructor({ environment, segments, servers, sharing, onClosed }: AdapterOptions) {
+    this.onClosed = onClosed ?? (() => {});
     this.environment = environment;
     this.segments = segments;
     this.servers = servers;
@@ -222,5 +226,6 @@ export class WebgpuAdapter implements BackendAdapter {
     this.sharing?.regions.clear();
     this.server = null;
     if (current !== null) await this.servers.release(current);
+    this.onClosed(this);
   }
 }

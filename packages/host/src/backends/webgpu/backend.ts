@@ -62,6 +62,7 @@ class WebgpuBackend implements Backend {
       segments,
       servers,
       sharing: allocateRegion === null ? null : { allocateRegion, regions: new RegionTable() },
+      onClosed: (closed) => this.opened.delete(closed),
     });
     this.opened.add(adapter);
     try {

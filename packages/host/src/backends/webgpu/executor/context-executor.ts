@@ -145,8 +145,12 @@ export class ContextExecutor {
     this.state?.fail(`${opNames[opcode] ?? opcode}: ${messageOf(error)}`);
   };
 
-  /** Reads the first stream of a context: it makes the device, and nothing else. */
+  /** Reads the first stream of a context: it makes the device, and nothing else. One without records does nothing. */
   private begin(stream: Uint8Array, end: SubmissionEnd): void {
+    if (stream.length === 0) {
+      end(null);
+      return;
+    }
     let values: CreateDeviceValues;
     try {
       values = readCreateDevice(stream);

@@ -60,6 +60,7 @@ export async function createPageBackend(options: PageBackendOptions = {}): Promi
         segments: description.segments,
         servers: new PageServers(requester),
         sharing: null,
+        onClosed: (closed) => opened.delete(closed),
       });
       opened.add(adapter);
       await adapter.open();
