@@ -1,5 +1,5 @@
 import { errorOfPeer, TransportError } from '../errors.ts';
-import { checkGpadl, MAX_GPADLS } from '../gpadl.ts';
+import { MAX_GPADLS } from '../gpadl.ts';
 import { GuestPciFunction } from '../pci.ts';
 import { Pending } from '../pending.ts';
 import {
@@ -15,19 +15,14 @@ import {
   type PciFunction,
 } from '../transport.ts';
 import { FrameFlag, FrameKind } from './frame.ts';
-import {
-  FEATURE_RESUME,
-  FIRST_REDIAL_MS,
-  LAST_REDIAL_MS,
-  MAX_LINK_VERSION,
-  MAX_MEMORY_READS,
-  MIN_LINK_VERSION,
-} from './limits.ts';
+import { GuestGpadls } from './guest-gpadls.ts';
+import { FEATURE_RESUME, MAX_LINK_VERSION, MAX_MEMORY_READS, MIN_LINK_VERSION } from './limits.ts';
 import { LinkChannel } from './link-channel.ts';
 import type { LinkMessage, LinkMessageBody, WireOffer } from './messages.ts';
 import { MirroredGuestMemory, pageHalves } from './mirrored-memory.ts';
 import { MirroredGuestWindow } from './mirrored-window.ts';
 import { Source } from './output.ts';
+import { type Redial, Redialer } from './redialer.ts';
 import { type LinkMedium, LinkSession, type LinkSessionOptions } from './session.ts';
 
 const MEBIBYTE = 1_048_576;
@@ -45,7 +40,7 @@ export interface GuestLinkOptions extends LinkSessionOptions {
    * Makes a new connection to the same host, after a pause: the session then survives a broken one. Rejects when that
    * fails, or when `signal` says that it is no longer wanted. Left out: the session ends with its connection.
    */
-  readonly redial?: (delayMs: number, signal: AbortSignal) => Promise<LinkMedium>;
+  readonly redial?: Redial;
 }
 
 /** The guest's end of a link. It is a bus once {@link GuestLink.ready} has resolved: the host has said welcome. */
@@ -60,7 +55,6 @@ export class GuestLink extends LinkSession implements GuestBus {
   #codec: string = Codec.packed;
   /** What the host takes, as it has said. */
   #maxPacketBytes = MAX_PACKET_BYTES;
-  #maxGpadls = MAX_GPADLS;
   #memory: MirroredGuestMemory;
   #window: MirroredGuestWindow;
   #offers: ChannelOffer[] = [];
@@ -71,17 +65,21 @@ export class GuestLink extends LinkSession implements GuestBus {
   #rejectReady: (error: TransportError) => void = () => {};
   readonly #cancelConnect: () => void;
   readonly #opening = new Pending<Channel>();
-  readonly #gpadlsCreating = new Pending<void>();
-  readonly #gpadlsTearing = new Pending<void>();
-  readonly #gpadls = new Set<number>();
-  #nextGpadl = 1;
+  readonly #gpadls: GuestGpadls;
   readonly #options: GuestLinkOptions;
-  #redialMs = 0;
-  #redialing: AbortController | null = null;
+  readonly #redialer: Redialer | null;
 
   constructor(options: GuestLinkOptions) {
     super(options);
     this.#options = options;
+    const { redial } = options;
+    this.#redialer =
+      redial === undefined ? null : new Redialer(redial, (medium) => this.#sayHelloAgain(medium));
+    this.#gpadls = new GuestGpadls({
+      create: (body) => this.sendControl('gpadlCreate', body),
+      teardown: (body) => this.sendControl('gpadlTeardown', body),
+      contains: (address, length) => this.#memory.contains(address, length),
+    });
     this.#memory = this.#createMemory(0);
     this.#window = this.#createWindow(0);
     this.ready = new Promise((resolve, reject) => {
@@ -108,25 +106,8 @@ export class GuestLink extends LinkSession implements GuestBus {
     });
   }
 
-  /** Tries to connect again until that works or the lease is over; at once at first, then ever less often. */
   protected override interrupted(): void {
-    const { redial } = this.#options;
-    if (redial === undefined || this.#redialing !== null) return;
-    const redialing = new AbortController();
-    this.#redialing = redialing;
-    const delayMs = this.#redialMs;
-    this.#redialMs = Math.min(LAST_REDIAL_MS, Math.max(FIRST_REDIAL_MS, delayMs * 2));
-    redial(delayMs, redialing.signal).then(
-      (medium) => {
-        this.#redialing = null;
-        if (this.isClosed) medium.drop();
-        else this.#sayHelloAgain(medium);
-      },
-      () => {
-        this.#redialing = null;
-        if (!this.isClosed) this.interrupted();
-      },
-    );
+    this.#redialer?.start();
   }
 
   #sayHelloAgain(medium: LinkMedium): void {
@@ -210,17 +191,11 @@ export class GuestLink extends LinkSession implements GuestBus {
         this.#pciFunctions.find((entry) => entry.channelIndex === channel)?.update(config);
         break;
       }
-      case 'gpadlCreated': {
-        const { gpadl, code, reason } = message.body;
-        if (code === '') this.#gpadlsCreating.resolve(gpadl);
-        else {
-          const error = errorOfPeer({ code, message: reason }, 'the host refused a GPADL');
-          this.#gpadlsCreating.reject(gpadl, error);
-        }
+      case 'gpadlCreated':
+        this.#gpadls.created(message.body);
         break;
-      }
       case 'gpadlTornDown':
-        this.#gpadlsTearing.resolve(message.body.gpadl);
+        this.#gpadls.tornDown(message.body.gpadl);
         break;
       default:
         throw new TransportError('bad-frame', `a guest gets no ${message.type} message`);
@@ -270,7 +245,7 @@ export class GuestLink extends LinkSession implements GuestBus {
     const least = (said: number | undefined, ours: number) =>
       said === undefined || said === 0 ? ours : Math.min(said, ours);
     this.#maxPacketBytes = least(limits?.packetBytes, MAX_PACKET_BYTES);
-    this.#maxGpadls = least(limits?.gpadls, MAX_GPADLS);
+    this.#gpadls.most = least(limits?.gpadls, MAX_GPADLS);
   }
 
   #welcomeBack({ session, isResumed, receivedLow, receivedHigh }: LinkMessageBody<'welcome'>): void {
@@ -278,7 +253,7 @@ export class GuestLink extends LinkSession implements GuestBus {
     if (isResumed !== 1 || session !== this.sessionId || !this.resumed(received)) {
       throw new TransportError('bad-frame', 'the host resumes another session than this one');
     }
-    this.#redialMs = 0;
+    this.#redialer?.succeeded();
   }
 
   #offered({ channel, classGuid, instanceGuid, mmioMegabytes, pci }: WireOffer): void {
@@ -339,31 +314,12 @@ export class GuestLink extends LinkSession implements GuestBus {
 
   async createGpadl(ranges: readonly PageRange[]): Promise<number> {
     this.requireOpen();
-    checkGpadl(ranges, (address, length) => this.#memory.contains(address, length));
-    const used = this.#gpadls.size + this.#gpadlsCreating.size + this.#gpadlsTearing.size;
-    if (used >= this.#maxGpadls) {
-      throw new TransportError('limit', `${used} GPADLs exist; the host takes ${this.#maxGpadls}`);
-    }
-    const gpadl = this.#nextGpadl;
-    this.#nextGpadl += 1;
-    const created = this.#gpadlsCreating.add(gpadl);
-    const threes: number[] = [];
-    for (const { address, length } of ranges) {
-      const { pageLow, pageHigh } = pageHalves(address);
-      threes.push(pageLow, pageHigh, length / PAGE_BYTES);
-    }
-    this.sendControl('gpadlCreate', { gpadl, ranges: threes });
-    await created;
-    this.#gpadls.add(gpadl);
-    return gpadl;
+    return await this.#gpadls.create(ranges);
   }
 
   async teardownGpadl(id: number): Promise<void> {
     this.requireOpen();
-    if (!this.#gpadls.delete(id)) throw new TransportError('out-of-range', `there is no GPADL ${id}`);
-    const torn = this.#gpadlsTearing.add(id);
-    this.sendControl('gpadlTeardown', { gpadl: id });
-    await torn;
+    await this.#gpadls.teardown(id);
   }
 
   protected override receiveWindowData(offset: number, bytes: Uint8Array, at: number, length: number): void {
@@ -403,11 +359,10 @@ export class GuestLink extends LinkSession implements GuestBus {
 
   protected override settlePending(error: TransportError): void {
     this.#cancelConnect();
-    this.#redialing?.abort();
+    this.#redialer?.stop();
     this.#rejectReady(error);
     this.#opening.rejectAll(error);
-    this.#gpadlsCreating.rejectAll(error);
-    this.#gpadlsTearing.rejectAll(error);
+    this.#gpadls.rejectAll(error);
   }
 
   protected override release(): void {

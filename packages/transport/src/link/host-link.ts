@@ -1,7 +1,5 @@
 import { reasonOf, TransportError } from '../errors.ts';
 import { GpadlTable, MAX_GPADL_PAGES, MAX_GPADLS } from '../gpadl.ts';
-import { checkOffer } from '../offer.ts';
-import { checkPciOffset, HostPciFunction } from '../pci.ts';
 import type { AllocateRegion } from '../region.ts';
 import {
   type Channel,
@@ -16,16 +14,17 @@ import {
   PAGE_BYTES,
   type PageRange,
 } from '../transport.ts';
-import { FrameFlag, FrameKind, LINK_CHANNEL } from './frame.ts';
+import { FrameFlag, FrameKind } from './frame.ts';
+import { HostOffers } from './host-offers.ts';
 import {
   DEFAULT_HOST_CODECS,
   FEATURE_RESUME,
   MAX_HANDSHAKE_BYTES,
   MAX_LINK_VERSION,
-  MAX_MEMORY_READS,
   MIN_LINK_VERSION,
 } from './limits.ts';
 import { LinkChannel } from './link-channel.ts';
+import { MemoryReads } from './memory-reads.ts';
 import type { LinkMessage, LinkMessageBody } from './messages.ts';
 import { MirroredHostMemory, pageAddress } from './mirrored-memory.ts';
 import { MirroredHostWindow } from './mirrored-window.ts';
@@ -61,11 +60,6 @@ export interface HostLinkOptions extends LinkSessionOptions {
   readonly onHandedOver?: () => void;
 }
 
-interface Offered {
-  readonly offer: ChannelOffer;
-  readonly pci: HostPciFunction | null;
-}
-
 /** The host's end of a link. */
 export class HostLink extends LinkSession implements HostBus {
   onChannelOpen: ((channel: Channel) => void) | null = null;
@@ -78,16 +72,16 @@ export class HostLink extends LinkSession implements HostBus {
   #codec: string = Codec.packed;
   #stage: 'hello' | 'checking' | 'ready' | 'started' = 'hello';
   readonly #cancelHandshake: () => void;
-  readonly #offered = new Map<number, Offered>();
-  #nextIndex = 1;
+  readonly #offers: HostOffers;
   #canResume = false;
   readonly #gpadls = new GpadlTable();
-  /** Memory reads in the order in which they were asked. */
-  readonly #reads: { resolve: () => void; reject: (error: TransportError) => void }[] = [];
+  readonly #reads: MemoryReads;
 
   constructor(options: HostLinkOptions) {
     super(options);
     this.#options = options;
+    this.#offers = new HostOffers(options.windowMegabytes * MEBIBYTE);
+    this.#reads = new MemoryReads(this.output);
     this.#memory = new MirroredHostMemory(
       options.guestMemoryBytes,
       options.allocateRegion,
@@ -265,7 +259,7 @@ export class HostLink extends LinkSession implements HostBus {
     if (this.#stage === 'started') return;
     if (this.#stage !== 'ready') throw new TransportError('closed', 'the guest has not been let in');
     this.#stage = 'started';
-    this.#sendWelcome({ offers: [...this.#offered.values()].map(wireOffer) });
+    this.#sendWelcome({ offers: this.#offers.wireAll() });
     const leaseMs = this.#options.leaseMs ?? 0;
     if (this.#canResume && leaseMs > 0) this.enableResume(leaseMs);
     this.startHeartbeat(this.#options.heartbeatMs, this.#options.silenceMs);
@@ -293,27 +287,14 @@ export class HostLink extends LinkSession implements HostBus {
 
   offer(options: HostOfferOptions): ChannelOffer {
     this.requireOpen();
-    const index = this.#nextIndex;
-    checkOffer(options, index, this.#options.windowMegabytes * MEBIBYTE);
-    this.#nextIndex += 1;
-    const offer: ChannelOffer = {
-      index,
-      classGuid: options.classGuid.slice(),
-      instanceGuid: options.instanceGuid.slice(),
-      mmioMegabytes: options.mmioMegabytes,
-    };
-    const pci = options.pci === undefined ? null : new HostPciFunction(options.pci);
-    const offered: Offered = { offer, pci };
-    this.#offered.set(index, offered);
-    if (this.#stage === 'started') this.sendControl('offer', { offer: wireOffer(offered) });
+    const offer = this.#offers.add(options);
+    if (this.#stage === 'started') this.sendControl('offer', { offer: this.#offers.wire(offer.index) });
     return offer;
   }
 
   rescind(channelIndex: number): void {
     this.requireOpen();
-    if (!this.#offered.delete(channelIndex)) {
-      throw new TransportError('out-of-range', `channel ${channelIndex} is not offered`);
-    }
+    this.#offers.remove(channelIndex);
     const channel = this.channels.get(channelIndex);
     if (channel !== undefined) void channel.close();
     if (this.#stage === 'started') this.sendControl('rescind', { channel: channelIndex });
@@ -323,7 +304,7 @@ export class HostLink extends LinkSession implements HostBus {
     let reason: ReturnType<typeof reasonOf> = null;
     let channel: LinkChannel | null = null;
     try {
-      if (!this.#offered.has(index))
+      if (!this.#offers.has(index))
         throw new TransportError('out-of-range', `channel ${index} is not offered`);
       if (this.channels.has(index))
         throw new TransportError('out-of-range', `channel ${index} is open already`);
@@ -348,8 +329,7 @@ export class HostLink extends LinkSession implements HostBus {
   }
 
   #writePci({ channel, offset, value }: LinkMessageBody<'pciWrite'>): void {
-    checkPciOffset(offset);
-    const config = this.#offered.get(channel)?.pci?.write(offset, value) ?? null;
+    const config = this.#offers.writePci(channel, offset, value);
     if (config !== null) this.sendControl('pciConfig', { channel, config });
   }
 
@@ -390,23 +370,13 @@ export class HostLink extends LinkSession implements HostBus {
 
   #fetch(address: number, length: number): Promise<void> {
     this.requireOpen();
-    if (this.#reads.length >= MAX_MEMORY_READS) {
-      throw new TransportError('limit', `${MAX_MEMORY_READS} memory reads are outstanding already`);
-    }
-    const request = new Uint8Array(8);
-    const view = new DataView(request.buffer);
-    view.setUint32(0, length >>> 0, true);
-    view.setUint32(4, Math.floor(length / 0x1_0000_0000), true);
-    const high = Math.floor(address / 0x1_0000_0000);
-    this.output.frame(LINK_CHANNEL, FrameKind.memoryRead, address >>> 0, high, 0, request, 0, 8);
+    const answered = this.#reads.ask(address, length);
     this.scheduleWake();
-    return new Promise((resolve, reject) => {
-      this.#reads.push({ resolve, reject });
-    });
+    return answered;
   }
 
   protected override isKnownChannel(channel: number): boolean {
-    return channel < this.#nextIndex;
+    return this.#offers.isKnown(channel);
   }
 
   protected override receiveWindowData(offset: number, bytes: Uint8Array, at: number, length: number): void {
@@ -427,14 +397,11 @@ export class HostLink extends LinkSession implements HostBus {
       this.#memory.receive(address, bytes, at, length);
       return;
     }
-    const read = this.#reads[0];
-    if (read === undefined) throw new TransportError('bad-frame', 'an answer to no memory read');
+    this.#reads.requireAsked();
     // The block may have been freed while its bytes were under way.
     if (length > 0 && this.#memory.contains(address, length))
       this.#memory.receive(address, bytes, at, length);
-    if ((flags & FrameFlag.last) === 0) return;
-    this.#reads.shift();
-    read.resolve();
+    if ((flags & FrameFlag.last) !== 0) this.#reads.answered();
   }
 
   protected override receiveMemoryRead(): void {
@@ -450,20 +417,13 @@ export class HostLink extends LinkSession implements HostBus {
 
   protected override settlePending(error: TransportError): void {
     this.#cancelHandshake();
-    for (const read of this.#reads.splice(0)) read.reject(error);
+    this.#reads.rejectAll(error);
   }
 
   protected override release(): void {
-    this.#offered.clear();
+    this.#offers.clear();
     this.#gpadls.clear();
     this.#memory.free();
     this.#window?.free();
   }
-}
-
-function wireOffer({ offer, pci }: Offered) {
-  const { index: channel, classGuid, instanceGuid, mmioMegabytes } = offer;
-  if (pci === null) return { channel, classGuid, instanceGuid, mmioMegabytes, pci };
-  const { vendorId, deviceId } = pci;
-  return { channel, classGuid, instanceGuid, mmioMegabytes, pci: { vendorId, deviceId, config: pci.take() } };
 }
