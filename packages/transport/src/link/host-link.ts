@@ -1,6 +1,5 @@
 import { reasonOf, TransportError } from '../errors.ts';
 import { GpadlTable, MAX_GPADL_PAGES, MAX_GPADLS } from '../gpadl.ts';
-import type { AllocateRegion } from '../region.ts';
 import {
   type Channel,
   type ChannelOffer,
@@ -15,6 +14,7 @@ import {
   type PageRange,
 } from '../transport.ts';
 import { FrameFlag, FrameKind } from './frame.ts';
+import type { HostLinkOptions as Options } from './host-link-options.ts';
 import { HostOffers } from './host-offers.ts';
 import {
   DEFAULT_HOST_CODECS,
@@ -29,36 +29,11 @@ import type { LinkMessage, LinkMessageBody } from './messages.ts';
 import { MirroredHostMemory, pageAddress } from './mirrored-memory.ts';
 import { MirroredHostWindow } from './mirrored-window.ts';
 import { Source } from './output.ts';
-import { type LinkMedium, LinkSession, type LinkSessionOptions } from './session.ts';
+import { type LinkMedium, LinkSession } from './session.ts';
 
 const MEBIBYTE = 1_048_576;
 
-export interface HostLinkOptions extends LinkSessionOptions {
-  readonly windowMegabytes: number;
-  /** Most bytes of guest memory mirrored for this guest. */
-  readonly guestMemoryBytes: number;
-  readonly allocateRegion: AllocateRegion;
-  readonly heartbeatMs: number;
-  /** Silence of the guest that ends the link, milliseconds; two heartbeats at least. Default: these. */
-  readonly silenceMs?: number;
-  /** How long a guest may take to say hello, milliseconds. */
-  readonly handshakeTimeoutMs: number;
-  /** Name of this link, unguessable. */
-  readonly sessionId: string;
-  readonly hostName: string;
-  /** Whether a guest with this token may come in. */
-  readonly authenticate: (token: string) => boolean | Promise<boolean>;
-  /** The guest has said hello and may come in: set handlers, make offers, call `start`. */
-  readonly onReady: (bus: HostBus) => void;
-  /** How long the session waits for its guest after a broken connection, milliseconds; 0: it ends with it. */
-  readonly leaseMs?: number;
-  /** Codecs that this host takes. Default: all that there are. */
-  readonly codecs?: readonly string[];
-  /** The session of that name which may be resumed, or null. This link is dropped for it. */
-  readonly findSession?: (sessionId: string) => HostLink | null;
-  /** This link's connection has been given to the session that the guest resumes. */
-  readonly onHandedOver?: () => void;
-}
+export type HostLinkOptions = Options<HostLink>;
 
 /** The host's end of a link. */
 export class HostLink extends LinkSession implements HostBus {

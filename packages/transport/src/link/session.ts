@@ -2,31 +2,17 @@ import { createBusStatistics } from '../bus-statistics.ts';
 import type { Clock } from '../clock.ts';
 import { EndNotice } from '../end-notice.ts';
 import { errorOfPeer, reasonOf, TransportError } from '../errors.ts';
-import {
-  type BusStatistics,
-  PACKET_FLAG_ANNOUNCES_NOTHING,
-  PACKET_FLAG_COMPLETION_REQUESTED,
-  type PacketKind,
-} from '../transport.ts';
+import type { BusStatistics, PacketKind } from '../transport.ts';
 import { FrameKind } from './frame.ts';
 import { Heartbeat } from './heartbeat.ts';
-import { Lane } from './lanes.ts';
-import {
-  DEFAULT_CLOSE_TIMEOUT_MS,
-  HIGH_WATER_BYTES,
-  LOW_WATER_BYTES,
-  REPLAY_WINDOW_BYTES,
-} from './limits.ts';
+import { HeldInput } from './held-input.ts';
+import { Lease } from './lease.ts';
+import { DEFAULT_CLOSE_TIMEOUT_MS, REPLAY_WINDOW_BYTES } from './limits.ts';
 import type { ChannelLink, LinkChannel } from './link-channel.ts';
+import { LinkWriter } from './link-writer.ts';
 import type { LinkEnd, LinkMedium, OutputChunk } from './medium.ts';
-import {
-  encodeLinkMessage,
-  isGreeting,
-  type LinkMessage,
-  type LinkMessageBody,
-  type LinkMessageType,
-} from './messages.ts';
-import { LinkOutput, type Source } from './output.ts';
+import type { LinkMessage, LinkMessageBody, LinkMessageType } from './messages.ts';
+import type { LinkOutput, Source } from './output.ts';
 import { type FrameTarget, LinkReceiver } from './receiver.ts';
 
 export type { LinkMedium, OutputChunk } from './medium.ts';
@@ -41,14 +27,6 @@ export interface LinkSessionOptions {
   readonly closeTimeoutMs?: number;
 }
 
-const EMPTY = new Uint8Array(0);
-/**
- * A turn that sends much is written in parts, so that both sides work at the same time: first the first two kibibytes, some
- * twenty commands, then each time so much more has come. A write costs what some twenty commands cost.
- */
-const FIRST_EARLY_BYTES = 2 * 1024;
-const LATER_EARLY_BYTES = 16 * 1024;
-const MOST_EARLY_BYTES = 64 * 1024;
 const TWO_32 = 0x1_0000_0000;
 
 /**
@@ -69,20 +47,14 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
   readonly #receiver: LinkReceiver;
   readonly #heartbeat: Heartbeat;
   #medium: LinkMedium | null;
-  /** How long a session without a connection waits for the next one, milliseconds; 0 when it ends with its connection. */
-  #leaseMs = 0;
+  readonly #lease: Lease;
   #heartbeatMs = 0;
   #silenceMs = 0;
-  #cancelLease: (() => void) | null = null;
   #isReferenced = true;
   #state: 'open' | 'closing' | 'closed' = 'open';
-  #wakeScheduled = false;
-  #isFlushing = false;
+  readonly #writer: LinkWriter;
   /** What came while this side was writing. */
-  readonly #heldInput: Uint8Array[] = [];
-  /** When so much waits in this turn, it is written at once. */
-  #earlyBytes = FIRST_EARLY_BYTES;
-  #isAnyRefused = false;
+  readonly #heldInput: HeldInput;
   #cancelClose: (() => void) | null = null;
   readonly #closed: Promise<void>;
   #resolveClosed: () => void = () => {};
@@ -91,7 +63,16 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
     this.#options = options;
     this.transport = options.transport;
     this.clock = options.clock;
-    this.output = new LinkOutput(() => this.#released());
+    this.#writer = new LinkWriter({
+      clock: options.clock,
+      statistics: this.statistics,
+      channels: this.channels,
+      maxQueuedBytes: options.maxQueuedBytes,
+      wakeMedium: () => this.#medium?.wake(),
+    });
+    this.output = this.#writer.output;
+    this.#heldInput = new HeldInput(options.clock, (bytes) => this.#take(bytes));
+    this.#lease = new Lease(options.clock, (error) => this.#settle(error));
     this.#medium = options.medium;
     this.#receiver = new LinkReceiver(this.#target());
     this.#heartbeat = new Heartbeat(
@@ -147,24 +128,10 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
 
   /** Takes bytes from the medium; they are not kept. Never throws: what cannot be ends the link. */
   receive(bytes: Uint8Array): void {
-    if (this.#isFlushing || this.#heldInput.length > 0) {
-      this.#holdInput(bytes);
-      return;
-    }
-    this.#take(bytes);
+    // A medium without a turn of its own answers within a write: nothing is delivered inside `send` or `flush`.
+    if (this.#writer.isFlushing || !this.#heldInput.isEmpty) this.#heldInput.hold(bytes);
+    else this.#take(bytes);
   }
-
-  /** A medium without a turn of its own answers within a write: nothing is delivered inside `send` or `flush`. */
-  #holdInput(bytes: Uint8Array): void {
-    this.#heldInput.push(bytes.slice());
-    if (this.#heldInput.length === 1) this.clock.defer(this.#takeHeldInput);
-  }
-
-  readonly #takeHeldInput = (): void => {
-    for (let bytes = this.#heldInput.shift(); bytes !== undefined; bytes = this.#heldInput.shift()) {
-      this.#take(bytes);
-    }
-  };
 
   #take(bytes: Uint8Array): void {
     if (this.#state === 'closed') return;
@@ -189,7 +156,7 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
   /** The medium has ended, by itself or with an error. */
   mediumEnded(error: Error | null): void {
     // What it brought before comes first.
-    this.#takeHeldInput();
+    this.#heldInput.deliver();
     if (this.#state === 'closed') return;
     if (this.#state === 'closing' && error === null) {
       this.#settle(null);
@@ -204,7 +171,7 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
   /** The connection is gone, or as good as gone: the session waits for another where that was agreed, else ends. */
   #connectionLost(error: Error, isGone = false): void {
     if (this.#state === 'closed') return;
-    if (this.#leaseMs === 0 || this.#state === 'closing') {
+    if (this.#lease.lengthMs === 0 || this.#state === 'closing') {
       if (isGone) this.#settle(error);
       else this.abort(error);
       return;
@@ -215,23 +182,15 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
     this.#receiver.stop();
     this.#heartbeat.stop();
     this.output.interrupt();
-    const isFirst = this.#cancelLease === null;
-    if (isFirst) this.#startLease(error);
+    const isFirst = !this.#lease.isRunning;
+    if (isFirst) this.#lease.start(error);
     this.interrupted(error);
     if (isFirst) this.onInterruption?.(true);
   }
 
-  #startLease(error: Error): void {
-    const lease = `the connection was lost and not made again within ${this.#leaseMs / 1000} s`;
-    this.#cancelLease = this.clock.setTimer(() => {
-      const code = error instanceof TransportError ? error.code : 'peer-closed';
-      this.#settle(new TransportError(code, `${lease}: ${error.message}`, { cause: error }));
-    }, this.#leaseMs);
-  }
-
   /** True from the loss of a connection until the session goes on over another. */
   get isInterrupted(): boolean {
-    return this.#cancelLease !== null;
+    return this.#lease.isRunning;
   }
 
   /** Bytes of the other side's stream received so far: where it has to go on. */
@@ -241,7 +200,7 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
 
   /** Agreed with the other side: what is sent is kept until it is confirmed, and a broken connection is survived. */
   protected enableResume(leaseMs: number): void {
-    this.#leaseMs = leaseMs;
+    this.#lease.lengthMs = leaseMs;
     this.output.keepForReplay(REPLAY_WINDOW_BYTES);
   }
 
@@ -254,7 +213,7 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
   protected takeMedium(medium: LinkMedium): void {
     this.#medium?.drop();
     this.#receiver.restart();
-    this.#heldInput.length = 0;
+    this.#heldInput.drop();
     this.#medium = medium;
     medium.setReferenced?.(this.#isReferenced);
     medium.attach(this);
@@ -276,11 +235,10 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
     if (!this.output.canRewind(theirReceivedBytes)) return false;
     this.output.rewind(theirReceivedBytes);
     this.#receiver.confirm();
-    this.#cancelLease?.();
-    this.#cancelLease = null;
+    this.#lease.stop();
     this.startHeartbeat(this.#heartbeatMs, this.#silenceMs);
-    this.#scheduleWake();
-    this.#released();
+    this.#writer.scheduleWake();
+    this.#writer.released();
     this.onInterruption?.(false);
     return true;
   }
@@ -291,9 +249,9 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
       ping: (idLow, idHigh) => this.#sendFrame(FrameKind.pong, idLow, idHigh),
       confirmed: (total) => this.#confirmedBy(total),
       confirmationIsDue: () => {
-        if (this.#leaseMs === 0) return;
+        if (this.#lease.lengthMs === 0) return;
         this.#confirm();
-        this.#scheduleWake();
+        this.#writer.scheduleWake();
       },
       message: (message) => this.#receiveMessage(message),
       windowData: (offset, bytes, at, length) => {
@@ -330,8 +288,8 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
     // The greeting over the next connection says it.
     if (this.isInterrupted) return;
     const total = this.#receiver.confirm();
-    if (this.#leaseMs === 0) return;
-    this.output.urgent(FrameKind.confirm, total >>> 0, Math.floor(total / TWO_32), EMPTY, 0, 0);
+    if (this.#lease.lengthMs === 0) return;
+    this.#writer.urgent(FrameKind.confirm, total >>> 0, Math.floor(total / TWO_32));
   }
 
   #receiveMessage(message: LinkMessage): void {
@@ -373,24 +331,7 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
     length: number,
   ): boolean {
     this.requireOpen();
-    const queued = this.output.queuedBytes;
-    if (queued + length > this.#options.maxQueuedBytes) {
-      throw new TransportError(
-        'limit',
-        `the link has ${queued} bytes waiting; ${length} more exceed the limit of ` +
-          `${this.#options.maxQueuedBytes}. Stop when send returns false`,
-      );
-    }
-    const announces = (flags & PACKET_FLAG_ANNOUNCES_NOTHING) === 0;
-    const carried = flags & PACKET_FLAG_COMPLETION_REQUESTED;
-    this.output.frame(channel.index, kind, idLow, idHigh, carried, bytes, offset, length, announces);
-    this.statistics.packetsSent += 1;
-    this.#scheduleWake();
-    if (this.output.waitingBytes >= this.#earlyBytes) this.#flushEarly();
-    if (this.output.channelBytes(channel.index) < HIGH_WATER_BYTES) return true;
-    channel.isRefused = true;
-    this.#isAnyRefused = true;
-    return false;
+    return this.#writer.packet(channel, kind, idLow, idHigh, flags, bytes, offset, length);
   }
 
   sendClose(channel: LinkChannel, error: Error | null): void {
@@ -407,13 +348,7 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
   }
 
   flush(): void {
-    if (this.#isFlushing || this.output.isEmpty) return;
-    this.#isFlushing = true;
-    try {
-      this.#medium?.wake();
-    } finally {
-      this.#isFlushing = false;
-    }
+    this.#writer.flush();
   }
 
   protected sendControl<Type extends LinkMessageType>(
@@ -421,10 +356,7 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
     body: Partial<LinkMessageBody<Type>>,
   ): void {
     if (this.#state === 'closed') return;
-    const bytes = encodeLinkMessage(type, body);
-    if (isGreeting(type)) this.output.urgent(FrameKind.control, 0, 0, bytes, 0, bytes.length);
-    else this.output.control(controlLane(type), bytes);
-    this.#scheduleWake();
+    this.#writer.control(type, body);
   }
 
   /** Pushes a range of memory in order with packets. */
@@ -437,15 +369,10 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
     stability: Source,
   ): void {
     if (this.#state === 'closed' || length === 0) return;
-    this.statistics.memoryBytesSent += length;
-    this.output.range(kind, at, source, offset, length, stability);
-    this.#scheduleWake();
-    const queued = this.output.queuedBytes;
-    if (queued > this.#options.maxQueuedBytes) {
-      const limit = this.#options.maxQueuedBytes;
-      this.abort(
-        new TransportError('limit', `the peer does not read: ${queued} bytes wait, the limit is ${limit}`),
-      );
+    try {
+      this.#writer.range(kind, at, source, offset, length, stability);
+    } catch (error) {
+      this.abort(error as Error);
     }
   }
 
@@ -456,42 +383,11 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
 
   #sendFrame(kind: number, idLow: number, idHigh: number): void {
     if (this.#state === 'closed') return;
-    this.output.urgent(kind, idLow, idHigh, EMPTY, 0, 0);
-    this.#scheduleWake();
+    this.#writer.urgent(kind, idLow, idHigh);
   }
 
   protected scheduleWake(): void {
-    this.#scheduleWake();
-  }
-
-  #scheduleWake(): void {
-    if (this.#wakeScheduled) return;
-    this.#wakeScheduled = true;
-    this.clock.defer(this.#wake);
-  }
-
-  /** Does not wait for the end of the turn: the other side may begin with what there is. */
-  #flushEarly(): void {
-    // With this much under way the other side has enough to do.
-    if (this.output.bytesInMedium < MOST_EARLY_BYTES) this.flush();
-    this.#earlyBytes = this.output.waitingBytes + LATER_EARLY_BYTES;
-  }
-
-  readonly #wake = (): void => {
-    this.#wakeScheduled = false;
-    this.#earlyBytes = FIRST_EARLY_BYTES;
-    this.flush();
-  };
-
-  #released(): void {
-    if (!this.#isAnyRefused) return;
-    this.#isAnyRefused = false;
-    for (const channel of [...this.channels.values()]) {
-      if (!channel.isRefused) continue;
-      if (this.output.channelBytes(channel.index) <= LOW_WATER_BYTES) channel.drained();
-      // Also when the handler has filled it up again.
-      if (channel.isRefused) this.#isAnyRefused = true;
-    }
+    this.#writer.scheduleWake();
   }
 
   /** Starts the heartbeat, once both sides have agreed on it; `silenceMs`: this side's patience, two heartbeats at least. */
@@ -549,8 +445,7 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
     this.#receiver.stop();
     this.#heartbeat.stop();
     this.#cancelClose?.();
-    this.#cancelLease?.();
-    this.#cancelLease = null;
+    this.#lease.stop();
     this.output.forget();
     const channels = [...this.channels.values()];
     this.channels.clear();
@@ -564,24 +459,6 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
       this.release();
       this.onEnded?.(error);
     });
-  }
-}
-
-/** The order that a control message keeps. */
-function controlLane(type: LinkMessageType): number {
-  switch (type) {
-    case 'offer':
-    case 'channelOpen':
-    case 'channelOpened':
-    case 'gpadlCreate':
-    case 'gpadlCreated':
-    case 'gpadlTornDown':
-    case 'memoryBlock':
-      return Lane.control;
-    case 'memoryBlockFree':
-      return Lane.release;
-    default:
-      return Lane.ordered;
   }
 }
 
