@@ -118,6 +118,10 @@ function readMap({ args, device }: Map): number {
   return total + args.pagingFenceValueHigh + device;
 }
 
+/** The bytes of the view that was written to last: making an array to copy with costs more than the copy. */
+let space: Uint8Array = new Uint8Array(0);
+let spaceOf: DataView | null = null;
+
 function encodeSubmit(value: Submit, view: DataView, offset: number): number {
   const { args, writtenPrimaries, privDrvData } = value;
   const primaries = writtenPrimaries.length;
@@ -139,8 +143,12 @@ function encodeSubmit(value: Submit, view: DataView, offset: number): number {
   view.setUint32(offset + 48, args.writtenPrimariesLow, true);
   view.setUint32(offset + 52, args.writtenPrimariesHigh, true);
   let at = offset + 56;
-  for (let i = 0; i < primaries; i++, at += 4) view.setUint32(at, writtenPrimaries[i] ?? 0, true);
-  for (let i = 0; i < bytes; i++) view.setUint8(at + i, privDrvData[i] ?? 0);
+  for (let i = 0; i < primaries; i++, at += 4) view.setUint32(at, writtenPrimaries[i] as number, true);
+  if (view !== spaceOf) {
+    spaceOf = view;
+    space = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+  }
+  space.set(privDrvData, at);
   return size;
 }
 
