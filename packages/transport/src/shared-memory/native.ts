@@ -42,14 +42,23 @@ export function nativeMemory(): NativeMemory {
   return cached;
 }
 
-function load(): NativeMemory {
-  const { platform, arch } = process;
+/**
+ * Whether this kind of machine has such memory. Nothing here depends on numbers of system calls or on layouts that differ
+ * between x64 and arm64: the C library's functions are called by name.
+ *
+ * @throws TransportError `unsupported`.
+ */
+export function checkPlatform(platform: string, arch: string): void {
   if (platform !== 'linux' || (arch !== 'x64' && arch !== 'arm64')) {
     throw new TransportError(
       'unsupported',
       `shared memory works on Linux on x64 and arm64, not on ${platform} ${arch}; use unix:PATH or tcp:HOST:PORT`,
     );
   }
+}
+
+function load(): NativeMemory {
+  checkPlatform(process.platform, process.arch);
   try {
     return loadLinux();
   } catch (error) {
