@@ -35,7 +35,10 @@ export interface LinkHostSettings {
   readonly guestMemoryBytes?: number;
   /** Where mirrored guest memory and device windows come from, so that another process can map them. */
   readonly allocateRegion?: AllocateRegion;
-  /** How often each side says something at least, milliseconds; silence of twice that ends a link. Default 10,000. */
+  /**
+   * How often each side says something at least, milliseconds. A guest gives a host up that is silent for twice that; for
+   * the host's own patience see `silenceMs`. Default 10,000.
+   */
   readonly heartbeatMs?: number;
   /**
    * How long a guest may say nothing before the host gives it up, milliseconds: a program that computes, or compiles
