@@ -178,10 +178,12 @@ function announce(
   // Whoever holds the other ends knows.
   if (url === 'stdio:') return;
   const token = withToken ? ' --token SECRET' : '';
+  // The other end of a device has a name of its own.
+  const [where, connect] = url.startsWith('device:') ? ['at its other end', 'device:PATH'] : ['on it', url];
   out.write(
     `${lines.join('\n')}
 listening on ${url}
-run a program on it with: dxgwire run --connect ${url}${token} PROGRAM
+run a program ${where} with: dxgwire run --connect ${connect}${token} PROGRAM
 `,
   );
 }
