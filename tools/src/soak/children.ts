@@ -112,12 +112,15 @@ export class SurvivorProcess {
   readonly #child: ChildProcess;
   readonly #onFailure: (message: string) => void;
   readonly #reports: ((times: readonly number[]) => void)[] = [];
+  readonly #ended: Promise<void>;
   #isDone = false;
 
   private constructor(task: SurvivorTask, onFailure: (message: string) => void) {
     this.#onFailure = onFailure;
     this.#child = keep(fork(fileOf('survivor.js'), [JSON.stringify(task)]));
-    this.#child.on('exit', (code, signal) => {
+    // What a process said last may be read after its end was seen.
+    const ended = Promise.all([once(this.#child, 'exit'), once(this.#child, 'disconnect')]);
+    this.#ended = ended.then(([[code, signal]]) => {
       if (!this.#isDone) onFailure(`${task.name} ended with ${signal ?? code}`);
       for (const report of this.#reports.splice(0)) report([]);
     });
@@ -147,16 +150,13 @@ export class SurvivorProcess {
   }
 
   async stop(): Promise<void> {
-    if (this.#child.exitCode !== null) return;
-    const exited = once(this.#child, 'exit');
-    this.#child.send({ type: 'stop' } satisfies ToSurvivor);
-    await exited;
+    if (this.#child.connected) this.#child.send({ type: 'stop' } satisfies ToSurvivor);
+    await this.#ended;
   }
 }
 
 /** How a victim ended. */
-export interface VictimEnd {
-  readonly states: readonly string[];
+export interface VictimEnd extends LastWords {
   readonly signal: string | null;
   readonly code: number | null;
 }
@@ -168,12 +168,12 @@ export async function runVictim(task: VictimTask): Promise<VictimEnd> {
       stdio: ['ignore', 'pipe', 'inherit'],
     }),
   );
-  let states: readonly string[] = [];
+  let words: LastWords = { states: [], unanswered: 0 };
   const lines = createInterface({ input: child.stdout! });
   lines.on('line', (line) => {
-    states = (JSON.parse(line) as LastWords).states;
+    words = JSON.parse(line) as LastWords;
     if (task.killer === 'the runner') child.kill('SIGKILL');
   });
   const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
-  return { states, signal, code };
+  return { ...words, signal, code };
 }
