@@ -1,5 +1,6 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { getPriority, setPriority } from 'node:os';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { FromHost, HostCensus, HostTask, ToHost } from './host.ts';
@@ -161,6 +162,10 @@ export interface VictimEnd extends LastWords {
   readonly code: number | null;
 }
 
+/** How much the system prefers host and guests that live to processes that start, which keep a processor busy. */
+const VICTIM_NICENESS = 10;
+const LEAST_PRIORITY = 19;
+
 /** Runs a process with guests until somebody kills it, or it ends by itself. */
 export async function runVictim(task: VictimTask): Promise<VictimEnd> {
   const child = keep(
@@ -168,6 +173,9 @@ export async function runVictim(task: VictimTask): Promise<VictimEnd> {
       stdio: ['ignore', 'pipe', 'inherit'],
     }),
   );
+  if (child.pid !== undefined) {
+    setPriority(child.pid, Math.min(LEAST_PRIORITY, getPriority() + VICTIM_NICENESS));
+  }
   let words: LastWords = { states: [], unanswered: 0 };
   const lines = createInterface({ input: child.stdout! });
   lines.on('line', (line) => {
