@@ -7,11 +7,18 @@ function indent(lines: readonly string[], by: number): string[] {
   return lines.map((line) => `${' '.repeat(by)}${line}`);
 }
 
+const WHERE = {
+  'set-up': 'in what had to be there first: the requirement itself was not looked at',
+  packets: 'in the rules of packets, while this was looked at',
+} as const;
+
 /** The lines that explain one failure: what was expected, what came, the bytes with field names. */
-export function failureLines({ requirement, expected, got, evidence }: Result): string[] {
+export function failureLines({ requirement, expected, got, stage, evidence }: Result): string[] {
+  const where = stage === undefined || stage === 'check' ? [] : [`        where:    ${WHERE[stage]}`];
   return [
     `FAILED  ${requirement.id}  ${requirement.text}`,
     `        source:   ${requirement.source}`,
+    ...where,
     `        expected: ${expected ?? ''}`,
     `        got:      ${got ?? ''}`,
     ...indent(evidence ?? [], 8),
@@ -46,8 +53,10 @@ export function reportText(report: Report): string {
     lines.push(`${name}: ${covered} of ${total}${rest}`);
   }
   const looked = report.passed + report.failed;
+  const inSetUp = report.results.filter(({ stage }) => stage === 'set-up').length;
+  const which = inSetUp === 0 ? '' : ` (${inSetUp} of them before they were looked at)`;
   lines.push(
-    `requirements: ${report.passed} of ${looked} passed, ${report.failed} failed, ${report.skipped} skipped`,
+    `requirements: ${report.passed} of ${looked} passed, ${report.failed} failed${which}, ${report.skipped} skipped`,
   );
   return `${lines.join('\n')}\n`;
 }
@@ -70,7 +79,7 @@ export function reportJunit(report: Report): string {
     if (verdict === 'passed') return `  ${head}/>`;
     if (verdict === 'skipped') return `  ${head}><skipped message="${xml(result.reason ?? '')}"/></testcase>`;
     const message = xml(`expected ${result.expected}; got ${result.got}`);
-    return `  ${head}><failure message="${message}">${xml(failureLines(result).join('\n'))}</failure></testcase>`;
+    return `  ${head}><failure type="${result.stage ?? 'check'}" message="${message}">${xml(failureLines(result).join('\n'))}</failure></testcase>`;
   });
   const { results, failed, skipped, side } = report;
   const head = `<testsuite name="dxgwire conformance, ${side}" tests="${results.length}" failures="${failed}" skipped="${skipped}">`;

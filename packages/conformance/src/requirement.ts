@@ -1,3 +1,5 @@
+import type { FailureStage } from './failure.ts';
+
 /** What one numbered requirement is, whoever is under test. */
 export interface Requirement {
   /** `GROUP-NUMBER`, never reused: for requirements on one command the number is the command's. */
@@ -19,6 +21,8 @@ export interface Result {
   readonly verdict: Verdict;
   readonly expected?: string;
   readonly got?: string;
+  /** Of a failure: where it was. One in the set-up means that the requirement itself was not looked at. */
+  readonly stage?: FailureStage;
   readonly evidence?: readonly string[];
   /** Why it was skipped. */
   readonly reason?: string;

@@ -1,6 +1,8 @@
 import { demand, hex32, hex64, NotApplicable } from '../failure.ts';
 import { Status } from '../statuses.ts';
 import * as wire from '../wire/adapter-commands.ts';
+import { ddiGetStandardAllocationDriverData } from '../wire/memory-commands.ts';
+import { submitCommand, submitCommandToHwQueue } from '../wire/sync-commands.ts';
 import { IO_START, negotiate, PCI, untilOffered } from './bring-up.ts';
 import { Group } from './group.ts';
 import type { HostKit } from './kit.ts';
@@ -162,12 +164,12 @@ bringUp.must(
   'A request whose answer could not be carried is refused by a short answer',
   async (kit) => {
     const scene = await kit.scene();
-    const size = 131_017;
-    const reply = await scene.call(wire.queryAdapterInfo, { query_type: 15, private_data_size: size }, [
-      new Uint8Array(size),
-    ]);
-    // 131,021 bytes fit: anything that is no longer than a reply may be is right.
-    demand(reply.payload.length <= 131_056, 'at most 131,056 bytes', `${reply.payload.length}`, () =>
+    const fields = { alloc_type: 4, width: 65_536, height: 1, type: 7, priv_driver_data_size: 200_000 };
+    const reply = await scene.call(ddiGetStandardAllocationDriverData, fields);
+    const { payload, demanded } = reply;
+    const how = `${payload.length} bytes, status ${hex32(reply.status)}`;
+    const expected = `a failure in fewer than the ${demanded} bytes that a success has`;
+    demand(payload.length < demanded && reply.status < 0, expected, how, () =>
       reply.evidence()().slice(0, 4),
     );
   },
@@ -176,10 +178,27 @@ bringUp.must(
 bringUp.should(
   12,
   '1.7',
-  'Submissions, signals and GPU waits want no answer (async_msg_enabled)',
+  'With async_msg_enabled, one-way submissions, signals and GPU waits take effect and get no completion',
   async (kit) => {
-    const guest = await kit.guest();
-    if (!guest.isAsync) throw new NotApplicable('this host has one-way messages off');
+    const scene = await kit.scene();
+    if (!scene.guest.isAsync) throw new NotApplicable('this host has one-way messages off');
+    const device = await scene.device();
+    const context = await scene.context(device);
+    const hw = await scene.hwQueue(device);
+    const [gate, done] = [await scene.fence(device), await scene.fence(device)];
+    const data = scene.profile.submissionData;
+    const submission = { priv_drv_data_size: data.length };
+    await scene.waitFromGpu(context, [gate.handle], [1n]);
+    const contexts = { broadcast_context_count: 1, broadcast_context: [context] };
+    await scene.queue(submitCommand, { ...contexts, ...submission }, [data]);
+    await scene.signalFromGpu([context], [done.handle], [7n]);
+    const queue = { hwqueue: hw.queue, hwqueue_progress_fence_id: 3n };
+    await scene.queue(submitCommandToHwQueue, { ...queue, ...submission }, [data]);
+    (await scene.signal(device, [gate.handle], [1n])).ok();
+    await scene.untilFence(device, hw.fence, 3n, 'a one-way submission has completed');
+    await scene.untilFence(device, done.handle, 7n, 'signalled behind a one-way wait and submission');
+    const got = scene.guest.fenceAt(done.address);
+    demand(got === 7n, '7 in the page of the fence', hex64(got));
   },
 );
 

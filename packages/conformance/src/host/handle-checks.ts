@@ -1,4 +1,4 @@
-import { demand, type Evidence, hex32, hex64 } from '../failure.ts';
+import { demand, type Evidence, hex32, hex64, inSetUp } from '../failure.ts';
 import * as adapter from '../wire/adapter-commands.ts';
 import { destroySyncObject } from '../wire/sync-commands.ts';
 import { Group } from './group.ts';
@@ -20,9 +20,8 @@ async function oneOfEach(scene: Scene): Promise<number[]> {
   const device = await scene.device();
   const { queue, fence } = await scene.pagingQueue(device);
   const hw = await scene.hwQueue(device);
-  const made = (
-    await scene.createAllocations(device, [4096, 4096], { flags: ALLOCATION_FLAG.resource })
-  ).ok();
+  const pair = scene.createAllocations(device, [4096, 4096], { flags: ALLOCATION_FLAG.resource });
+  const made = await inSetUp(pair.then((reply) => reply.ok()));
   const second = made.number('allocation', 0, 72);
   const monitored = await scene.fence(device);
   const all = [device, queue, fence, hw.context, hw.queue, hw.fence, made.number('resource')];

@@ -1,6 +1,8 @@
 import type { GuestBus } from '@dxgwire/transport';
 import type { Coverage } from '../coverage.ts';
+import { ConformanceFailure, inSetUp } from '../failure.ts';
 import type { Requirement } from '../requirement.ts';
+import { destroyDevice } from '../wire/adapter-commands.ts';
 import { bringUp } from './bring-up.ts';
 import { type HostProfile, Scene } from './scene.ts';
 import { WireGuest } from './wire-guest.ts';
@@ -33,14 +35,14 @@ export class HostKit {
   /** A link that is up, shared by checks that do it no harm. */
   async guest(): Promise<WireGuest> {
     if (this.#shared?.isOpen !== true) {
-      this.#shared = await bringUp(await this.connect(), this.timeoutMs, this.coverage);
+      this.#shared = await inSetUp(bringUp(await this.connect(), this.timeoutMs, this.coverage));
     }
     return this.#shared;
   }
 
   /** A link of this check's own that is up. */
   async freshGuest(): Promise<WireGuest> {
-    const guest = await bringUp(await this.connect(), this.timeoutMs, this.coverage);
+    const guest = await inSetUp(bringUp(await this.connect(), this.timeoutMs, this.coverage));
     this.#links.push(guest);
     return guest;
   }
@@ -54,9 +56,32 @@ export class HostKit {
 
   /** A guest process on the shared link, or on another. */
   async scene(guest?: WireGuest): Promise<Scene> {
-    const scene = await Scene.start(guest ?? (await this.guest()), this.profile);
+    const scene = await inSetUp(Scene.start(guest ?? (await this.guest()), this.profile));
     this.#scenes.push(scene);
     return scene;
+  }
+
+  /** Demands that a guest process that was there before is served on. */
+  async goesOn(scene: Scene, why: string): Promise<void> {
+    await this.#serves(`the host to serve other guests and processes on (${why})`, async () => scene);
+  }
+
+  /** Demands that the host still serves a guest that comes now. */
+  async servesTheNext(why: string): Promise<void> {
+    await this.#serves(`the host to serve the next guest (${why})`, async () =>
+      this.scene(await this.freshGuest()),
+    );
+  }
+
+  async #serves(expected: string, start: () => Promise<Scene>): Promise<void> {
+    try {
+      const scene = await start();
+      const device = await scene.device();
+      (await scene.call(destroyDevice, { device })).ok();
+    } catch (error) {
+      if (!(error instanceof ConformanceFailure)) throw error;
+      throw new ConformanceFailure(expected, `${error.expected}; got ${error.got}`, error.evidence);
+    }
   }
 
   /** Ends what a check began. @throws ConformanceFailure for what the host did against the rules of packets. */

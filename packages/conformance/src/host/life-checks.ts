@@ -127,7 +127,7 @@ life.must(7, '3.5, 4.5', 'DestroyProcess takes everything with it, and its waits
   await scene.end();
   (await watcher.call(adapter.createDevice, {}, [], { process })).fails('a destroyed process');
   (await watcher.call(adapter.destroyProcess, {}, [], { process })).fails('a destroyed process');
-  await watcher.device();
+  await kit.goesOn(watcher, 'another process was destroyed');
 });
 
 life.must(8, '8.4', 'Several processes with the same process_id are different processes', async (kit) => {
@@ -166,6 +166,7 @@ life.must(
       await guest.close();
     }
     (await scene.call(adapter.destroyDevice, { device })).ok();
+    await kit.servesTheNext('the links of others have ended');
   },
 );
 
@@ -176,7 +177,7 @@ life.must(11, '1.9', 'A link that is aborted in the midst of commands harms no o
   const calls = Array.from({ length: 10 }, () => other.call(adapter.createDevice, {}).catch(() => null));
   guest.bus.abort(new Error('the kit ends this link'));
   await Promise.all(calls);
-  await scene.device();
+  await kit.goesOn(scene, 'the link of another guest was aborted');
 });
 
 export const lifeRequirements = life.requirements;

@@ -29,7 +29,6 @@ packet.must(
     const scene = await kit.scene();
     for (const { index } of scene.guest.bus.offers) {
       const reply = (await scene.call(wire.createDevice, {}, [], { channel: index })).ok();
-      demand(reply.channel === index, `an answer on channel ${index}`, `on ${reply.channel}`);
       (await scene.call(wire.destroyDevice, { device: reply.handle() }, [], { channel: index })).ok();
     }
   },
@@ -72,7 +71,7 @@ packet.must(
       reply?.fails(`command_offset ${offset}`);
       await guest.close();
     }
-    await (await kit.scene(await kit.freshGuest())).device();
+    await kit.servesTheNext('others sent headers out of place');
   },
 );
 
@@ -184,7 +183,7 @@ packet.must(
       });
       await guest.close();
     }
-    await (await kit.scene(await kit.freshGuest())).device();
+    await kit.servesTheNext('others sent packets of a few bytes');
   },
 );
 
@@ -214,7 +213,7 @@ packet.must(
       }
       await guest.close();
     }
-    await (await kit.scene(await kit.freshGuest())).device();
+    await kit.servesTheNext('others sent counts of 32 bits');
   },
 );
 

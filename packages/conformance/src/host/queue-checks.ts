@@ -265,7 +265,13 @@ queue.must(15, '7.9, 3.3', 'The loss of one device leaves the other devices as t
     `${state.number('execution_state')}`,
     state.evidence(),
   );
-  await scene.context(other);
+  (
+    await scene.call(
+      adapter.createContextVirtual,
+      { device: other, priv_drv_data_size: scene.profile.contextData.length },
+      [scene.profile.contextData],
+    )
+  ).ok();
 });
 
 queue.must(

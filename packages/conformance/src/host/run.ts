@@ -11,8 +11,8 @@ export interface HostRunOptions {
   /** How long each answer and event may take, milliseconds. Default 5000. */
   readonly timeoutMs?: number;
   readonly profile?: Partial<HostProfile>;
-  /** Called with each result as it comes. */
-  readonly onResult?: (result: Result, done: number, total: number) => void;
+  /** Called with each result as it comes, and of a failure with what its check threw. */
+  readonly onResult?: (result: Result, done: number, total: number, problem?: unknown) => void;
 }
 
 /** What a whole run found. */
@@ -65,7 +65,12 @@ function untilNextTurn(): Promise<void> {
   return new Promise((resolve) => (soon === undefined ? setTimeout(resolve, 0) : soon(resolve)));
 }
 
-async function decide(requirement: HostRequirement, kit: HostKit): Promise<Result> {
+interface Decision {
+  readonly result: Result;
+  readonly problem?: unknown;
+}
+
+async function decide(requirement: HostRequirement, kit: HostKit): Promise<Decision> {
   const started = performance.now();
   let problem: unknown;
   try {
@@ -80,22 +85,18 @@ async function decide(requirement: HostRequirement, kit: HostKit): Promise<Resul
   }
   const { check: _, ...facts } = requirement;
   const milliseconds = performance.now() - started;
-  if (problem === undefined) return { requirement: facts, verdict: 'passed', milliseconds };
+  if (problem === undefined) return { result: { requirement: facts, verdict: 'passed', milliseconds } };
   if (problem instanceof NotApplicable) {
-    return { requirement: facts, verdict: 'skipped', reason: problem.message, milliseconds };
+    return { result: { requirement: facts, verdict: 'skipped', reason: problem.message, milliseconds } };
   }
   if (problem instanceof ConformanceFailure) {
-    const { expected, got, evidence } = problem;
-    return { requirement: facts, verdict: 'failed', expected, got, evidence, milliseconds };
+    const { expected, got, evidence, stage } = problem;
+    const failed = { requirement: facts, verdict: 'failed', expected, got, stage, evidence } as const;
+    return { result: { ...failed, milliseconds }, problem };
   }
   const got = problem instanceof Error ? problem.message : String(problem);
-  return {
-    requirement: facts,
-    verdict: 'failed',
-    expected: 'the check to come to its end',
-    got,
-    milliseconds,
-  };
+  const expected = 'the check to come to its end';
+  return { result: { requirement: facts, verdict: 'failed', expected, got, milliseconds }, problem };
 }
 
 /**
@@ -116,9 +117,9 @@ export async function runHostConformance(
   const chosen = hostRequirements.filter((requirement) => isChosen(requirement, options.filter));
   const results: Result[] = [];
   for (const requirement of chosen) {
-    const result = await decide(requirement, kit);
+    const { result, problem } = await decide(requirement, kit);
     results.push(result);
-    options.onResult?.(result, results.length, chosen.length);
+    options.onResult?.(result, results.length, chosen.length, problem);
     await untilNextTurn();
   }
   await kit.close();

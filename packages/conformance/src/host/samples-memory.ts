@@ -1,4 +1,4 @@
-import { demand, hex64 } from '../failure.ts';
+import { demand, hex64, inSetUp } from '../failure.ts';
 import * as wire from '../wire/memory-commands.ts';
 import { longs, words } from '../wire/message.ts';
 import { createNtSharedObject } from '../wire/sync-commands.ts';
@@ -39,8 +39,9 @@ export async function systemMemory(
   lengthBytes: number,
 ): Promise<{ device: number; allocation: number; address: number }> {
   const device = await scene.device();
-  const made = await scene.createAllocations(device, [lengthBytes], { flags: ALLOCATION_FLAG.systemMemory });
-  const allocation = made.ok().number('allocation');
+  const flags = ALLOCATION_FLAG.systemMemory;
+  const made = scene.createAllocations(device, [lengthBytes], { flags }).then((reply) => reply.ok());
+  const allocation = (await inSetUp(made)).number('allocation');
   const block = scene.guest.bus.memory.allocate(lengthBytes);
   return { device, allocation, address: block.address };
 }

@@ -1,4 +1,4 @@
-import { ConformanceFailure } from '../failure.ts';
+import { inSetUp } from '../failure.ts';
 import * as adapter from '../wire/adapter-commands.ts';
 import type { WireCommand } from '../wire/command.ts';
 import * as memory from '../wire/memory-commands.ts';
@@ -64,6 +64,11 @@ export class Scene {
     return this.guest.call(command, fields, tail, { process, ...options });
   }
 
+  /** Makes something that a check is built on. */
+  #make(command: WireCommand, fields: Fields, tail: readonly Uint8Array[] = []): Promise<Reply> {
+    return inSetUp(this.call(command, fields, tail).then((reply) => reply.ok()));
+  }
+
   /** Sends what wants no answer once one-way messages are on; waits for success where they are off. */
   async queue(command: WireCommand, fields: Fields, tail: readonly Uint8Array[] = []): Promise<void> {
     if (this.guest.isAsync) this.guest.post(command, fields, tail, { process: this.process });
@@ -81,20 +86,20 @@ export class Scene {
   }
 
   async device(cookie = this.cookie()): Promise<number> {
-    return (await this.call(adapter.createDevice, { error_code: cookie })).ok().handle();
+    return (await this.#make(adapter.createDevice, { error_code: cookie })).handle();
   }
 
   async context(device: number, flags = 0): Promise<number> {
     const data = this.profile.contextData;
     const fields = { device, flags, priv_drv_data_size: data.length };
-    return (await this.call(adapter.createContextVirtual, fields, [data])).ok().handle();
+    return (await this.#make(adapter.createContextVirtual, fields, [data])).handle();
   }
 
   async hwQueue(
     device: number,
   ): Promise<{ context: number; queue: number; fence: number; address: bigint; reply: Reply }> {
     const context = await this.context(device, CONTEXT_HW_QUEUES);
-    const reply = (await this.call(adapter.createHwQueue, { context })).ok();
+    const reply = await this.#make(adapter.createHwQueue, { context });
     return {
       context,
       queue: reply.number('hwqueue'),
@@ -107,21 +112,14 @@ export class Scene {
   async pagingQueue(
     device: number,
   ): Promise<{ queue: number; fence: number; address: bigint; reply: Reply }> {
-    const reply = (await this.call(memory.createPagingQueue, { device })).ok();
+    const reply = await this.#make(memory.createPagingQueue, { device });
     const address = reply.long('fence_storage_physical_address');
     return { queue: reply.number('paging_queue'), fence: reply.number('sync_object'), address, reply };
   }
 
   async fence(device: number, value = 0n, flags = 0): Promise<Fence> {
-    const reply = (
-      await this.call(sync.createSyncObject, {
-        device,
-        type: SyncType.monitored,
-        flags,
-        value,
-        client_hint: 1,
-      })
-    ).ok();
+    const fields = { device, type: SyncType.monitored, flags, value, client_hint: 1 };
+    const reply = await this.#make(sync.createSyncObject, fields);
     return {
       handle: reply.number('sync_object'),
       address: reply.long('fence_storage_address'),
@@ -144,7 +142,8 @@ export class Scene {
   }
 
   async allocation(device: number, lengthBytes = 4096): Promise<number> {
-    return (await this.createAllocations(device, [lengthBytes])).ok().number('allocation');
+    const made = this.createAllocations(device, [lengthBytes]).then((reply) => reply.ok());
+    return (await inSetUp(made)).number('allocation');
   }
 
   signal(device: number, objects: readonly number[], values: readonly bigint[], flags = 0): Promise<Reply> {
@@ -198,8 +197,7 @@ export class Scene {
     if (this.process === 0 || !this.guest.isOpen) return;
     const { process } = this;
     this.process = 0;
-    const reply = await this.guest.call(adapter.destroyProcess, {}, [], { process });
-    if (reply.status !== 0)
-      throw new ConformanceFailure('DestroyProcess to succeed', `${reply.status}`, reply.evidence());
+    const ended = this.guest.call(adapter.destroyProcess, {}, [], { process });
+    await inSetUp(ended.then((reply) => reply.ok()));
   }
 }

@@ -221,7 +221,9 @@ export class WireGuest {
   }
 
   #breach(expected: string, got: string, payload: Uint8Array): void {
-    this.breaches.push(new ConformanceFailure(expected, got, ['came:', ...hexLines(payload)]));
+    const breach = new ConformanceFailure(expected, got, ['came:', ...hexLines(payload)]);
+    breach.stage = 'packets';
+    this.breaches.push(breach);
   }
 
   #wake(): void {
@@ -229,23 +231,30 @@ export class WireGuest {
   }
 
   /** Resolves when `isSo` holds: asked after everything that arrives. @throws ConformanceFailure in time. */
-  until(isSo: () => boolean, expected: string, evidence: () => readonly string[] = () => []): Promise<void> {
-    if (isSo()) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      const finish = (): void => {
+  async until(
+    isSo: () => boolean,
+    expected: string,
+    evidence: () => readonly string[] = () => [],
+  ): Promise<void> {
+    if (isSo() || (await this.#comesTrue(isSo))) return;
+    // Thrown here and not by the timer: its stack says which check has waited.
+    const got = this.isOpen ? `nothing of it within ${this.timeoutMs} ms` : 'the end of the link';
+    throw new ConformanceFailure(expected, got, evidence());
+  }
+
+  /** Resolves with false when it does not in time, or the link has ended. */
+  #comesTrue(isSo: () => boolean): Promise<boolean> {
+    return new Promise((resolve) => {
+      const finish = (isTrue: boolean): void => {
         clearTimeout(timer);
         this.#watchers.delete(watcher);
+        resolve(isTrue);
       };
       const watcher = (): void => {
-        if (!isSo()) return;
-        finish();
-        resolve();
+        if (isSo()) finish(true);
+        else if (!this.isOpen) finish(false);
       };
-      const timer = setTimeout(() => {
-        finish();
-        const got = this.isOpen ? `nothing of it within ${this.timeoutMs} ms` : 'the end of the link';
-        reject(new ConformanceFailure(expected, got, evidence()));
-      }, this.timeoutMs);
+      const timer = setTimeout(() => finish(false), this.timeoutMs);
       this.#watchers.add(watcher);
     });
   }
