@@ -7,6 +7,10 @@ export interface Outgoing {
   /** The guest's message from its command header on; empty for messages of the host. */
   readonly request: Uint8Array;
   bytes: Uint8Array;
+  /** A message of the host to send before it. */
+  ahead?: Uint8Array;
+  /** Whether it goes out on another channel than the one it was asked on. */
+  isAstray?: boolean;
   /** 1 for the first with this command, and so on. */
   readonly count: number;
   idLow: number;
@@ -20,6 +24,8 @@ export interface Fault {
   request?(packet: Packet, command: WireCommand | undefined, channel: Channel): boolean;
   /** The value that a fence's page gets. */
   store?(value: bigint): bigint;
+  /** Whether it never lets go of memory that the guest takes back. */
+  readonly keepsMemory?: boolean;
 }
 
 interface Asked {
@@ -42,10 +48,13 @@ class BrokenChannel {
   readonly #counts = new Map<string, number>();
   readonly #fault: Fault;
   readonly #inner: Channel;
+  readonly #all: readonly Channel[];
 
-  constructor(inner: Channel, fault: Fault) {
+  /** @param all the channels of the link, more of which may come. */
+  constructor(inner: Channel, fault: Fault, all: readonly Channel[]) {
     this.#inner = inner;
     this.#fault = fault;
+    this.#all = all;
   }
 
   receive(packet: Packet, handler: (packet: Packet) => void): void {
@@ -74,24 +83,20 @@ class BrokenChannel {
     const code = copy.length >= 20 ? new DataView(copy.buffer).getUint32(16, true) : 0;
     const what = isAnswer ? this.#fault.answer?.(outgoing) : this.#fault.message?.(outgoing, code);
     if (what === null) return true;
+    const { ahead, idLow: id, bytes: sent } = outgoing;
+    if (ahead !== undefined) this.#all[0]?.send(PacketKind.inBand, 0, 0, 0, ahead, 0, ahead.length);
+    const other = this.#all.find((channel) => channel !== this.#inner);
+    const channel = outgoing.isAstray === true && other !== undefined ? other : this.#inner;
     let isRoomy = true;
-    for (let times = 0; times < (what ?? 1); times += 1) {
-      isRoomy = this.#inner.send(
-        kind,
-        outgoing.idLow,
-        idHigh,
-        flags,
-        outgoing.bytes,
-        0,
-        outgoing.bytes.length,
-      );
-    }
+    for (let times = 0; times < (what ?? 1); times += 1)
+      isRoomy = channel.send(kind, id, idHigh, flags, sent, 0, sent.length);
     return isRoomy;
   }
 }
 
-function breakChannel(channel: Channel, fault: Fault): Channel {
-  const broken = new BrokenChannel(channel, fault);
+function breakChannel(channel: Channel, fault: Fault, all: Channel[]): Channel {
+  all.push(channel);
+  const broken = new BrokenChannel(channel, fault, all);
   return new Proxy(channel, {
     get(target, key) {
       if (key === 'send') return (...args: Parameters<Channel['send']>) => broken.send(...args);
@@ -123,6 +128,7 @@ export function breakBus(inner: HostBus, fault: Fault): HostBus {
       return typeof value === 'function' ? value.bind(target) : value;
     },
   });
+  const channels: Channel[] = [];
   return new Proxy(inner, {
     get(target, key) {
       if (key === 'window') return window;
@@ -132,7 +138,11 @@ export function breakBus(inner: HostBus, fault: Fault): HostBus {
     set(target, key, value) {
       if (key === 'onChannelOpen' && value !== null) {
         const handler = value as (channel: Channel) => void;
-        target.onChannelOpen = (channel) => handler(breakChannel(channel, fault));
+        target.onChannelOpen = (channel) => handler(breakChannel(channel, fault, channels));
+        return true;
+      }
+      if (key === 'onGpadlTeardown' && value !== null && fault.keepsMemory === true) {
+        target.onGpadlTeardown = () => new Promise(() => {});
         return true;
       }
       return Reflect.set(target, key, value, target);

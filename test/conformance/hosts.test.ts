@@ -49,8 +49,7 @@ describe('the conformance kit on our host', () => {
       const report = await judge(backend, { timeoutMs: 30_000 });
       demandAll(report);
       for (const { name: what, covered, total, missing } of report.coverage) {
-        const allowed = what === 'failure conventions' ? ['IsFeatureEnabledGlobal'] : [];
-        assert.deepEqual(missing, allowed, `${what}: ${covered} of ${total}`);
+        assert.deepEqual(missing, [], `${what}: ${covered} of ${total}`);
       }
       await backend.close();
     });

@@ -18,7 +18,6 @@ const CONNECT_BY_SCHEME: Readonly<Record<string, Connect>> = {
   unix: connectStream,
   tcp: connectStream,
   stdio: connectStream,
-  device: connectStream,
   shm: connectSharedMemory,
 };
 

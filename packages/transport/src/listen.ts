@@ -25,7 +25,6 @@ const LISTEN_BY_SCHEME: Readonly<Record<string, Listen>> = {
   unix: listenOnStream,
   tcp: listenOnStream,
   stdio: listenOnStream,
-  device: listenOnStream,
   shm: listenOnSharedMemory,
 };
 

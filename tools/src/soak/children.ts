@@ -1,6 +1,5 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { getPriority, setPriority } from 'node:os';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { FromHost, HostCensus, HostTask, ToHost } from './host.ts';
@@ -113,15 +112,12 @@ export class SurvivorProcess {
   readonly #child: ChildProcess;
   readonly #onFailure: (message: string) => void;
   readonly #reports: ((times: readonly number[]) => void)[] = [];
-  readonly #ended: Promise<void>;
   #isDone = false;
 
   private constructor(task: SurvivorTask, onFailure: (message: string) => void) {
     this.#onFailure = onFailure;
     this.#child = keep(fork(fileOf('survivor.js'), [JSON.stringify(task)]));
-    // What a process said last may be read after its end was seen.
-    const ended = Promise.all([once(this.#child, 'exit'), once(this.#child, 'disconnect')]);
-    this.#ended = ended.then(([[code, signal]]) => {
+    this.#child.on('exit', (code, signal) => {
       if (!this.#isDone) onFailure(`${task.name} ended with ${signal ?? code}`);
       for (const report of this.#reports.splice(0)) report([]);
     });
@@ -151,20 +147,19 @@ export class SurvivorProcess {
   }
 
   async stop(): Promise<void> {
-    if (this.#child.connected) this.#child.send({ type: 'stop' } satisfies ToSurvivor);
-    await this.#ended;
+    if (this.#child.exitCode !== null) return;
+    const exited = once(this.#child, 'exit');
+    this.#child.send({ type: 'stop' } satisfies ToSurvivor);
+    await exited;
   }
 }
 
 /** How a victim ended. */
-export interface VictimEnd extends LastWords {
+export interface VictimEnd {
+  readonly states: readonly string[];
   readonly signal: string | null;
   readonly code: number | null;
 }
-
-/** How much the system prefers host and guests that live to processes that start, which keep a processor busy. */
-const VICTIM_NICENESS = 10;
-const LEAST_PRIORITY = 19;
 
 /** Runs a process with guests until somebody kills it, or it ends by itself. */
 export async function runVictim(task: VictimTask): Promise<VictimEnd> {
@@ -173,15 +168,12 @@ export async function runVictim(task: VictimTask): Promise<VictimEnd> {
       stdio: ['ignore', 'pipe', 'inherit'],
     }),
   );
-  if (child.pid !== undefined) {
-    setPriority(child.pid, Math.min(LEAST_PRIORITY, getPriority() + VICTIM_NICENESS));
-  }
-  let words: LastWords = { states: [], unanswered: 0 };
+  let states: readonly string[] = [];
   const lines = createInterface({ input: child.stdout! });
   lines.on('line', (line) => {
-    words = JSON.parse(line) as LastWords;
+    states = (JSON.parse(line) as LastWords).states;
     if (task.killer === 'the runner') child.kill('SIGKILL');
   });
   const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
-  return { ...words, signal, code };
+  return { states, signal, code };
 }

@@ -23,7 +23,7 @@ import type {
 
 /** Guest memory and window of a test: plain memory, or shared files where `shared`. */
 const WINDOW_BYTES = 1 << 20;
-const DEFAULT_STAGING_BYTES = 64 << 20;
+const GUEST_BYTES = 64 << 20;
 const RING_BYTES = 64 << 10;
 const STAGING_ADDRESS = 0x10_0000n;
 const RETURN_FENCE = 0x40;
@@ -74,11 +74,10 @@ export class Rig {
   private lastHandle = 0x100;
   private lastId = 0;
 
-  /** @param stagingBytes - Memory of the guest: what a stream can have copied at a time. */
-  static async open(backend: Backend, shared = true, stagingBytes = DEFAULT_STAGING_BYTES): Promise<Rig> {
+  static async open(backend: Backend, shared = true): Promise<Rig> {
     const holder: { rig?: Rig } = {};
     const window = region(WINDOW_BYTES, shared);
-    const guest = region(stagingBytes, shared);
+    const guest = region(GUEST_BYTES, shared);
     const environment: AdapterEnvironment = {
       name: 'test',
       log: quiet,
@@ -103,9 +102,9 @@ export class Rig {
       offset: 0,
       length: RING_BYTES,
     });
-    this.allocate(2, guest.bytes.length, AllocationKind.bytes, {
+    this.allocate(2, GUEST_BYTES, AllocationKind.bytes, {
       kind: 'guest-pages',
-      ranges: [{ address: 0, length: guest.bytes.length }],
+      ranges: [{ address: 0, length: GUEST_BYTES }],
       writable: true,
     });
     const context = adapter.createContext({
@@ -224,7 +223,7 @@ export class Rig {
 
   private walk(address: bigint, lengthBytes: number): PageWalk {
     const offset = Number(address - STAGING_ADDRESS);
-    if (offset < 0 || offset + lengthBytes > this.staging.length) {
+    if (offset < 0 || offset + lengthBytes > GUEST_BYTES) {
       return { ok: false, faultAddress: address, reason: 'not-mapped' };
     }
     const view = this.allocations.get('2:0')!;
