@@ -14,6 +14,8 @@ import {
 import { CommandFailure, describe, UsageError } from './errors.ts';
 
 const READ_BYTES = 1 << 20;
+/** All of what a submission reads waits for the file at once. */
+const WITH_MEMORY = { maxPublishedBytes: 2 ** 31, maxPendingBytes: 256 << 20 };
 
 /** A capture file, read a part at a time: its size does not matter. */
 export class CaptureFile {
@@ -77,9 +79,12 @@ export class GuestCaptures {
     }
   }
 
-  /** The same bus, recorded from here on. */
-  tap(bus: HostBus): HostBus {
-    const { recorder, end } = this.record({});
+  /**
+   * The same bus, recorded from here on.
+   * @param keepsMemory whether the bytes of memory are kept that the host reads and publishes; a replay needs them.
+   */
+  tap(bus: HostBus, keepsMemory: boolean): HostBus {
+    const { recorder, end } = this.record(keepsMemory ? WITH_MEMORY : {});
     return tapHostBus(withAgreedCodec(bus), recorder, { onEnd: end });
   }
 

@@ -46,8 +46,8 @@ export async function connectLink(url: string, token: string | undefined, codec?
       ...(token === undefined ? {} : { token }),
       ...(codec === undefined ? {} : { codecs: [codec] }),
     });
-    // A host that was started for this link alone serves nobody else.
-    const workersUrl = /^stdio:/i.test(url) ? null : url;
+    // A host that was started for this link alone serves nobody else, and a device carries one link.
+    const workersUrl = /^(stdio|device):/i.test(url) ? null : url;
     return { bus, workersUrl, close: () => bus.close() };
   } catch (error) {
     if (isTransportError(error) && error.code === 'bad-url') {

@@ -18,6 +18,7 @@ const CONNECT_BY_SCHEME: Readonly<Record<string, Connect>> = {
   unix: connectStream,
   tcp: connectStream,
   stdio: connectStream,
+  device: connectStream,
   shm: connectSharedMemory,
 };
 

@@ -50,8 +50,18 @@ describe('URL factories', () => {
       assert.match(message, /ws:, wss:/);
       assert.match(message, /ws:\/\/127\.0\.0\.1:8774/);
     }
-    assert.deepEqual(CONNECT_SCHEMES, ['ws', 'wss', 'http', 'https', 'unix', 'tcp', 'stdio', 'shm']);
-    assert.deepEqual(LISTEN_SCHEMES, ['ws', 'wss', 'unix', 'tcp', 'stdio', 'shm']);
+    assert.deepEqual(CONNECT_SCHEMES, [
+      'ws',
+      'wss',
+      'http',
+      'https',
+      'unix',
+      'tcp',
+      'stdio',
+      'device',
+      'shm',
+    ]);
+    assert.deepEqual(LISTEN_SCHEMES, ['ws', 'wss', 'unix', 'tcp', 'stdio', 'device', 'shm']);
     assert.equal(DEFAULT_LISTEN_URL, 'ws://127.0.0.1:8774');
   });
 

@@ -25,6 +25,7 @@ const LISTEN_BY_SCHEME: Readonly<Record<string, Listen>> = {
   unix: listenOnStream,
   tcp: listenOnStream,
   stdio: listenOnStream,
+  device: listenOnStream,
   shm: listenOnSharedMemory,
 };
 

@@ -179,6 +179,11 @@ export interface HostGuestMemory {
   /** Tells the guest about bytes that the host changed through `view`. In order with packets. */
   publish(address: number, length: number): void;
   /**
+   * Called before bytes are read that the guest may have changed without a packet's word, by the host or by another
+   * process with which it shares them. No bus needs to know; left out, except where somebody records.
+   */
+  noteRead?(address: number, length: number): void;
+  /**
    * A file that another process can map to see the same bytes as `view`, or null when there is none.
    * `offset` is the range's place in the file, bytes.
    */
@@ -206,6 +211,8 @@ export interface HostWindow {
   publish(offset: number, length: number): void;
   /** Stores an aligned 64-bit value with one store (mapped) and publishes it. */
   storeU64(offset: number, low: number, high: number): void;
+  /** As {@link HostGuestMemory.noteRead}: bytes of the window that the guest may have changed. */
+  noteRead?(offset: number, length: number): void;
   /** As {@link HostGuestMemory.shareable}, for the whole window. */
   shareable(): { readonly path: string; readonly offset: number } | null;
 }

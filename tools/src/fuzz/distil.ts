@@ -3,6 +3,8 @@ import type { FuzzTarget } from './target.ts';
 
 /** Runs of one input while it is made small: each looks at the coverage, which takes milliseconds. */
 const MAX_TRIES = 60;
+/** Inputs that are left after this time are kept as long as they are, milliseconds. */
+const MAX_SHRINK_MS = 30_000;
 
 /** Which code of a target some inputs reach. */
 class Reach {
@@ -47,13 +49,14 @@ export async function distil(
 ): Promise<Uint8Array[]> {
   const reach = new Reach(target, coverage);
   const kept: Uint8Array[] = [];
+  const end = performance.now() + MAX_SHRINK_MS;
   for (const seed of target.seeds()) await reach.of(seed, true);
   for (const input of [...inputs].sort((a, b) => a.length - b.length)) {
     const isNew = (await reach.of(input, false)) > 0;
     // The same once more: what a run reaches by chance is no reason to keep it.
     const gain = isNew ? await reach.of(input, false) : 0;
     if (gain === 0) continue;
-    const small = await shrink(reach, input, gain);
+    const small = performance.now() < end ? await shrink(reach, input, gain) : input;
     await reach.of(small, true);
     kept.push(small);
   }

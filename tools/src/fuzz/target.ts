@@ -16,6 +16,8 @@ export interface FuzzTarget {
   run(input: Uint8Array): Promise<void> | void;
   /** Brings the part back to its first state, after a failure and before an input is tried by itself. */
   reset?(): Promise<void>;
+  /** Called after each input, its time not counted: housekeeping that is no answer to the input. */
+  afterInput?(): Promise<void> | undefined;
   /** Called now and then and at the end: whatever must hold between inputs. Throws likewise. */
   check?(): Promise<void> | void;
   /** One line on what the run reached, printed at its end. */

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { getPriority, setPriority } from 'node:os';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { FromHost, HostCensus, HostTask, ToHost } from './host.ts';
@@ -112,12 +113,15 @@ export class SurvivorProcess {
   readonly #child: ChildProcess;
   readonly #onFailure: (message: string) => void;
   readonly #reports: ((times: readonly number[]) => void)[] = [];
+  readonly #ended: Promise<void>;
   #isDone = false;
 
   private constructor(task: SurvivorTask, onFailure: (message: string) => void) {
     this.#onFailure = onFailure;
     this.#child = keep(fork(fileOf('survivor.js'), [JSON.stringify(task)]));
-    this.#child.on('exit', (code, signal) => {
+    // What a process said last may be read after its end was seen.
+    const ended = Promise.all([once(this.#child, 'exit'), once(this.#child, 'disconnect')]);
+    this.#ended = ended.then(([[code, signal]]) => {
       if (!this.#isDone) onFailure(`${task.name} ended with ${signal ?? code}`);
       for (const report of this.#reports.splice(0)) report([]);
     });
@@ -147,19 +151,20 @@ export class SurvivorProcess {
   }
 
   async stop(): Promise<void> {
-    if (this.#child.exitCode !== null) return;
-    const exited = once(this.#child, 'exit');
-    this.#child.send({ type: 'stop' } satisfies ToSurvivor);
-    await exited;
+    if (this.#child.connected) this.#child.send({ type: 'stop' } satisfies ToSurvivor);
+    await this.#ended;
   }
 }
 
 /** How a victim ended. */
-export interface VictimEnd {
-  readonly states: readonly string[];
+export interface VictimEnd extends LastWords {
   readonly signal: string | null;
   readonly code: number | null;
 }
+
+/** How much the system prefers host and guests that live to processes that start, which keep a processor busy. */
+const VICTIM_NICENESS = 10;
+const LEAST_PRIORITY = 19;
 
 /** Runs a process with guests until somebody kills it, or it ends by itself. */
 export async function runVictim(task: VictimTask): Promise<VictimEnd> {
@@ -168,12 +173,15 @@ export async function runVictim(task: VictimTask): Promise<VictimEnd> {
       stdio: ['ignore', 'pipe', 'inherit'],
     }),
   );
-  let states: readonly string[] = [];
+  if (child.pid !== undefined) {
+    setPriority(child.pid, Math.min(LEAST_PRIORITY, getPriority() + VICTIM_NICENESS));
+  }
+  let words: LastWords = { states: [], unanswered: 0 };
   const lines = createInterface({ input: child.stdout! });
   lines.on('line', (line) => {
-    states = (JSON.parse(line) as LastWords).states;
+    words = JSON.parse(line) as LastWords;
     if (task.killer === 'the runner') child.kill('SIGKILL');
   });
   const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
-  return { states, signal, code };
+  return { ...words, signal, code };
 }

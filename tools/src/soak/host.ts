@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { createHost } from '@dxgwire/host';
 import { createReferenceBackend } from '@dxgwire/host/backends';
 import { listen } from '@dxgwire/transport/listen';
@@ -15,7 +15,9 @@ export interface HostTask {
 /** What the host process counts. All of `left` is zero when no guest is there. */
 export interface HostCensus {
   readonly left: Readonly<Record<string, number>>;
+  /** Open files of all kinds, and those of them that are sockets. */
   readonly files: number;
+  readonly sockets: number;
   readonly timers: number;
   readonly heapBytes: number;
   readonly residentBytes: number;
@@ -66,6 +68,19 @@ const listener = await listen(task.url, {
   },
 });
 
+function countFiles(): { readonly files: number; readonly sockets: number } {
+  const files = readdirSync('/proc/self/fd');
+  const isSocket = (fd: string) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).startsWith('socket:');
+    } catch {
+      // The descriptor by which the folder itself was read.
+      return false;
+    }
+  };
+  return { files: files.length, sockets: files.filter(isSocket).length };
+}
+
 function census(): HostCensus {
   (globalThis as { gc?: () => void }).gc?.();
   const { heapUsed, rss } = process.memoryUsage();
@@ -84,7 +99,7 @@ function census(): HostCensus {
       'bytes of memory regions': regionBytes,
       'bytes of video memory': used.reduce((sum, bytes) => sum + bytes, 0),
     },
-    files: readdirSync('/proc/self/fd').length,
+    ...countFiles(),
     timers,
     heapBytes: heapUsed,
     residentBytes: rss,

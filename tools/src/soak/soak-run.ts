@@ -31,15 +31,24 @@ export interface SoakResult {
   /** Guests killed, and the processes in which they were. */
   readonly kills: number;
   readonly processes: number;
+  /** Of them, those whose last command had no answer yet when their process last spoke. */
+  readonly unanswered: number;
   /** Guests by the state in which they were killed. */
   readonly states: ReadonlyMap<string, number>;
   /** From the death of a process until everything of its guests was gone, milliseconds. */
   readonly freedMs: readonly number[];
-  /** Round trips of the guests that live, while others close in order and while others are killed, milliseconds. */
-  readonly calmMs: readonly number[];
-  readonly killingMs: readonly number[];
+  /**
+   * Round trips of the guests that live, while others close in order and while others are killed, milliseconds: a list for
+   * each round.
+   */
+  readonly calmMs: readonly (readonly number[])[];
+  readonly killingMs: readonly (readonly number[])[];
   readonly before: HostCensus;
   readonly after: HostCensus;
+  /** Of the host, counted from outside once all guests were gone. */
+  readonly memoryFiles: number;
+  /** Left in the folder in which the host listened, once it was stopped. */
+  readonly folderEntries: readonly string[];
   /** What must not have happened; empty when nothing has. */
   readonly failures: readonly string[];
 }
@@ -63,11 +72,12 @@ class SoakRun {
   readonly #failures: string[] = [];
   readonly #states = new Map<string, number>();
   readonly #freedMs: number[] = [];
-  readonly #calmMs: number[] = [];
-  readonly #killingMs: number[] = [];
+  readonly #calmMs: number[][] = [];
+  readonly #killingMs: number[][] = [];
   readonly #survivors: SurvivorProcess[] = [];
   #host: HostProcess | null = null;
   #kills = 0;
+  #unanswered = 0;
   #processes = 0;
   #names = 0;
 
@@ -106,13 +116,15 @@ class SoakRun {
     await Promise.all(this.#survivors.map((survivor) => survivor.stop()));
     const after = await this.#settledCensus(host);
     this.#compare(before, after);
-    this.#lookFromOutside(host);
+    const memoryFiles = memoryFilesOf(host.pid);
+    if (memoryFiles > 0) this.#fail(`the host has ${memoryFiles} memory files`);
     await host.stop();
-    const files = readdirSync(this.#folder);
-    if (files.length > 0) this.#fail(`files are left: ${files.join()}`);
+    const folderEntries = readdirSync(this.#folder);
+    if (folderEntries.length > 0) this.#fail(`files are left: ${folderEntries.join()}`);
     rmSync(this.#folder, { recursive: true, force: true });
     return {
       kills: this.#kills,
+      unanswered: this.#unanswered,
       processes: this.#processes,
       states: this.#states,
       freedMs: this.#freedMs,
@@ -120,6 +132,8 @@ class SoakRun {
       killingMs: this.#killingMs,
       before,
       after,
+      memoryFiles,
+      folderEntries,
       failures: this.#failures,
     };
   }
@@ -162,6 +176,7 @@ class SoakRun {
         `${name} (seed ${seed}, ${PROTOCOL_STATES[state]![0]}) ended with ${end.signal ?? end.code}`,
       );
     if (killer !== 'nobody') {
+      this.#unanswered += end.unanswered;
       for (const reached of end.states) {
         this.#kills += 1;
         this.#states.set(reached, (this.#states.get(reached) ?? 0) + 1);
@@ -173,10 +188,9 @@ class SoakRun {
     if (killer !== 'nobody') this.#freedMs.push(performance.now() - deathMs);
   }
 
-  async #takeTimes(into: number[] | null): Promise<void> {
-    for (const times of await Promise.all(this.#survivors.map((survivor) => survivor.times()))) {
-      for (const time of times) into?.push(time);
-    }
+  async #takeTimes(into: number[][] | null): Promise<void> {
+    const times = await Promise.all(this.#survivors.map((survivor) => survivor.times()));
+    into?.push(times.flat());
   }
 
   /** A connection that was made at the moment of death may still have to be refused. */
@@ -195,24 +209,25 @@ class SoakRun {
     }
     if (after.files > before.files)
       this.#fail(`the host has ${after.files} files open, ${before.files} before`);
+    if (after.sockets > before.sockets)
+      this.#fail(`the host has ${after.sockets} sockets open, ${before.sockets} before`);
     if (after.timers > before.timers)
       this.#fail(`the host has ${after.timers} timers, ${before.timers} before`);
     const grown = after.heapBytes - before.heapBytes;
     if (grown > HEAP_SLACK_BYTES) this.#fail(`the host's heap has grown by ${grown} bytes`);
   }
+}
 
-  /** Memory files and sockets as the system sees them. */
-  #lookFromOutside(host: HostProcess): void {
-    const names = readdirSync(`/proc/${host.pid}/fd`).map((fd) => {
-      try {
-        return readlinkSync(`/proc/${host.pid}/fd/${fd}`);
-      } catch {
-        return '';
-      }
-    });
-    const memory = names.filter((name) => name.includes('memfd:dxgwire')).length;
-    if (memory > 0) this.#fail(`the host has ${memory} memory files`);
-  }
+/** Memory files of a process, as the system sees them. */
+function memoryFilesOf(pid: number): number {
+  const names = readdirSync(`/proc/${pid}/fd`).map((fd) => {
+    try {
+      return readlinkSync(`/proc/${pid}/fd/${fd}`);
+    } catch {
+      return '';
+    }
+  });
+  return names.filter((name) => name.includes('memfd:dxgwire')).length;
 }
 
 /** Guests under random load, others killed in the middle of a command beside them; then counts what is left. */

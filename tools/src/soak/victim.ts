@@ -18,13 +18,21 @@ export interface VictimTask {
 /** What a victim says with its last breath: where each of its guests was. */
 export interface LastWords {
   readonly states: readonly string[];
+  /** Guests whose last command had no answer yet. */
+  readonly unanswered: number;
 }
 
 const task = JSON.parse(process.argv[2] ?? '{}') as VictimTask;
 const random = new SimRandom(task.seed);
 const states: string[] = [];
 const attempts: Attempt[] = [];
+/** Guests whose command is under way. */
+const waiting = new Set<number>();
 let isEnding = false;
+
+function speak(): void {
+  writeSync(1, `${JSON.stringify({ states, unanswered: waiting.size } satisfies LastWords)}\n`);
+}
 
 function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
@@ -35,7 +43,8 @@ async function reach(it: Attempt, index: number, last: number): Promise<{ finish
   for (let state = 0; ; state += 1) {
     const [name, step] = PROTOCOL_STATES[state]!;
     states[index] = name;
-    const finished = step(it);
+    waiting.add(index);
+    const finished = step(it).finally(() => waiting.delete(index));
     if (state === last) return { finished };
     try {
       await finished;
@@ -76,7 +85,7 @@ async function lead(): Promise<void> {
   if (task.killer !== 'nobody') {
     // The command leaves at the end of this turn; its answer comes later, or has just come.
     for (let turns = random.below(4); turns > 0; turns -= 1) await turn();
-    writeSync(1, `${JSON.stringify({ states } satisfies LastWords)}\n`);
+    speak();
     if (task.killer === 'itself') process.kill(process.pid, 'SIGKILL');
     return;
   }
@@ -88,6 +97,6 @@ const others = Array.from({ length: task.guests - 1 }, (_, i) => wander(i + 1));
 await lead();
 await Promise.all(others);
 if (task.killer === 'nobody') {
-  writeSync(1, `${JSON.stringify({ states } satisfies LastWords)}\n`);
+  speak();
   await Promise.all(attempts.map((it) => it.bus?.close()));
 }

@@ -200,6 +200,13 @@ function describeOther(record: Exclude<CaptureRecord, { kind: 'packet' }>): stri
       return `guest memory at ${hex(record.address)} given back`;
     case 'memoryRead':
       return `${record.length} bytes of guest memory at ${hex(record.address)} asked for by the host`;
+    case 'memoryCheck':
+      return `${record.length} bytes at ${hex(record.address)} are ${record.isGuests ? '' : 'not '}memory of the guest`;
+    case 'memoryContent':
+    case 'windowContent': {
+      const where = record.kind === 'memoryContent' ? 'guest memory' : 'window';
+      return `${record.length} bytes of ${where} at ${hex(record.offset)} read by the host`;
+    }
     case 'memoryAnswered':
       return 'memory that was asked for is there';
   }

@@ -21,6 +21,7 @@ const OPTIONS = {
   timeout: { type: 'string' },
   log: { type: 'string', default: 'info' },
   capture: { type: 'string' },
+  'packets-only': { type: 'boolean' },
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
@@ -36,7 +37,9 @@ Options:
   --token SECRET    guests must give it; needed to listen beyond this machine (or DXGWIRE_TOKEN)
   --timeout MS      how long work may run before its device is reset; default 2000, on a software device 30000
   --log LEVEL       ${LOG_LEVELS.join(', ')}; default info. JSON lines on standard error
-  --capture FILE    record what passes between host and guest, for \`dxgwire decode\`; the second guest has FILE-2
+  --capture FILE    record what passes between host and guest, and what the host reads of the guest's memory, for
+                    \`dxgwire decode\` and \`dxgwire replay\`; the second guest has FILE-2
+  --packets-only    with --capture: without the bytes of memory; smaller, but it cannot be replayed
   --json            one line of JSON in place of text, once it listens: url, backend, adapters
   --help            this text
 
@@ -54,6 +57,9 @@ export const host: Command = {
     }
     if (positionals.length > 0) {
       throw new UsageError(`host takes no "${positionals[0]}"; see \`dxgwire host --help\``);
+    }
+    if (values['packets-only'] === true && values.capture === undefined) {
+      throw new UsageError('--packets-only goes with --capture FILE');
     }
     const backendName = oneOf('backend', values.backend, BACKENDS);
     const level = oneOf('log', values.log, LOG_LEVELS);
@@ -74,7 +80,7 @@ export const host: Command = {
         );
       }
       listener = await listenFor(values.listen, token, (bus) =>
-        dxgHost.attach(captures?.tap(bus) ?? bus, { adapters }),
+        dxgHost.attach(captures?.tap(bus, values['packets-only'] !== true) ?? bus, { adapters }),
       );
     } catch (error) {
       await closeAll(null, dxgHost, backend);
@@ -178,10 +184,12 @@ function announce(
   // Whoever holds the other ends knows.
   if (url === 'stdio:') return;
   const token = withToken ? ' --token SECRET' : '';
+  // The other end of a device has a name of its own.
+  const [where, connect] = url.startsWith('device:') ? ['at its other end', 'device:PATH'] : ['on it', url];
   out.write(
     `${lines.join('\n')}
 listening on ${url}
-run a program on it with: dxgwire run --connect ${url}${token} PROGRAM
+run a program ${where} with: dxgwire run --connect ${connect}${token} PROGRAM
 `,
   );
 }

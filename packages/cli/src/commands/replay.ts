@@ -18,7 +18,8 @@ const HELP = `dxgwire replay: plays the guest of a capture to a fresh host, and 
 Usage: dxgwire replay FILE [options]
 
 Every answer and every message of the host must equal the recorded ones, byte for byte, and so must the memory that it
-publishes. Only clocks and running times may differ. Captures of \`dxgwire capture\` hold all that is needed.
+publishes. Only clocks and running times may differ. Captures of \`dxgwire capture\` and of \`dxgwire host --capture\` hold
+all that is needed.
 
 Options:
   --backend NAME   the fresh host's: ${BACKENDS.join(', ')}; default webgpu
@@ -57,10 +58,13 @@ async function replayFile(
   adapter: string | undefined,
   timeoutMs: number,
 ): Promise<ReplayResult> {
-  const file = new CaptureFile(path);
+  let file = new CaptureFile(path);
   const open = await openBackend(backendName, adapter, createSilentLog());
   try {
-    const result = await new Replayer(open, timeoutMs).run(() => file.header!, file.records());
+    const result = await new Replayer(open, timeoutMs).run(() => {
+      file = new CaptureFile(path);
+      return file;
+    });
     if (file.tailBytes > 0)
       process.stderr.write(`dxgwire: ${path} was cut off: it was replayed as far as it goes\n`);
     return result;
@@ -72,7 +76,11 @@ async function replayFile(
   }
 }
 
-function describeResult({ answers, difference, events, memoryBytes, messages }: ReplayResult): string {
-  const counted = `${messages} messages played; ${answers} answers, ${events} messages of the host and ${memoryBytes} bytes of memory compared`;
+function describeResult(result: ReplayResult): string {
+  const { answers, difference, events, memoryBytes, messages, readBytes, unknownReads } = result;
+  const counted =
+    `${messages} messages played; ${answers} answers, ${events} messages of the host and ${memoryBytes} bytes of memory compared` +
+    (readBytes > 0 ? `; ${readBytes} bytes of the guest's memory read` : '') +
+    (unknownReads > 0 ? `; ${unknownReads} ranges read that the recorded host did not read` : '');
   return difference === null ? `equal: ${counted}\n` : `DIFFERENT: ${difference}\n${counted}\n`;
 }

@@ -10,6 +10,8 @@ import {
   TransportError,
 } from '@dxgwire/transport';
 import type { CaptureRecord } from '@dxgwire/transport/capture';
+import type { ContentTape } from './content-tape.ts';
+import type { RecordedAnswers } from './recorded-answers.ts';
 import { ReplayMemory } from './replay-memory.ts';
 
 const MEBIBYTE = 1 << 20;
@@ -35,6 +37,12 @@ export interface HostWatcher {
 
 type PciSpace = NonNullable<HostOfferOptions['pci']>;
 
+/** What a capture of a host's own end holds beside what the guest did. */
+export interface HostsEnd {
+  readonly answers: RecordedAnswers;
+  readonly tape: ContentTape;
+}
+
 /** The host's end of a bus whose guest is a capture: what the guest did is fed, what the host does is watched. */
 export class ReplayBus implements HostBus {
   readonly transport = 'replay';
@@ -54,6 +62,7 @@ export class ReplayBus implements HostBus {
   onGpadlTeardown: ((id: number) => Promise<void> | void) | null = null;
   onClose: ((error: Error | null) => void) | null = null;
   readonly #watcher: HostWatcher;
+  readonly #hostsEnd: HostsEnd | null;
   readonly #gpadls = new Map<number, readonly PageRange[]>();
   readonly #channels = new Map<number, ReplayChannel>();
   readonly #pci = new Map<number, PciSpace>();
@@ -62,9 +71,20 @@ export class ReplayBus implements HostBus {
   #isClosed = false;
   #error: Error | null = null;
 
-  constructor(windowMegabytes: number, watcher: HostWatcher, answersFetches: boolean) {
+  /**
+   * @param answersFetches whether the guest's memory is always up to date.
+   * @param hostsEnd where that end was recorded: then its questions are answered as they were.
+   */
+  constructor(
+    windowMegabytes: number,
+    watcher: HostWatcher,
+    answersFetches: boolean,
+    hostsEnd: HostsEnd | null,
+  ) {
     this.#watcher = watcher;
+    this.#hostsEnd = hostsEnd;
     const { guestMemory } = this;
+    for (const { address, length } of hostsEnd?.answers.extents ?? []) guestMemory.add(address, length);
     const view = (address: number, length: number): Uint8Array => {
       const bytes = guestMemory.find(address, length);
       if (bytes === null) {
@@ -74,9 +94,11 @@ export class ReplayBus implements HostBus {
     };
     this.memory = {
       kind: 'mirrored',
-      gpadl: (id) => this.#gpadls.get(id) ?? null,
-      contains: (address, length) => guestMemory.find(address, length) !== null,
+      gpadl: (id) => this.#gpadls.get(id) ?? this.#askedGpadl(id),
+      contains: (address, length) =>
+        hostsEnd?.answers.isGuests(address, length) ?? guestMemory.find(address, length) !== null,
       view,
+      noteRead: (address, length) => hostsEnd?.tape.read('memory', address, view(address, length)),
       fetch: (address, length) => {
         view(address, length);
         if (answersFetches) return Promise.resolve();
@@ -93,6 +115,8 @@ export class ReplayBus implements HostBus {
       lengthBytes: bytes.length,
       bytes,
       publish: (offset, length) => watcher.windowPublished(offset, length),
+      noteRead: (offset, length) =>
+        hostsEnd?.tape.read('window', offset, bytes.subarray(offset, offset + length)),
       storeU64(offset, low, high) {
         words.setUint32(offset, low, true);
         words.setUint32(offset + 4, high, true);
@@ -156,6 +180,8 @@ export class ReplayBus implements HostBus {
         this.#pci.get(record.channel)?.onWrite(record.offset, record.value);
         break;
       case 'gpadlCreate':
+        // At a host's own end the host has asked for it by now.
+        if (this.#hostsEnd !== null) break;
         this.#gpadls.set(
           record.id,
           record.ranges.map(([address, length]) => ({ address, length })),
@@ -163,7 +189,10 @@ export class ReplayBus implements HostBus {
         break;
       case 'gpadlTeardown': {
         const { id } = record;
-        const gone = () => this.#gpadls.delete(id);
+        const isHostsEnd = this.#hostsEnd !== null;
+        // There the host asks for the next list of this number only when it has let go of this one.
+        if (isHostsEnd) this.#gpadls.delete(id);
+        const gone = () => !isHostsEnd && this.#gpadls.delete(id);
         void Promise.resolve(this.onGpadlTeardown?.(id)).then(gone, gone);
         break;
       }
@@ -187,6 +216,12 @@ export class ReplayBus implements HostBus {
       case 'busClose':
         this.#end(null);
     }
+  }
+
+  #askedGpadl(id: number): readonly PageRange[] | null {
+    const ranges = this.#hostsEnd?.answers.gpadl(id) ?? null;
+    if (ranges !== null) this.#gpadls.set(id, ranges);
+    return ranges;
   }
 
   #end(error: Error | null): void {

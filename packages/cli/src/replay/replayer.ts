@@ -2,9 +2,11 @@ import { createHost } from '@dxgwire/host';
 import { PacketKind } from '@dxgwire/transport';
 import type { CaptureHeader, CaptureRecord } from '@dxgwire/transport/capture';
 import type { OpenBackend } from '../backend.ts';
+import { ContentTape } from './content-tape.ts';
 import { differenceOf, isOfClocksOnly } from './difference.ts';
 import { MemoryExpectations } from './memory-expectations.ts';
-import { ReplayBus, type SentPacket } from './replay-bus.ts';
+import { RecordedAnswers } from './recorded-answers.ts';
+import { type HostsEnd, ReplayBus, type SentPacket } from './replay-bus.ts';
 
 type PacketRecord = CaptureRecord & { kind: 'packet' };
 
@@ -20,8 +22,19 @@ export interface ReplayResult {
   readonly events: number;
   /** Bytes of guest memory and window that the host published, and that were compared. */
   readonly memoryBytes: number;
+  /** Bytes of the guest's memory that the host was given where it read them, in a capture of a host's end. */
+  readonly readBytes: number;
+  /** Ranges that this host read and the recorded one did not: it went another way. */
+  readonly unknownReads: number;
   /** The first difference, or null: all was equal. */
   readonly difference: string | null;
+}
+
+/** A capture that can be read more than once. */
+export interface CaptureSource {
+  readonly path: string;
+  readonly header: CaptureHeader | null;
+  records(): AsyncIterable<CaptureRecord>;
 }
 
 const TWO_TO_32 = 4_294_967_296;
@@ -41,6 +54,7 @@ export class Replayer {
   readonly #events: SentPacket[] = [];
   readonly #memory: MemoryExpectations;
   #bus: ReplayBus | null = null;
+  #hostsEnd: HostsEnd | null = null;
   #wake: () => void = () => {};
   #counts = { messages: 0, answers: 0, events: 0 };
   #at = 0;
@@ -52,7 +66,9 @@ export class Replayer {
   }
 
   /** @throws Error (readable) for a capture that cannot be replayed. */
-  async run(header: () => CaptureHeader, records: AsyncIterable<CaptureRecord>): Promise<ReplayResult> {
+  async run(open: () => CaptureSource): Promise<ReplayResult> {
+    const source = open();
+    const records = source.records();
     const early: CaptureRecord[] = [];
     let host: ReturnType<typeof createHost> | null = null;
     let difference: string | null = null;
@@ -68,7 +84,7 @@ export class Replayer {
           early.push(record);
           continue;
         }
-        host ??= this.#attach(early, header());
+        host ??= await this.#attach(early, source.header!, open);
         difference = await this.#take(record);
         if (difference !== null) break;
       }
@@ -77,11 +93,17 @@ export class Replayer {
     } finally {
       await this.#bus?.close();
       await host?.close();
+      this.#hostsEnd?.tape.close();
     }
-    return { ...this.#counts, memoryBytes: this.#memory.compared, difference };
+    const { givenBytes: readBytes = 0, missing: unknownReads = 0 } = this.#hostsEnd?.tape ?? {};
+    return { ...this.#counts, memoryBytes: this.#memory.compared, readBytes, unknownReads, difference };
   }
 
-  #attach(offers: readonly CaptureRecord[], header: CaptureHeader): ReturnType<typeof createHost> {
+  async #attach(
+    offers: readonly CaptureRecord[],
+    header: CaptureHeader,
+    open: () => CaptureSource,
+  ): Promise<ReturnType<typeof createHost>> {
     if (header.codec !== 'dxgkrnl') {
       throw new Error(`its packets are of the codec "${header.codec}"; a replay reads packed ones`);
     }
@@ -104,6 +126,11 @@ export class Replayer {
       throw new Error(
         `it has ${gpus.length} virtual GPUs; the ${backend.name} backend offers ${adapters.length}`,
       );
+    }
+    if (header.side === 'host') {
+      const source = open();
+      const answers = await RecordedAnswers.read(source.records());
+      this.#hostsEnd = { answers, tape: new ContentTape(source.path) };
     }
     const host = createHost({ backend, ...low });
     this.#bus = new ReplayBus(
@@ -131,6 +158,7 @@ export class Replayer {
       },
       // Where the guest's end was recorded, its memory is always up to date.
       header.side !== 'link',
+      this.#hostsEnd,
     );
     host.attach(this.#bus, { adapters: adapters.slice(0, Math.max(1, gpus.length)) });
     return host;

@@ -1,6 +1,12 @@
 export { FrameTap } from './frame-tap.ts';
 export { CaptureError, CaptureReader } from './reader.ts';
-export { type CaptureOptions, CaptureRecorder, type ChunkWriter, type TapOptions } from './recorder.ts';
+export {
+  type CaptureOptions,
+  CaptureRecorder,
+  type ChunkWriter,
+  MAX_CONTENT_BYTES,
+  type TapOptions,
+} from './recorder.ts';
 export {
   CAPTURE_FORMAT,
   CAPTURE_VERSION,

@@ -100,6 +100,26 @@ function recordOf(kind: unknown, timeUs: number, fields: Fields): CaptureRecord 
       return { kind: 'memoryRead', timeUs, address: number(a), length: number(b) };
     case RecordKind.memoryAnswered:
       return { kind: 'memoryAnswered', timeUs };
+    case RecordKind.memoryCheck:
+      return {
+        kind: 'memoryCheck',
+        timeUs,
+        address: number(a),
+        length: number(b),
+        isGuests: c === true,
+      };
+    case RecordKind.memoryContent:
+    case RecordKind.windowContent: {
+      const name = kind === RecordKind.memoryContent ? 'memoryContent' : 'windowContent';
+      // Written as publications are, with a direction.
+      return {
+        kind: name,
+        timeUs,
+        offset: number(b),
+        length: number(c),
+        bytes: d === null ? null : bytes(d),
+      };
+    }
     default:
       return null;
   }

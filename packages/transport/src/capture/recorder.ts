@@ -20,8 +20,9 @@ export interface CaptureOptions {
   /** Most bytes that wait for the writer; records beyond it are dropped and counted in a gap. Default 8 MiB. */
   readonly maxPendingBytes?: number;
   /**
-   * Most bytes that are kept of one publication of memory or window; of longer ones, and with 0 (the default) of
-   * all, only place and length are recorded.
+   * Most bytes that are kept of one publication of memory or window, and of what a host is about to read there; of longer
+   * ones, and with 0 (the default) of all, only place and length are recorded. What is longer than
+   * {@link MAX_CONTENT_BYTES} takes several records.
    */
   readonly maxPublishedBytes?: number;
   readonly clock?: Clock;
@@ -42,8 +43,8 @@ export function captureCodec(codec: string | undefined): string {
 }
 
 const DEFAULT_MAX_PENDING_BYTES = 8 << 20;
-/** No record may be longer than a reader takes, 16 MiB. */
-const MAX_PUBLISHED_BYTES = 8 << 20;
+/** Most bytes of memory in one record: no record may be longer than a reader takes, 16 MiB. */
+export const MAX_CONTENT_BYTES = 8 << 20;
 const FLUSH_DELAY_MS = 100;
 /** Records of one turn of the event loop that share a reading of the clock: it costs as much as a record. */
 const RECORDS_PER_CLOCK_READING = 64;
@@ -78,7 +79,7 @@ export class CaptureRecorder {
     this.#clock = options.clock ?? systemClock;
     this.#onError = options.onError;
     this.#maxPendingBytes = options.maxPendingBytes ?? DEFAULT_MAX_PENDING_BYTES;
-    this.maxPublishedBytes = Math.min(options.maxPublishedBytes ?? 0, MAX_PUBLISHED_BYTES);
+    this.maxPublishedBytes = options.maxPublishedBytes ?? 0;
   }
 
   /** Bytes that wait for the writer. */
@@ -134,9 +135,9 @@ export class CaptureRecorder {
     this.#appended();
   }
 
-  /** A publication of guest memory or window; `view` gives the bytes when they are kept. */
+  /** A publication of guest memory or window, or what a host is about to read; `view` gives the bytes when they are kept. */
   publish(
-    kind: 'memoryPublish' | 'windowPublish',
+    kind: 'memoryPublish' | 'windowPublish' | 'memoryContent' | 'windowContent',
     direction: Direction,
     offset: number,
     length: number,
@@ -146,7 +147,12 @@ export class CaptureRecorder {
     if (!this.#hasRoom(isKept ? length : 0)) return;
     this.#readClock();
     const way = direction === 'g2h' ? 0 : 1;
-    this.#buffer.publish(RecordKind[kind], this.#nowUs, way, offset, length, isKept ? view() : null);
+    const bytes = isKept ? view() : null;
+    for (let at = 0; at === 0 || at < length; at += MAX_CONTENT_BYTES) {
+      const part = Math.min(length - at, MAX_CONTENT_BYTES);
+      const own = bytes === null || part === length ? bytes : bytes.subarray(at, at + part);
+      this.#buffer.publish(RecordKind[kind], this.#nowUs, way, offset + at, part, own);
+    }
     this.#appended();
   }
 

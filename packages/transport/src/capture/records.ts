@@ -41,6 +41,9 @@ export const RecordKind = {
   memoryBlockFree: 17,
   memoryRead: 18,
   memoryAnswered: 19,
+  memoryCheck: 20,
+  memoryContent: 21,
+  windowContent: 22,
 } as const;
 
 export type Direction = 'g2h' | 'h2g';
@@ -78,7 +81,10 @@ export type CaptureRecord = Timed &
         readonly offset: number;
         readonly value: number;
       }
-    /** `ranges`: guest-physical address and length of each run, bytes. */
+    /**
+     * `ranges`: guest-physical address and length of each run, bytes. Recorded at a host's end when it looks the list up;
+     * none: there is no such list.
+     */
     | {
         readonly kind: 'gpadlCreate';
         readonly id: number;
@@ -105,4 +111,18 @@ export type CaptureRecord = Timed &
     /** The host asked for bytes that the guest did not publish; all of an answer has come. */
     | { readonly kind: 'memoryRead'; readonly address: number; readonly length: number }
     | { readonly kind: 'memoryAnswered' }
+    /** The host asked whether a range is memory of the guest. */
+    | {
+        readonly kind: 'memoryCheck';
+        readonly address: number;
+        readonly length: number;
+        readonly isGuests: boolean;
+      }
+    /** What the host was about to read of guest memory or window. `bytes` are null unless the tap was asked to keep them. */
+    | {
+        readonly kind: 'memoryContent' | 'windowContent';
+        readonly offset: number;
+        readonly length: number;
+        readonly bytes: Uint8Array | null;
+      }
   );

@@ -10,8 +10,8 @@ import { type CaptureRecorder, captureCodec, type TapOptions } from './recorder.
 import { TappedChannel } from './tapped-channel.ts';
 
 /**
- * A bus that does what the host's end does and records it. A host learns of a page list when it looks it up: it is
- * recorded then. What a host reads in memory that both sides map cannot be seen.
+ * A bus that does what the host's end does and records it, the answers to its questions and what it reads of the guest's memory
+ * included. A host learns of a page list when it looks it up: it is recorded then.
  */
 export function tapHostBus(bus: HostBus, recorder: CaptureRecorder, options: TapOptions = {}): HostBus {
   recorder.begin({ link: bus.transport, side: 'host', codec: options.codec ?? captureCodec(bus.codec) });
@@ -145,17 +145,21 @@ function tapMemory(inner: HostGuestMemory, recorder: CaptureRecorder, seen: Set<
     kind: inner.kind,
     gpadl(id) {
       const ranges = inner.gpadl(id);
-      if (ranges !== null && !seen.has(id)) {
-        seen.add(id);
-        recorder.note(
-          'gpadlCreate',
-          id,
-          ranges.map(({ address, length }) => [address, length]),
-        );
-      }
+      if (seen.has(id)) return ranges;
+      if (ranges !== null) seen.add(id);
+      const pairs = ranges?.map(({ address, length }) => [address, length]);
+      recorder.note('gpadlCreate', id, pairs ?? []);
       return ranges;
     },
-    contains: (address, length) => inner.contains(address, length),
+    contains(address, length) {
+      const isGuests = inner.contains(address, length);
+      recorder.note('memoryCheck', address, length, isGuests);
+      return isGuests;
+    },
+    noteRead(address, length) {
+      inner.noteRead?.(address, length);
+      recorder.publish('memoryContent', 'g2h', address, length, () => inner.view(address, length));
+    },
     view: (address, length) => inner.view(address, length),
     fetch: (address, length) => inner.fetch(address, length),
     publish(address, length) {
@@ -178,6 +182,11 @@ function tapWindow(inner: HostWindow, recorder: CaptureRecorder): HostWindow {
       inner.publish(offset, length);
       const view = () => inner.bytes.subarray(offset, offset + length);
       recorder.publish('windowPublish', 'h2g', offset, length, view);
+    },
+    noteRead(offset, length) {
+      inner.noteRead?.(offset, length);
+      const view = () => inner.bytes.subarray(offset, offset + length);
+      recorder.publish('windowContent', 'g2h', offset, length, view);
     },
     storeU64(offset, low, high) {
       inner.storeU64(offset, low, high);

@@ -8,10 +8,11 @@ export type StreamAddress =
   | { readonly kind: 'unix'; readonly path: string }
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
   | { readonly kind: 'stdio' }
-  | { readonly kind: 'command'; readonly command: string };
+  | { readonly kind: 'command'; readonly command: string }
+  | { readonly kind: 'device'; readonly path: string };
 
 /**
- * Reads `unix:PATH`, `tcp:HOST:PORT` (also `tcp://HOST:PORT`, IPv6 in brackets), `stdio:` or `stdio:COMMAND`.
+ * Reads `unix:PATH`, `tcp:HOST:PORT` (also `tcp://HOST:PORT`, IPv6 in brackets), `stdio:`, `stdio:COMMAND` or `device:PATH`.
  * `?token=` is taken out, so that it is in no log and no error message; a command is taken as it stands.
  * @throws TransportError `bad-url`.
  */
@@ -27,8 +28,10 @@ export function parseStreamUrl(text: string): { address: StreamAddress; token: s
       return { address: tcpAddress(rest, text), token };
     case 'stdio':
       return { address: { kind: 'stdio' }, token };
+    case 'device':
+      return { address: deviceAddress(rest, text), token };
     default:
-      throw bad(text, 'expected unix:PATH, tcp:HOST:PORT, stdio: or stdio:COMMAND');
+      throw bad(text, 'expected unix:PATH, tcp:HOST:PORT, stdio:, stdio:COMMAND or device:PATH');
   }
 }
 
@@ -63,6 +66,13 @@ function unixAddress(rest: string, text: string): StreamAddress {
   return { kind: 'unix', path };
 }
 
+function deviceAddress(rest: string, text: string): StreamAddress {
+  const path = decodePath(rest, text);
+  if (path === '' || path.includes('\0'))
+    throw bad(text, 'expected the path of a character device, as in device:/dev/virtio-ports/dxgwire');
+  return { kind: 'device', path };
+}
+
 function tcpAddress(rest: string, text: string): StreamAddress {
   const [, bracketed, plain, digits = ''] =
     /^(?:\/\/)?(?:\[([^\]]+)\]|([^:/@]+)):(\d{1,5})\/?$/.exec(rest) ?? [];
@@ -84,5 +94,7 @@ export function streamUrl(address: StreamAddress): string {
       return 'stdio:';
     case 'command':
       return `stdio:${address.command}`;
+    case 'device':
+      return `device:${address.path}`;
   }
 }

@@ -7,6 +7,7 @@ import { GuestLink } from '../link/guest-link.ts';
 import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
 import type { GuestBus } from '../transport.ts';
 import { parseStreamUrl, type StreamAddress, streamUrl } from './address.ts';
+import { connectOverDevice } from './device.ts';
 import { removeDeadSocket } from './socket-file.ts';
 import { StreamMedium, type StreamPair, streamError } from './stream-medium.ts';
 
@@ -37,6 +38,7 @@ const READ_BYTES = 256 * 1024;
  * Connects to a host by `unix:PATH`, `tcp:HOST:PORT`, or `stdio:`: the host is then whoever started this process and
  * holds the other ends of its standard input and output. `stdio:COMMAND` has the system's shell start a command that
  * is a host on its own standard input and output, such as `ssh machine dxgwire host --listen stdio:`; it ends with the link.
+ * `device:PATH` opens a character device, such as a virtual machine's virtio-serial port, with a host at its other end.
  *
  * @throws TransportError `bad-url`; `connect-failed`; `refused` or `version-mismatch` with the host's reason;
  * `time-out`.
@@ -52,6 +54,14 @@ export async function connectStream(url: string, options: StreamConnectOptions =
     );
   }
   if (address.kind === 'command') return await connectToCommand(address.command, given);
+  if (address.kind === 'device') {
+    const timeoutMs = options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS;
+    return await connectOverDevice(
+      address.path,
+      timeoutMs,
+      async (medium, connectTimeoutMs) => await join(medium, { ...given, connectTimeoutMs }, 'device'),
+    );
+  }
   const { medium } = dial(address);
   const redial = address.kind === 'tcp' && options.resume !== false ? redialTo(address) : undefined;
   return await join(medium, given, address.kind, redial, (error) => {
@@ -122,7 +132,7 @@ async function connectToCommand(command: string, options: StreamConnectOptions):
   return guest;
 }
 
-type SocketAddress = Exclude<StreamAddress, { kind: 'stdio' | 'command' }>;
+type SocketAddress = Exclude<StreamAddress, { kind: 'stdio' | 'command' | 'device' }>;
 
 type Redial = (link: GuestLink, delayMs: number, signal: AbortSignal) => Promise<StreamMedium>;
 

@@ -2,6 +2,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { TransportError } from '../errors.ts';
 import { HostLinks, type LinkHostSettings } from '../link/host-links.ts';
 import { parseStreamUrl, type StreamAddress, streamUrl } from './address.ts';
+import { listenOnDevice } from './device.ts';
 import { listenOnSocketFile } from './socket-file.ts';
 import { StreamMedium, type StreamPair, streamError } from './stream-medium.ts';
 
@@ -12,8 +13,8 @@ export interface StreamListener {
   /** TCP port, 0 where there is none. */
   readonly port: number;
   /**
-   * Settles when the one guest that it serves has gone: over standard input and output there is no other. Left out
-   * where further guests may come.
+   * Settles when no further guest can come: the one at the other ends of standard input and output has gone, or a
+   * device is there no more. Left out where guests may always come.
    */
   readonly ended?: Promise<void>;
   /** Listening no longer keeps this process alive; guests that are there do. */
@@ -24,7 +25,8 @@ export interface StreamListener {
 
 /**
  * Listens for guests on `unix:PATH` or `tcp:HOST:PORT` (port 0 picks a free one), or serves the one guest at the
- * other ends of this process's standard input and output (`stdio:`).
+ * other ends of this process's standard input and output (`stdio:`), or one guest after the other at the other end of
+ * a character device (`device:PATH`).
  *
  * @throws TransportError `bad-url` or `listen-failed` with what to do about it.
  */
@@ -46,6 +48,7 @@ export async function listenStream(url: string, settings: LinkHostSettings): Pro
       `'${url}': a host listens on stdio: itself; a guest starts the command`,
     );
   }
+  if (address.kind === 'device') return await listenOnDevice(address.path, given);
   // Only a network breaks connections between two programs that go on.
   const links = new HostLinks(address.kind, given, address.kind === 'tcp');
   const server = createServer({ noDelay: true }, (socket) => {
@@ -81,7 +84,7 @@ function peerOf(socket: Socket): string {
 
 async function open(
   server: Server,
-  address: Exclude<StreamAddress, { kind: 'stdio' | 'command' }>,
+  address: Exclude<StreamAddress, { kind: 'stdio' | 'command' | 'device' }>,
 ): Promise<{ shown: StreamAddress; removeFile: () => void }> {
   if (address.kind === 'unix') {
     return { shown: address, removeFile: await listenOnSocketFile(server, address.path) };

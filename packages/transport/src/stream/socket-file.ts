@@ -1,4 +1,4 @@
-import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
+import { chmodSync, lstatSync, statSync, unlinkSync } from 'node:fs';
 import { createConnection, type Server } from 'node:net';
 import { dirname } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
@@ -125,9 +125,18 @@ async function removeStale(path: string): Promise<void> {
 function listenError(path: string, error: NodeJS.ErrnoException): TransportError {
   const hints: Readonly<Record<string, string>> = {
     EADDRINUSE: 'somebody listens there already',
-    EACCES: 'this user may not make files there',
+    // libuv says so as well where there is no such folder.
+    EACCES: isMissing(dirname(path)) ? 'there is no such folder' : 'this user may not make files there',
     ENOENT: 'there is no such folder',
   };
   const hint = hints[error.code ?? ''] ?? error.message;
   return new TransportError('listen-failed', `cannot listen on ${path}: ${hint}`, { cause: error });
+}
+
+function isMissing(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) === undefined;
+  } catch {
+    return false;
+  }
 }

@@ -9,10 +9,12 @@ import { listen } from '../listen.ts';
 import type { HostBus } from '../transport.ts';
 import { attachHostStream, connectOverStream, connectToChild } from './index.ts';
 import { createDuplexPair } from './testing/duplex-pair.ts';
+import { createDeviceLine } from './testing/pseudo-terminal.ts';
 
 const FILE = fileURLToPath(import.meta.url);
 
-function fixtureOf(makeUrl: () => { url: string; remove: () => void }) {
+/** @param connectUrl - What the guest connects to; by default what the host listens on. */
+function fixtureOf(makeUrl: () => { url: string; remove: () => void | Promise<void> }, connectUrl?: string) {
   return {
     async open() {
       let report: Promise<HostReport> | null = null;
@@ -22,15 +24,21 @@ function fixtureOf(makeUrl: () => { url: string; remove: () => void }) {
           report = serveCompliance(host);
         },
       });
-      const guest = await connect(listener.url);
+      const guest = await connect(connectUrl ?? listener.url);
       if (report === null) throw new Error('the host has seen no guest');
       const dispose = async () => {
         await listener.close();
-        remove();
+        await remove();
       };
       return { guest, report, dispose };
     },
   };
+}
+
+function hasDeviceLines(): boolean {
+  const line = createDeviceLine();
+  void line?.cut();
+  return line !== null;
 }
 
 if (process.argv[2] === 'host') {
@@ -59,6 +67,20 @@ function runTests(): void {
     'TCP',
     fixtureOf(() => ({ url: 'tcp:127.0.0.1:0', remove: () => {} })),
   );
+
+  if (hasDeviceLines()) {
+    describeTransportCompliance('character device', {
+      async open() {
+        const line = createDeviceLine();
+        if (line === null) throw new Error('no pseudo-terminals can be made here');
+        const { open } = fixtureOf(
+          () => ({ url: `device:${line.paths[0]}`, remove: () => line.cut() }),
+          `device:${line.paths[1]}`,
+        );
+        return await open();
+      },
+    });
+  }
 
   describeTransportCompliance('a duplex in memory', {
     async open() {

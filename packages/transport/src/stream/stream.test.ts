@@ -139,6 +139,12 @@ async function runTests(): Promise<void> {
       assert.match((await failure(connect(listener.url))).message, /no such socket/);
     });
 
+    it('say that a folder is missing', async () => {
+      const { code, message } = await failure(listenHere(`unix:${join(folder, 'none', 'a.sock')}`));
+      assert.equal(code, 'listen-failed');
+      assert.match(message, /there is no such folder/);
+    });
+
     it('replace the socket of a host that was killed, and nothing else', async () => {
       const path = join(folder, 'b.sock');
       const child = fork(FILE, ['host', `unix:${path}`], { execArgv: [] });

@@ -8,6 +8,8 @@ import { createStandInGpu } from './stand-in-gpu.ts';
 
 /** A shader may loop for ever: such work is ended as a host ends it, milliseconds. */
 const HANG_MS = 5000;
+/** What one stream can have copied takes no longer than an input may. */
+const STAGING_BYTES = 8 << 20;
 const MAP_READ_AND_COPY_DST = 1 | 8;
 
 /** A stream with every kind of record that a program makes, for this rig. */
@@ -84,7 +86,7 @@ export class ExecutorTarget implements FuzzTarget {
   }
 
   async #start(): Promise<void> {
-    const rig = await Rig.open(this.#backend, this.#place.isShared);
+    const rig = await Rig.open(this.#backend, this.#place.isShared, STAGING_BYTES);
     this.#rig = rig;
     await rig.createDevice(['timestamp-query']);
     this.#scene = recordScene(rig);
@@ -103,6 +105,16 @@ export class ExecutorTarget implements FuzzTarget {
     if (rig.lost.length > 0 && this.#rig !== null) throw new Error(`the GPU process: ${rig.lost.join('; ')}`);
     rig.returned.length = 0;
     rig.consume();
+  }
+
+  afterInput(): Promise<void> | undefined {
+    const { probeEvery, streamsPerContext } = this.#place;
+    return this.#streams % probeEvery === 0 || this.#streams % streamsPerContext === 0
+      ? this.#tidy()
+      : undefined;
+  }
+
+  async #tidy(): Promise<void> {
     if (this.#streams % this.#place.probeEvery === 0) await this.check();
     if (this.#streams % this.#place.streamsPerContext === 0) await this.reset();
   }
@@ -130,7 +142,7 @@ export class ExecutorTarget implements FuzzTarget {
     const rig = this.#rig;
     if (rig === null) return;
     if (rig.lost.length > 0) throw new Error(`the GPU process: ${rig.lost.join('; ')}`);
-    const other = await Rig.open(this.#backend, this.#place.isShared);
+    const other = await Rig.open(this.#backend, this.#place.isShared, STAGING_BYTES);
     try {
       await other.createDevice();
       const buffer = other.buffer(16, MAP_READ_AND_COPY_DST);

@@ -91,7 +91,7 @@ export class ReferenceExecutor {
     if (fetch !== null) return fetch;
     this.#fetched = false;
     const commands = new Uint8Array(commandLengthBytes);
-    copySlices(this.#slices(walk), [{ bytes: commands, publish: null }]);
+    copySlices(this.#slices(walk), [{ bytes: commands, publish: null, noteRead: null }]);
     this.#commands = new DataView(commands.buffer);
     return null;
   }
@@ -161,7 +161,7 @@ export class ReferenceExecutor {
   #write(target: bigint, bytes: Uint8Array): StepResult | null {
     const to = this.#submission.walk(target, bytes.length, 'write');
     if (!to.ok) return { kind: 'page-fault', address: to.faultAddress };
-    copySlices([{ bytes, publish: null }], this.#slices(to));
+    copySlices([{ bytes, publish: null, noteRead: null }], this.#slices(to));
     return null;
   }
 
@@ -177,7 +177,7 @@ export class ReferenceExecutor {
     const fetch = this.#fetch(from);
     if (fetch !== null) return fetch;
     const span = new Uint8Array(spanBytes);
-    copySlices(this.#slices(from), [{ bytes: span, publish: null }]);
+    copySlices(this.#slices(from), [{ bytes: span, publish: null, noteRead: null }]);
     const pixels = new Uint8Array(rowBytes * height);
     for (let row = 0; row < height; row += 1) {
       pixels.set(span.subarray(row * pitchBytes, row * pitchBytes + rowBytes), row * rowBytes);
@@ -205,7 +205,7 @@ export class ReferenceExecutor {
         continue;
       }
       for (let left = run.length; left > 0; left -= ZERO_BYTES) {
-        slices.push({ bytes: new Uint8Array(Math.min(left, ZERO_BYTES)), publish: null });
+        slices.push({ bytes: new Uint8Array(Math.min(left, ZERO_BYTES)), publish: null, noteRead: null });
       }
     }
     return slices;

@@ -5,6 +5,8 @@ import type { AllocationStorage, AllocationView, MemoryRun } from '../contract.t
 export interface Slice {
   readonly bytes: Uint8Array;
   readonly publish: (() => void) | null;
+  /** To be called before the bytes are read; null when the guest cannot change them. */
+  readonly noteRead: (() => void) | null;
 }
 
 /** An allocation's own memory. */
@@ -65,18 +67,21 @@ export class ReferenceMemory {
     length: number,
   ): Slice[] {
     if (storage === null) {
-      return [{ bytes: allocation.ownBytes().subarray(offset, offset + length), publish: null }];
+      const bytes = allocation.ownBytes().subarray(offset, offset + length);
+      return [{ bytes, publish: null, noteRead: null }];
     }
     if (storage.kind === 'window') {
       const start = storage.offset + offset;
       const bytes = this.#window.bytes.subarray(start, start + length);
-      return [{ bytes, publish: () => this.#window.publish(start, length) }];
+      const publish = () => this.#window.publish(start, length);
+      return [{ bytes, publish, noteRead: () => this.#window.noteRead?.(start, length) }];
     }
     const slices: Slice[] = [];
     forEachPiece(storage.ranges, offset, length, (address, pieceLength) => {
       slices.push({
         bytes: this.#memory.view(address, pieceLength),
         publish: () => this.#memory.publish(address, pieceLength),
+        noteRead: () => this.#memory.noteRead?.(address, pieceLength),
       });
     });
     return slices;
@@ -113,6 +118,7 @@ function forEachPiece(
 
 /** Copies as if all was read before anything is written, then publishes what was written. */
 export function copySlices(source: readonly Slice[], target: readonly Slice[]): void {
+  for (const slice of source) slice.noteRead?.();
   const from = source.some((slice) => target.some((other) => overlap(slice.bytes, other.bytes)))
     ? source.map((slice) => slice.bytes.slice())
     : source.map((slice) => slice.bytes);

@@ -9,6 +9,8 @@ export interface Piece {
   readonly length: number;
   /** The bytes in this process. */
   view(): Uint8Array;
+  /** To be called before the bytes are read, here or in another process; null when the guest cannot change them. */
+  readonly noteRead: (() => void) | null;
   /** A file in which another process finds them; null when there is none. */
   readonly shared: { readonly path: string; readonly offset: number } | null;
   /** Tells the guest that the bytes were changed; null when it does not see them. */
@@ -105,6 +107,7 @@ export class AllocationMemory {
     return {
       length,
       view: () => own.bytes.subarray(offset, offset + length),
+      noteRead: null,
       shared: 'path' in own ? { path: own.path, offset: own.offset + offset } : null,
       publish: null,
     };
@@ -115,6 +118,7 @@ export class AllocationMemory {
     return {
       length,
       view: () => this.window.bytes.subarray(offset, offset + length),
+      noteRead: () => this.window.noteRead?.(offset, length),
       shared: file === null ? null : { path: file.path, offset: file.offset + offset },
       publish: () => this.window.publish(offset, length),
     };
@@ -124,6 +128,7 @@ export class AllocationMemory {
     return {
       length,
       view: () => this.memory.view(address, length),
+      noteRead: () => this.memory.noteRead?.(address, length),
       shared: this.memory.shareable(address, length),
       publish: () => this.memory.publish(address, length),
     };
@@ -168,6 +173,7 @@ function copyPieces(source: readonly Piece[], target: readonly Piece[]): void {
   let index = 0;
   let used = 0;
   for (const piece of source) {
+    piece.noteRead?.();
     const bytes = piece.view();
     let position = 0;
     while (position < bytes.length) {

@@ -34,6 +34,9 @@ const encoder = new TextEncoder();
 const SPARE_BYTES = 1 << 20;
 const FIRST_BYTES = 1 << 16;
 
+/** A reader that had to grow beyond this gives its memory back when it has handed all over. */
+const READER_BYTES = 1 << 22;
+
 /** So many pieces of memory are kept: the writes that are under way at once. */
 const MAX_SPARES = 4;
 
@@ -183,6 +186,35 @@ export class FrameView {
   }
 }
 
+/**
+ * Hands over what a batch holds, where it lies: for ends that pass it from hand to hand.
+ *
+ * @param taken - As {@link FrameBatch.take} gave it.
+ * @throws RangeError when a frame's length cannot be.
+ */
+export function readBatch(taken: Uint8Array, onFrame: (frame: FrameView) => void): void {
+  const read = handOver(new FrameView(taken.buffer as ArrayBuffer), taken.length, onFrame);
+  if (read < taken.length) throw new RangeError(`a batch ends ${taken.length - read} bytes into a frame`);
+}
+
+/** Hands over the whole frames among the first bytes of a view. @returns where the first that is not whole begins. */
+function handOver(view: FrameView, lengthBytes: number, onFrame: (frame: FrameView) => void): number {
+  let start = 0;
+  while (lengthBytes - start >= FRAME_HEADER_BYTES) {
+    const length = view.u32[start >>> 2]!;
+    if (length < FRAME_HEADER_BYTES || length % 8 !== 0 || length > MAX_FRAME_BYTES) {
+      throw new RangeError(`frame of ${length} bytes between host and GPU process`);
+    }
+    if (lengthBytes - start < length) break;
+    view.kind = view.u32[(start >>> 2) + 1]!;
+    view.position = (start >>> 2) + 2;
+    view.end = (start + length) >>> 2;
+    onFrame(view);
+    start += length;
+  }
+  return start;
+}
+
 /** Puts frames together from the pieces in which they arrive. */
 export class FrameReader {
   private view = new FrameView(new ArrayBuffer(FIRST_BYTES));
@@ -196,26 +228,15 @@ export class FrameReader {
     this.reserve(this.filled + chunk.length);
     this.view.bytes.set(chunk, this.filled);
     this.filled += chunk.length;
-    let start = 0;
-    while (this.filled - start >= FRAME_HEADER_BYTES) {
-      const length = this.view.u32[start >>> 2]!;
-      if (length < FRAME_HEADER_BYTES || length % 8 !== 0 || length > MAX_FRAME_BYTES) {
-        throw new RangeError(`frame of ${length} bytes between host and GPU process`);
-      }
-      if (this.filled - start < length) {
-        if (start === 0) this.reserve(length);
-        break;
-      }
-      const { view } = this;
-      view.kind = view.u32[(start >>> 2) + 1]!;
-      view.position = (start >>> 2) + 2;
-      view.end = (start + length) >>> 2;
-      onFrame(view);
-      start += length;
+    const start = handOver(this.view, this.filled, onFrame);
+    if (start === 0) {
+      if (this.filled >= FRAME_HEADER_BYTES) this.reserve(this.view.u32[0]!);
+      return;
     }
-    if (start > 0) {
-      this.view.bytes.copyWithin(0, start, this.filled);
-      this.filled -= start;
+    this.view.bytes.copyWithin(0, start, this.filled);
+    this.filled -= start;
+    if (this.filled === 0 && this.view.bytes.length > READER_BYTES) {
+      this.view = new FrameView(new ArrayBuffer(FIRST_BYTES));
     }
   }
 

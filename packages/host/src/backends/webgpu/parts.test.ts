@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeReturns, type ReturnHandlers, returns, StreamWriter } from '@dxgwire/protocol/stream';
 import fc from 'fast-check';
-import { FrameBatch, FrameReader } from './frames.ts';
+import { FrameBatch, FrameReader, readBatch } from './frames.ts';
 import { ReturnRingWriter, saysDeviceLost } from './return-ring.ts';
 import { readTar } from './tar.ts';
 import { TransferPool } from './transfer-pool.ts';
@@ -55,6 +55,12 @@ test('frames arrive whole and in order, however they are cut', () => {
       }
       const bytes = batch.take();
       const reader = new FrameReader();
+      const inPlace: typeof frames = [];
+      readBatch(bytes, (view) => {
+        const words = [...view.words(view.word())];
+        inPlace.push({ kind: view.kind, words, text: view.text() });
+      });
+      assert.deepEqual(inPlace, frames);
       const seen: typeof frames = [];
       let position = 0;
       for (let index = 0; position < bytes.length; index++) {
@@ -69,6 +75,7 @@ test('frames arrive whole and in order, however they are cut', () => {
     }),
   );
   assert.throws(() => new FrameReader().push(new Uint8Array(8).fill(3), () => {}), RangeError);
+  assert.throws(() => readBatch(Uint8Array.of(24, 0, 0, 0, 1, 0, 0, 0), () => {}), /8 bytes into a frame/);
 });
 
 test('a frame that is cancelled leaves no trace', () => {

@@ -137,8 +137,10 @@ export class SubmissionBuilder implements StreamNeeds {
     this.requireStreamLength(commandLengthBytes);
     let position = 0;
     for (const piece of this.walk(commandAddress, commandLengthBytes, 'read')) {
-      if ('view' in piece) scratch.set(piece.view(), position);
-      else scratch.fill(0, position, position + piece.length);
+      if ('view' in piece) {
+        piece.noteRead?.();
+        scratch.set(piece.view(), position);
+      } else scratch.fill(0, position, position + piece.length);
       position += piece.length;
     }
     return commandLengthBytes;
@@ -223,6 +225,7 @@ export class SubmissionBuilder implements StreamNeeds {
   }
 
   private pushRead(piece: Piece | Gap): void {
+    if ('view' in piece) piece.noteRead?.();
     if (!('view' in piece)) {
       this.pushRun(ZERO_REGION, 0, piece.length);
     } else if (piece.shared !== null && this.regions !== null) {

@@ -1,5 +1,5 @@
 import type { AdapterServer } from '../adapter.ts';
-import { FrameBatch, FrameReader } from '../frames.ts';
+import { FrameBatch, readBatch } from '../frames.ts';
 import { GpuServer } from '../gpu-server.ts';
 import type { Regions } from '../process/frame-data.ts';
 import { ProcessServer } from '../process/process-server.ts';
@@ -22,8 +22,6 @@ export class PageServer extends GpuServer implements AdapterServer {
   onDeath: ((reason: string) => void)[] = [];
   private readonly server: ProcessServer;
   private readonly toHost = new FrameBatch();
-  private readonly serverReader = new FrameReader();
-  private readonly hostReader = new FrameReader();
   private scheduled = false;
   private answering = false;
   private gone = false;
@@ -44,7 +42,7 @@ export class PageServer extends GpuServer implements AdapterServer {
       this.scheduled = false;
       if (this.gone) return;
       const taken = this.batch.take();
-      this.serverReader.push(taken, this.server.onFrame);
+      readBatch(taken, this.server.onFrame);
       this.server.endTurn();
       this.batch.recycle(taken);
     });
@@ -57,7 +55,7 @@ export class PageServer extends GpuServer implements AdapterServer {
       this.answering = false;
       if (this.gone) return;
       const taken = this.toHost.take();
-      this.hostReader.push(taken, (frame) => this.onFrame(frame));
+      readBatch(taken, (frame) => this.onFrame(frame));
       this.toHost.recycle(taken);
     });
   }

@@ -23,7 +23,7 @@ import type {
 
 /** Guest memory and window of a test: plain memory, or shared files where `shared`. */
 const WINDOW_BYTES = 1 << 20;
-const GUEST_BYTES = 64 << 20;
+const DEFAULT_STAGING_BYTES = 64 << 20;
 const RING_BYTES = 64 << 10;
 const STAGING_ADDRESS = 0x10_0000n;
 const RETURN_FENCE = 0x40;
@@ -74,10 +74,11 @@ export class Rig {
   private lastHandle = 0x100;
   private lastId = 0;
 
-  static async open(backend: Backend, shared = true): Promise<Rig> {
+  /** @param stagingBytes - Memory of the guest: what a stream can have copied at a time. */
+  static async open(backend: Backend, shared = true, stagingBytes = DEFAULT_STAGING_BYTES): Promise<Rig> {
     const holder: { rig?: Rig } = {};
     const window = region(WINDOW_BYTES, shared);
-    const guest = region(GUEST_BYTES, shared);
+    const guest = region(stagingBytes, shared);
     const environment: AdapterEnvironment = {
       name: 'test',
       log: quiet,
@@ -102,9 +103,9 @@ export class Rig {
       offset: 0,
       length: RING_BYTES,
     });
-    this.allocate(2, GUEST_BYTES, AllocationKind.bytes, {
+    this.allocate(2, guest.bytes.length, AllocationKind.bytes, {
       kind: 'guest-pages',
-      ranges: [{ address: 0, length: GUEST_BYTES }],
+      ranges: [{ address: 0, length: guest.bytes.length }],
       writable: true,
     });
     const context = adapter.createContext({
@@ -223,7 +224,7 @@ export class Rig {
 
   private walk(address: bigint, lengthBytes: number): PageWalk {
     const offset = Number(address - STAGING_ADDRESS);
-    if (offset < 0 || offset + lengthBytes > GUEST_BYTES) {
+    if (offset < 0 || offset + lengthBytes > this.staging.length) {
       return { ok: false, faultAddress: address, reason: 'not-mapped' };
     }
     const view = this.allocations.get('2:0')!;

@@ -1,0 +1,219 @@
+import assert from 'node:assert/strict';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { type ConnectOptions, connect } from '../connect.ts';
+import { isTransportError, type TransportErrorCode } from '../errors.ts';
+import { listen } from '../listen.ts';
+import type { GuestBus, HostBus } from '../transport.ts';
+import { openDeviceFile } from './device-file.ts';
+import { createDeviceLine, type DeviceLine } from './testing/pseudo-terminal.ts';
+
+const FILE = fileURLToPath(import.meta.url);
+const [, , role = '', url = ''] = process.argv;
+const WINDOW = { windowMegabytes: 1, guestMemoryBytes: 1 << 20 };
+
+if (role !== '') {
+  // An end in a process of its own, to be killed.
+  const onBus = (host: HostBus) => {
+    host.onClose = () => {};
+    host.start();
+    process.send?.('joined');
+  };
+  if (role === 'guest') await connect(url);
+  else await listen(url, { ...WINDOW, heartbeatMs: 500, onBus });
+  process.send?.('ready');
+} else {
+  runTests();
+}
+
+/** A guest that connects and a host that listens at the ends of a line. */
+async function joined(line: DeviceLine, options: ConnectOptions = {}) {
+  const hosts: HostBus[] = [];
+  const refusals: Error[] = [];
+  const [hostPath, guestPath] = line.paths;
+  const listener = await listen(`device:${hostPath}`, {
+    ...WINDOW,
+    onBus: (host) => {
+      hosts.push(host);
+      host.onClose = () => {};
+      host.start();
+    },
+    onRefused: (error) => refusals.push(error),
+  });
+  return { listener, hosts, refusals, connectAgain: () => connect(`device:${guestPath}`, options) };
+}
+
+function closeOf(bus: GuestBus | HostBus): Promise<Error | null> {
+  return new Promise((resolve) => {
+    bus.onClose = resolve;
+  });
+}
+
+async function failure(
+  promise: Promise<unknown>,
+): Promise<{ code: TransportErrorCode | null; message: string }> {
+  try {
+    await promise;
+    return { code: null, message: '' };
+  } catch (error) {
+    assert.ok(isTransportError(error), String(error));
+    return { code: error.code, message: error.message };
+  }
+}
+
+function runTests(): void {
+  const probe = createDeviceLine();
+  void probe?.cut();
+  const skip = probe === null ? 'no pseudo-terminals can be made here' : false;
+
+  describe('a character device', { skip }, () => {
+    const onLine = (test: (line: DeviceLine) => Promise<void>) => async () => {
+      const line = createDeviceLine();
+      assert.ok(line !== null);
+      try {
+        await test(line);
+      } finally {
+        await line.cut();
+      }
+    };
+
+    it(
+      'serves one guest after the other',
+      onLine(async (line) => {
+        const { listener, hosts, connectAgain } = await joined(line);
+        for (let round = 1; round <= 3; round++) {
+          const guest = await connectAgain();
+          assert.equal(guest.transport, 'device');
+          const ends = [closeOf(guest), closeOf(hosts.at(-1)!)];
+          await guest.close();
+          assert.deepEqual(await Promise.all(ends), [null, null]);
+          assert.equal(hosts.length, round);
+        }
+        await listener.close();
+        await (listener as { ended?: Promise<void> }).ended;
+      }),
+    );
+
+    it(
+      'is closed in order from the side of the host as well',
+      onLine(async (line) => {
+        const { listener, connectAgain } = await joined(line);
+        const closed = closeOf(await connectAgain());
+        await listener.close();
+        assert.equal(await closed, null);
+      }),
+    );
+
+    it(
+      'has no use for what lay in it before a guest came',
+      onLine(async (line) => {
+        const { listener, connectAgain, refusals } = await joined(line);
+        // What a host said to a guest that is gone.
+        const stale = await openDeviceFile(line.paths[0], false, 'connect-failed');
+        const { readable, writable } = stale.streams as {
+          readable: NodeJS.ReadableStream;
+          writable: NodeJS.WritableStream;
+        };
+        readable.resume();
+        writable.end('stale bytes that are no frame\r\n\u0003\u0004');
+        await stale.whenClosed();
+        await (await connectAgain()).close();
+        assert.deepEqual(refusals, []);
+        await listener.close();
+      }),
+    );
+
+    it(
+      'lets a guest in whose forerunner was killed and whose host has not noticed',
+      onLine(async (line) => {
+        const { listener, hosts, connectAgain } = await joined(line);
+        const child = fork(FILE, ['guest', `device:${line.paths[1]}`], { execArgv: [] });
+        await once(child, 'message');
+        const ended = closeOf(hosts[0]!);
+        const exited = once(child, 'exit');
+        child.kill('SIGKILL');
+        await exited;
+        const guest = await connectAgain();
+        assert.ok((await ended) instanceof Error);
+        assert.equal(hosts.length, 2);
+        await guest.close();
+        await listener.close();
+      }),
+    );
+
+    it(
+      'tells a guest of its killed host within two heartbeats, and leaves nothing that has the device open',
+      onLine(async (line) => {
+        const child = fork(FILE, ['host', `device:${line.paths[0]}`], { execArgv: [] });
+        await once(child, 'message');
+        const guest = await connect(`device:${line.paths[1]}`);
+        const closed = closeOf(guest);
+        const exited = once(child, 'exit');
+        child.kill('SIGKILL');
+        await exited;
+        const error = await closed;
+        assert.ok(isTransportError(error) && error.code === 'time-out', String(error));
+        // Another host finds the line free: bytes for it are not taken by what served the one before.
+        const { listener, connectAgain } = await joined(line);
+        await (await connectAgain()).close();
+        await listener.close();
+      }),
+    );
+
+    it(
+      'that hangs up ends both sides',
+      onLine(async (line) => {
+        const { listener, hosts, connectAgain } = await joined(line);
+        const guest = await connectAgain();
+        const ends = Promise.all([closeOf(guest), closeOf(hosts[0]!)]);
+        await line.cut();
+        for (const error of await ends) assert.ok(isTransportError(error) && error.code === 'peer-closed');
+        await listener.close();
+      }),
+    );
+
+    it(
+      'whose other end says nothing is given up in time',
+      onLine(async (line) => {
+        const silent = connect(`device:${line.paths[1]}`, { connectTimeoutMs: 50 });
+        assert.equal((await failure(silent)).code, 'time-out');
+      }),
+    );
+  });
+
+  describe('the path of a character device', () => {
+    it('that is none, or cannot be opened, is told of at once', async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'dxgwire-'));
+      const file = join(folder, 'file');
+      writeFileSync(file, 'precious');
+      for (const [path, expected] of [
+        [file, /is no character device; a Unix socket is reached with unix:PATH/],
+        [join(folder, 'none'), /cannot open .*none: there is no such device/],
+        [folder, /that is a folder/],
+      ] as const) {
+        const connecting = await failure(connect(`device:${path}`));
+        assert.equal(connecting.code, 'connect-failed');
+        assert.match(connecting.message, expected);
+        const listening = await failure(listen(`device:${path}`, { onBus: () => {} }));
+        assert.equal(listening.code, 'listen-failed');
+        assert.match(listening.message, expected);
+      }
+      for (const bad of ['device:', 'device:/a%00b', 'device:%']) {
+        assert.equal((await failure(connect(`${bad}?token=secret`))).code, 'bad-url');
+      }
+      rmSync(folder, { recursive: true });
+    });
+
+    it('may be a device that has no other end: the link ends by itself', async () => {
+      assert.equal(
+        (await failure(connect('device:/dev/null', { connectTimeoutMs: 100 }))).code,
+        'peer-closed',
+      );
+    });
+  });
+}

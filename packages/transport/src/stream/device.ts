@@ -1,0 +1,186 @@
+import { Duplex, type Readable, type Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isTransportError } from '../errors.ts';
+import { HostLinks, type LinkHostSettings } from '../link/host-links.ts';
+import type { GuestBus } from '../transport.ts';
+import { type DeviceFile, openDeviceFile } from './device-file.ts';
+import type { StreamListener } from './listen.ts';
+import { StreamMedium, streamError } from './stream-medium.ts';
+
+/** Pauses before a device is opened again, milliseconds: the first, and the longest that they grow to. */
+const FIRST_PAUSE_MS = 50;
+const MAX_PAUSE_MS = 1000;
+
+/**
+ * Connects over a character device. Nothing tells the two ends of such a line of each other's comings and goings: what
+ * lies in it from before is dropped, and a host that still has another guest in mind is asked again.
+ *
+ * @param join - Says hello over a medium and waits so long for the answer.
+ * @throws TransportError `connect-failed` when the device cannot be opened; else as `join` says, in the end.
+ */
+export async function connectOverDevice(
+  path: string,
+  timeoutMs: number,
+  join: (medium: StreamMedium, timeoutMs: number) => Promise<GuestBus>,
+): Promise<GuestBus> {
+  const deadline = performance.now() + timeoutMs;
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
+    const { streams, whenClosed } = await openDeviceFile(path, true, 'connect-failed');
+    try {
+      const medium = new StreamMedium(streams, streamError, 'own');
+      return await join(medium, Math.max(1, deadline - performance.now()));
+    } catch (error) {
+      // One that may have one program at a time is free again then.
+      await whenClosed();
+      const isPassing = isTransportError(error) && ['bad-frame', 'peer-closed'].includes(error.code);
+      if (!isPassing || performance.now() + pauseMs >= deadline) throw error;
+    }
+    await sleep(pauseMs);
+  }
+}
+
+/**
+ * Serves the guests at the other end of a character device, one after the other.
+ *
+ * @throws TransportError `listen-failed`.
+ */
+export async function listenOnDevice(path: string, settings: LinkHostSettings): Promise<StreamListener> {
+  const server = new DeviceServer(path, settings, await openDeviceFile(path, false, 'listen-failed'));
+  return {
+    url: `device:${path}`,
+    port: 0,
+    ended: server.ended,
+    unref: () => server.unref(),
+    close: () => server.close(),
+  };
+}
+
+/**
+ * One guest's part of what goes over a device: from its first byte until its link has ended. The device stays open, so
+ * that nothing is lost of what the next guest says meanwhile.
+ */
+class GuestStream extends Duplex {
+  readonly #device: DeviceStreams;
+  readonly #onOver: () => void;
+
+  /** @param onOver - Nothing more is said to this guest: called once, or more. */
+  constructor(device: DeviceStreams, onOver: () => void) {
+    super({ allowHalfOpen: true });
+    this.#device = device;
+    this.#onOver = onOver;
+  }
+
+  override _read(): void {
+    this.#device.readable.resume();
+  }
+
+  override _write(chunk: Uint8Array, _encoding: string, callback: (error?: Error | null) => void): void {
+    this.#device.writable.write(chunk, callback);
+  }
+
+  override _final(callback: () => void): void {
+    this.#onOver();
+    this.push(null);
+    callback();
+  }
+
+  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    this.#onOver();
+    callback(error);
+  }
+}
+
+interface DeviceStreams {
+  readonly readable: Readable & { ref?(): void; unref?(): void };
+  readonly writable: Writable;
+}
+
+class DeviceServer {
+  readonly #path: string;
+  readonly #links: HostLinks;
+  readonly #stop = new AbortController();
+  #device: DeviceFile;
+  #guest: GuestStream | null = null;
+  #isReferenced = true;
+  /** Settles when the device is there no more. */
+  readonly ended: Promise<void>;
+
+  constructor(path: string, settings: LinkHostSettings, device: DeviceFile) {
+    this.#path = path;
+    this.#links = new HostLinks('device', settings, false);
+    this.#device = device;
+    this.ended = this.#serve();
+  }
+
+  async #serve(): Promise<void> {
+    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
+      if (await this.#serveUntilHangUp()) pauseMs = FIRST_PAUSE_MS;
+      if (this.#stop.signal.aborted) return;
+      try {
+        await sleep(pauseMs, undefined, { signal: this.#stop.signal, ref: this.#isReferenced });
+        this.#device = await openDeviceFile(this.#path, false, 'listen-failed');
+      } catch {
+        return;
+      }
+    }
+  }
+
+  /** @returns whether anything has come. */
+  async #serveUntilHangUp(): Promise<boolean> {
+    const streams = this.#streams;
+    const { readable, writable } = streams;
+    let hasCome = false;
+    this.#reference();
+    readable.on('data', (bytes: Uint8Array) => {
+      hasCome = true;
+      this.#guest ??= this.#welcome(streams);
+      if (!this.#guest.push(bytes)) readable.pause();
+    });
+    // The end of a device says it as well.
+    for (const stream of [readable, writable]) stream.on('error', () => {});
+    await new Promise<void>((resolve) => {
+      readable.once('close', () => resolve());
+      if (this.#stop.signal.aborted) readable.destroy();
+    });
+    this.#guest?.push(null);
+    this.#guest = null;
+    await this.#device.whenClosed();
+    return hasCome;
+  }
+
+  /** A first byte has come: from now on a hello may take its time. */
+  #welcome(streams: DeviceStreams): GuestStream {
+    const guest = new GuestStream(streams, () => {
+      // What still comes is for the next one.
+      if (this.#guest === guest) this.#guest = null;
+      streams.readable.resume();
+    });
+    streams.readable.ref?.();
+    this.#links.connected(new StreamMedium(guest, streamError), this.#path);
+    return guest;
+  }
+
+  get #streams(): DeviceStreams {
+    return this.#device.streams as DeviceStreams;
+  }
+
+  /** Makes the open device keep this process alive, or not. */
+  #reference(): void {
+    if (this.#isReferenced || this.#links.count > 0) this.#streams.readable.ref?.();
+    else this.#streams.readable.unref?.();
+  }
+
+  unref(): void {
+    this.#isReferenced = false;
+    this.#links.onNoneLeft = () => this.#reference();
+    this.#reference();
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await this.#links.close();
+    // What was said last goes out; then the device is closed.
+    this.#streams.writable.end();
+    await this.ended;
+  }
+}
