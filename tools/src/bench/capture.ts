@@ -10,7 +10,7 @@ import { busyMs } from './costs.ts';
 import { sharedMemoryUrl, startHost } from './host-service.ts';
 import { KmtLoad } from './kmt-load.ts';
 import type { Comparison } from './report.ts';
-import { sample, type Way } from './sampling.ts';
+import { estimatesOf, type Samples, sample, takeSamples, type Way } from './sampling.ts';
 
 const OFF = 'capture off';
 const ON = 'capture on';
@@ -19,6 +19,12 @@ const TARGETS = { [ON]: { most: 1.05 } };
 const IN_FLIGHT = 64;
 /** Many short rounds: a difference of a few percent is to show on a machine that is not quiet. */
 const ROUNDS = { samples: 41, sampleMs: 40 };
+/**
+ * Pairs of hosts, one of which records. How code is compiled and laid out differs from process to process by more than what
+ * recording costs: so several are asked, each pair for fewer rounds.
+ */
+const PAIRS = 7;
+const PAIR_ROUNDS = { samples: 10, sampleMs: 40, maxCount: 20_000 };
 
 /** What recording costs: a host of the `dxgwire` command with `--capture`, and a bus alone. */
 export async function measure(progress: (text: string) => void): Promise<Comparison[]> {
@@ -39,45 +45,77 @@ export async function measure(progress: (text: string) => void): Promise<Compari
   }
 }
 
+/** What is asked of a host, by name. */
+const CASES: readonly (readonly [string, (load: KmtLoad, count: number) => Promise<void>])[] = [
+  ['a query and its answer', (load, count) => load.queries(count)],
+  [`queries, ${IN_FLIGHT} in flight`, (load, count) => load.queriesInFlight(count, IN_FLIGHT)],
+  ['submissions, no wait for each', (load, count) => load.submissions(count)],
+];
+
 async function compareHosts(medium: string, url: () => string, path: string): Promise<Comparison[]> {
-  const hosts = [
-    await startHost(url(), ['--backend', 'null']),
-    await startHost(url(), ['--backend', 'null', '--capture', path]),
-  ];
-  try {
-    const off = await KmtLoad.open(hosts[0]!.url);
-    const on = await KmtLoad.open(hosts[1]!.url);
-    const cases: readonly (readonly [string, (load: KmtLoad, count: number) => Promise<void>])[] = [
-      ['a query and its answer', (load, count) => load.queries(count)],
-      [`queries, ${IN_FLIGHT} in flight`, (load, count) => load.queriesInFlight(count, IN_FLIGHT)],
-      ['submissions, no wait for each', (load, count) => load.submissions(count)],
-    ];
-    const comparisons: Comparison[] = [];
-    for (const [what, run] of cases) {
-      const name = `host on ${medium}: ${what}`;
-      comparisons.push(
-        await compare(
-          name,
-          (count) => run(off, count),
-          (count) => run(on, count),
-        ),
-      );
-      const [offHost, onHost] = hosts.map(({ service }) => service.pid) as [number, number];
-      if (busyMs(offHost) === null) continue;
-      comparisons.push(
-        await compare(
-          `${name}; processor time of the host`,
-          busy(offHost, (count) => run(off, count)),
-          busy(onHost, (count) => run(on, count)),
-          {},
-        ),
-      );
+  const times: Samples[][] = CASES.map(() => []);
+  const busy: Samples[][] = CASES.map(() => []);
+  for (let pair = 0; pair < PAIRS; pair += 1) {
+    for (const [index, samples] of (await samplePair(url, path, pair % 2 === 1)).entries()) {
+      times[index]!.push(samples.times);
+      if (samples.busy !== null) busy[index]!.push(samples.busy);
     }
-    await off.close();
-    await on.close();
-    return comparisons;
+  }
+  return CASES.flatMap(([what], index) => {
+    const name = `host on ${medium}: ${what}`;
+    const shared = { suite: 'capture', baseline: OFF } as const;
+    const whole = { ...shared, case: name, estimates: estimatesOf(times[index]!), targets: TARGETS };
+    if (busy[index]!.length === 0) return [whole];
+    const processor = `${name}; processor time of the host`;
+    return [whole, { ...shared, case: processor, estimates: estimatesOf(busy[index]!) }];
+  });
+}
+
+/** Two new hosts, all cases. @param isSwapped whether the one that records starts first. */
+async function samplePair(
+  url: () => string,
+  path: string,
+  isSwapped: boolean,
+): Promise<{ readonly times: Samples; readonly busy: Samples | null }[]> {
+  const options = [
+    [OFF, []],
+    [ON, ['--capture', path]],
+  ] as const;
+  const hosts = new Map<string, Awaited<ReturnType<typeof startHost>>>();
+  try {
+    for (const [name, more] of isSwapped ? options.toReversed() : options) {
+      hosts.set(name, await startHost(url(), ['--backend', 'null', ...more]));
+    }
+    const loads = new Map<string, KmtLoad>();
+    for (const [name, host] of hosts) loads.set(name, await KmtLoad.open(host.url));
+    const result: { times: Samples; busy: Samples | null }[] = [];
+    for (const [, run] of CASES) {
+      const busy: number[][] = [[], []];
+      const ways = [OFF, ON].map((name, index): Way => {
+        const { pid } = hosts.get(name)!.service;
+        return {
+          name,
+          run: async (count) => {
+            const before = busyMs(pid);
+            const begin = performance.now();
+            await run(loads.get(name)!, count);
+            const elapsed = performance.now() - begin;
+            const after = busyMs(pid);
+            if (before !== null && after !== null) busy[index]!.push((after - before) / count);
+            return elapsed;
+          },
+        };
+      });
+      const times = await takeSamples(ways, PAIR_ROUNDS);
+      // Before the rounds, ways are run until their length is known.
+      const rounds = busy.map((each) => each.slice(-PAIR_ROUNDS.samples));
+      const isWhole = rounds.every((each) => each.length === PAIR_ROUNDS.samples);
+      result.push({ times, busy: isWhole ? { ...times, times: rounds } : null });
+    }
+    for (const load of loads.values()) await load.close();
+    return result;
   } finally {
-    await Promise.all(hosts.map(({ service }) => service.stop()));
+    await Promise.all([...hosts.values()].map(({ service }) => service.stop()));
   }
 }
 
@@ -120,23 +158,9 @@ async function compareBuses(path: string): Promise<Comparison[]> {
   return comparisons;
 }
 
-/** The same, with the time for which a process had a processor as the time that counts. */
-function busy(pid: number, run: (count: number) => Promise<void>): (count: number) => Promise<number> {
-  return async (count) => {
-    const before = busyMs(pid)!;
-    await run(count);
-    return busyMs(pid)! - before;
-  };
-}
-
 type Run = (count: number) => Promise<number | undefined> | Promise<void>;
 
-async function compare(
-  name: string,
-  off: Run,
-  on: Run,
-  targets: NonNullable<Comparison['targets']> = TARGETS,
-): Promise<Comparison> {
+async function compare(name: string, off: Run, on: Run): Promise<Comparison> {
   const way = (label: string, run: Run): Way => ({
     name: label,
     run: async (count) => (await run(count)) ?? undefined,
@@ -146,6 +170,6 @@ async function compare(
     case: name,
     baseline: OFF,
     estimates: await sample([way(OFF, off), way(ON, on)], { ...ROUNDS, maxCount: 20_000 }),
-    targets,
+    targets: TARGETS,
   };
 }

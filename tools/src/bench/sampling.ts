@@ -36,6 +36,14 @@ export interface SamplingOptions {
   readonly maxCount?: number;
 }
 
+/** Samples of all ways: a row of times for each, and how many operations a sample of it has. */
+export interface Samples {
+  readonly names: readonly string[];
+  readonly counts: readonly number[];
+  /** By way and round: milliseconds for an operation. */
+  readonly times: readonly (readonly number[])[];
+}
+
 async function time(way: Way, count: number): Promise<number> {
   const begin = performance.now();
   const counted = await way.run(count);
@@ -65,26 +73,48 @@ function quantile(sorted: readonly number[], fraction: number): number {
 
 /** Measures all ways in turns. */
 export async function sample(ways: readonly Way[], options: SamplingOptions): Promise<Estimate[]> {
+  return estimatesOf([await takeSamples(ways, options)]);
+}
+
+/** Measures all ways in turns; the first goes first in every other round only, since what goes first may have it worse. */
+export async function takeSamples(ways: readonly Way[], options: SamplingOptions): Promise<Samples> {
   const counts: number[] = [];
   for (const way of ways) counts.push(await calibrate(way, options));
   const times: number[][] = ways.map(() => []);
   for (let round = 0; round < options.samples; round++) {
-    for (const [index, way] of ways.entries()) {
+    const order = [...ways.entries()];
+    if (round % 2 === 1) order.reverse();
+    for (const [index, way] of order) {
       const count = counts[index] ?? 1;
       times[index]?.push((await time(way, count)) / count);
     }
   }
-  return ways.map(({ name }, index) => {
-    const own = times[index] ?? [];
-    const sorted = own.toSorted((a, b) => a - b);
-    const ratios = own.map((each, round) => each / (times[0]?.[round] ?? Number.NaN)).sort((a, b) => a - b);
+  return { names: ways.map(({ name }) => name), counts, times };
+}
+
+/**
+ * What samples of the same ways say together. Of one set, the ratios are those of its rounds; of several (other processes, in
+ * which the same code may be compiled and laid out in other ways), they are the medians of each set's rounds.
+ */
+export function estimatesOf(sets: readonly Samples[]): Estimate[] {
+  const first = sets[0]!;
+  return first.names.map((name, index) => {
+    const sorted = sets.flatMap(({ times }) => times[index] ?? []).toSorted((a, b) => a - b);
+    const roundsOf = ({ times }: Samples) =>
+      (times[index] ?? [])
+        .map((each, round) => each / (times[0]?.[round] ?? Number.NaN))
+        .toSorted((a, b) => a - b);
+    const ratios =
+      sets.length === 1
+        ? roundsOf(first)
+        : sets.map((set) => quantile(roundsOf(set), 0.5)).toSorted((a, b) => a - b);
     return {
       name,
       medianMs: quantile(sorted, 0.5),
       lowerQuartileMs: quantile(sorted, 0.25),
       upperQuartileMs: quantile(sorted, 0.75),
       samples: sorted.length,
-      countPerSample: counts[index] ?? 1,
+      countPerSample: first.counts[index] ?? 1,
       ratioQuartiles: [quantile(ratios, 0.25), quantile(ratios, 0.75)],
       ratioMedian: quantile(ratios, 0.5),
     };

@@ -1,4 +1,12 @@
-import type { BitPlacement, DataType, Message, ScalarType, Tail, ValueNode } from '@dxgwire/protocol';
+import type {
+  BitPlacement,
+  ChoiceRule,
+  DataType,
+  Message,
+  ScalarType,
+  Tail,
+  ValueNode,
+} from '@dxgwire/protocol';
 
 /** One field of a packet: what it is called, where it lies in the payload, and how its bytes read. */
 export interface Field {
@@ -62,7 +70,8 @@ export class FieldList {
           this.#add(`${prefix}${node.key}`, base + node.offset, COUNT_BYTES, { as: 'count' });
           break;
         case 'choice': {
-          const chosen = node.alternatives.find(({ key }) => values?.[key] !== undefined);
+          const key = values === undefined ? null : chosenKey(node.rule, values[node.rule.key]);
+          const chosen = node.alternatives.find((each) => each.key === key);
           if (chosen === undefined) {
             this.#add(`${prefix}(union)`, base + node.offset, node.sizeBytes, { as: 'bytes' });
           } else {
@@ -109,6 +118,13 @@ export class FieldList {
   #add(path: string, offset: number, lengthBytes: number, kind: FieldKind): void {
     if (lengthBytes > 0) this.fields.push({ path, offset, lengthBytes, kind });
   }
+}
+
+/** Which alternative of a union the selecting field's value means, or null: those that are not may decode as zero. */
+function chosenKey(rule: ChoiceRule, selector: unknown): string | null {
+  const value = Number(selector);
+  if (rule.by === 'enum') return rule.when[value] ?? rule.otherwise;
+  return (value & rule.mask) === 0 ? rule.clear : rule.set;
 }
 
 function asList(value: unknown): readonly unknown[] {

@@ -1,129 +1,240 @@
-import { type CommandDef, commands, type ScalarType, type ValueNode } from '@dxgwire/protocol';
+import {
+  type BitPlacement,
+  type ChoiceNode,
+  type CommandDef,
+  type CountRule,
+  commands,
+  type DataType,
+  type Message,
+  NtStatus,
+  type ScalarType,
+  type Tail,
+  type ValueNode,
+} from '@dxgwire/protocol';
+import { DISSECTOR_LUA } from './dissector-lua.ts';
 
-interface LuaField {
-  readonly path: string;
-  readonly offset: number;
-  readonly sizeBytes: number;
+/** Wireshark's type of a scalar. */
+const SCALAR_FIELDS = {
+  u8: 'uint8',
+  bool: 'uint8',
+  u16: 'uint16',
+  u32: 'uint32',
+  i32: 'int32',
+  u64: 'uint64',
+};
+
+function quoted(text: string): string {
+  return JSON.stringify(text);
 }
 
-/** The fixed part of a message as fields of up to eight bytes; longer ones are bytes. */
-function fieldsOf(nodes: readonly ValueNode[], base: number, prefix: string, into: LuaField[]): void {
-  for (const node of nodes) {
-    if (node.node === 'field') {
-      const at = base + node.offset;
-      const { type } = node;
-      if (type.kind === 'struct') fieldsOf(type.nodes, at, `${prefix}${node.key}.`, into);
-      else into.push({ path: `${prefix}${node.key}`, offset: at, sizeBytes: sizeOf(type) });
-    } else if (node.node === 'count') {
-      into.push({ path: `${prefix}${node.key}`, offset: base + node.offset, sizeBytes: 4 });
-    } else if (node.node === 'bits') {
-      const { byteOffset, shift, unitBytes } = node.placement;
-      // The first bit-field of a unit stands for all of it.
-      if (shift === 0)
-        into.push({ path: `${prefix}${node.key}...`, offset: base + byteOffset, sizeBytes: unitBytes });
+function table(entries: readonly string[]): string {
+  return `{${entries.join(',')}}`;
+}
+
+/** Name of a field in Wireshark's filters: `dxgwire.args.hwqueue`. Elements of a list share one. */
+export function filterName(path: string): string {
+  return `dxgwire.${path.replaceAll(/\[\d+\]/g, '')}`;
+}
+
+/** What the dissector itself calls its fields. */
+const OWN_NAMES = [
+  ...['direction', 'kind', 'channel', 'packet_flags', 'id', 'command', 'request_in', 'answer_in', 'time'],
+  ...['failed', 'list', 'element', 'beyond'],
+];
+
+/** The fields that the dissector declares: one for each name and type. */
+class FieldTable {
+  readonly declarations: string[] = [];
+  readonly valueTables: string[] = [];
+  readonly #numbers = new Map<string, number>();
+  readonly #types = new Map<string, string>(OWN_NAMES.map((name) => [`dxgwire.${name}`, '']));
+  readonly #valueTables = new Map<string, string>();
+
+  /** @returns the field's number. `type` is what follows name and label in its declaration, `kind` the function. */
+  number(path: string, kind: string, format: string): number {
+    const key = `${path}/${kind}/${format}`;
+    const known = this.#numbers.get(key);
+    if (known !== undefined) return known;
+    // Messages may use a name for different things: the second type has another name.
+    let name = filterName(path);
+    for (let count = 2; this.#types.has(name); count += 1) name = `${filterName(path)}_${count}`;
+    this.#types.set(name, kind);
+    const number = this.declarations.length + 1;
+    this.#numbers.set(key, number);
+    this.declarations.push(`P[${number}] = ProtoField.${kind}(${quoted(name)}, ${quoted(path)}${format})`);
+    return number;
+  }
+
+  scalar(path: string, type: ScalarType): number {
+    const kind = SCALAR_FIELDS[type.scalar];
+    if (type.meaning === 'status') {
+      return this.number(path, kind, `, base.HEX, ${this.#values('NtStatus', NtStatus)}`);
+    }
+    if (type.meaning === 'enum' && type.enumeration !== undefined) {
+      const { name, values } = type.enumeration;
+      return this.number(path, kind, `, base.DEC, ${this.#values(name, values)}`);
+    }
+    const isDecimal = type.meaning === 'number' || type.scalar === 'i32' || type.scalar === 'bool';
+    return this.number(path, kind, isDecimal ? ', base.DEC' : ', base.HEX');
+  }
+
+  #values(name: string, values: Readonly<Record<string, number>>): string {
+    const known = this.#valueTables.get(name);
+    if (known !== undefined) return known;
+    const lua = `values[${quoted(name)}]`;
+    this.#valueTables.set(name, lua);
+    const entries = Object.entries(values).map(([key, value]) => `[${value}]=${quoted(key)}`);
+    this.valueTables.push(`${lua} = ${table(entries)}`);
+    return lua;
+  }
+}
+
+/** Rows of the dissector's tables. What each holds is said beside the Lua that reads it. */
+class RowWriter {
+  readonly fields = new FieldTable();
+
+  message({ fixedBytes, struct, tails }: Message): string {
+    const rows = table(this.nodes(struct.nodes, 0, ''));
+    return `{nodes=${rows},fixed=${fixedBytes},tails=${table(tails.map(([key, tail]) => this.#tail(key, tail)))}}`;
+  }
+
+  nodes(nodes: readonly ValueNode[], base: number, prefix: string): string[] {
+    return nodes.flatMap((node) => this.#node(node, nodes, base, prefix));
+  }
+
+  #node(node: ValueNode, siblings: readonly ValueNode[], base: number, prefix: string): string[] {
+    if (node.node === 'choice') return [this.#choice(node, siblings, base, prefix)];
+    const path = `${prefix}${node.key}`;
+    switch (node.node) {
+      case 'field':
+        return this.#type(path, node.type, base + node.offset);
+      case 'count': {
+        const field = this.fields.number(path, 'uint32', ', base.DEC');
+        return [`{"s",${quoted(path)},${field},${base + node.offset},4}`];
+      }
+      case 'bits': {
+        const { byteOffset, shift, unitBytes, width } = node.placement;
+        const field = this.fields.number(path, width > 32 ? 'uint64' : 'uint32', ', base.DEC');
+        return [`{"x",${quoted(path)},${field},${base + byteOffset},${unitBytes},${shift},${width}}`];
+      }
+    }
+  }
+
+  #type(path: string, type: DataType, offset: number): string[] {
+    const name = quoted(path);
+    switch (type.kind) {
+      case 'struct':
+        return this.nodes(type.nodes, offset, `${path}.`);
+      case 'scalar': {
+        const kind = type.meaning === 'status' ? 'S' : 's';
+        return [`{"${kind}",${name},${this.fields.scalar(path, type)},${offset},${type.sizeBytes}}`];
+      }
+      case 'array': {
+        const field = this.fields.scalar(path, type.element);
+        return [`{"a",${name},${field},${offset},${type.element.sizeBytes},${type.count}}`];
+      }
+      case 'text':
+        return [`{"t",${name},${this.fields.number(path, 'string', '')},${offset},${type.sizeBytes}}`];
+      case 'bytes':
+        return [`{"b",${name},${this.fields.number(path, 'bytes', '')},${offset},${type.sizeBytes}}`];
+    }
+  }
+
+  #choice(
+    { alternatives, offset, rule, sizeBytes }: ChoiceNode,
+    siblings: readonly ValueNode[],
+    base: number,
+    prefix: string,
+  ): string {
+    // It may stand behind the union.
+    const selector = placeOf(siblings.find((each) => 'key' in each && each.key === rule.key));
+    if (selector === null) {
+      throw new Error(`a union that the dissector cannot read: "${rule.key}" selects its contents`);
+    }
+    const { byteOffset, shift, unitBytes, width } = selector;
+    const rowsOf = (key: string | null) => {
+      const chosen = alternatives.find((each) => each.key === key);
+      return chosen === undefined ? 'nil' : table(this.nodes([chosen], base, prefix));
+    };
+    const rest = this.fields.number(`${prefix}rest`, 'bytes', '');
+    const [cases, otherwise] =
+      rule.by === 'enum'
+        ? [
+            Object.entries(rule.when).map(([value, key]) => `[${value}]=${rowsOf(key)}`),
+            rowsOf(rule.otherwise),
+          ]
+        : [[`[1]=${rowsOf(rule.set)}`, `[0]=${rowsOf(rule.clear)}`], 'nil'];
+    const mask = rule.by === 'flag' ? rule.mask : 0;
+    const place = `${rest},${base + offset},${sizeBytes}`;
+    const selected = `{${base + byteOffset},${unitBytes},${shift},${width}}`;
+    return `{"o",${selected},${place},${mask},${table(cases)},${otherwise}}`;
+  }
+
+  #tail(key: string, tail: Tail): string {
+    const count = countRow(tail.count);
+    const name = quoted(key);
+    switch (tail.kind) {
+      case 'bytes':
+        return `{"b",${name},${this.fields.number(key, 'bytes', '')},1,${count}}`;
+      case 'words':
+        return `{"w",${name},${this.fields.scalar(key, tail.element)},4,${count}}`;
+      case 'longs':
+        return `{"w",${name},${this.fields.number(key, 'uint64', ', base.DEC')},8,${count}}`;
+      case 'structs': {
+        const rows = table(this.nodes(tail.element.nodes, 0, `${key}.`));
+        const { blob } = tail;
+        const owned =
+          blob === null
+            ? 'nil,nil,nil'
+            : `${quoted(blob.key)},${this.fields.number(`${key}.${blob.key}`, 'bytes', '')},${quoted(`${key}.${blob.sizeKey}`)}`;
+        return `{"e",${name},${rows},${tail.elementBytes},${count},${owned}}`;
+      }
     }
   }
 }
 
-function sizeOf(type: ScalarType | { readonly sizeBytes: number }): number {
-  return type.sizeBytes;
+/** Where a number of up to 32 bits stands, or null. */
+function placeOf(node: ValueNode | undefined): BitPlacement | null {
+  if (node?.node === 'bits') return node.placement.unitBytes <= 4 ? node.placement : null;
+  if (node?.node !== 'field' || node.type.kind !== 'scalar' || node.type.sizeBytes > 4) return null;
+  const { sizeBytes } = node.type;
+  return { byteOffset: node.offset, shift: 0, width: 8 * sizeBytes, unitBytes: sizeBytes };
 }
 
-function luaFields(
-  codec: { readonly message: { readonly struct: { readonly nodes: readonly ValueNode[] } } } | null,
-): string {
-  if (codec === null) return '{}';
-  const fields: LuaField[] = [];
-  fieldsOf(codec.message.struct.nodes, 0, '', fields);
-  return `{${fields.map(({ offset, path, sizeBytes }) => `{"${path}",${offset},${sizeBytes}}`).join(',')}}`;
+/** How many elements a tail has: kind of rule, then names of fields. Names of a request's fields are without what holds them. */
+function countRow(rule: CountRule): string {
+  if (rule.from === 'field') return `{"${rule.atLeastOne ? 'f1' : 'f'}",${quoted(rule.path)}}`;
+  if (rule.from === 'length') return `{"l",${quoted(rule.of)}}`;
+  const plain = /^(\w+)(?: of the request)?$/.exec(rule.text);
+  if (plain !== null) return `{"r",${quoted(plain[1]!)}}`;
+  const least = /^max\((\w+), 1\)$/.exec(rule.text);
+  if (least !== null) return `{"r1",${quoted(least[1]!)}}`;
+  const chosen = /^(\w+) \? (\w+) : 1$/.exec(rule.text);
+  if (chosen !== null) return `{"rc",${quoted(chosen[2]!)},${quoted(chosen[1]!)}}`;
+  throw new Error(`a count that the dissector cannot find: "${rule.text}"`);
 }
 
-/** A dissector for Wireshark, from the command table: names and the fixed fields of every message and answer. */
+/**
+ * A dissector for Wireshark, from the command table: every field of every message and answer, lists, texts and private data
+ * included.
+ */
 export function wiresharkDissector(): string {
-  const rows: string[] = [];
-  for (const def of Object.values(commands) as CommandDef[]) {
-    // A message to the VM begins with a header of 24 bytes, one to a virtual GPU too: offsets count from it.
-    rows.push(
-      `  {"${def.channel}",${def.id},"${def.name}",${luaFields(def.request)},${luaFields(def.reply)}},`,
+  const writer = new RowWriter();
+  const rows = (Object.values(commands) as CommandDef[]).map((def) => {
+    const { channel, failure, id, name, reply, replyVariants, request } = def;
+    const messages = {
+      request: request?.message,
+      reply: reply?.message,
+      // Towards peers that know no extended header.
+      old: replyVariants[0]?.codec.message,
+    };
+    const texts = Object.entries(messages).flatMap(([key, message]) =>
+      message === undefined ? [] : [`${key}=${writer.message(message as Message)}`],
     );
-  }
-  return LUA.replace('@COMMANDS@', rows.join('\n'));
+    return `  {"${channel}",${id},"${name}","${failure}",${table(texts)}},`;
+  });
+  const { declarations, valueTables } = writer.fields;
+  return DISSECTOR_LUA.replace('@VALUES@', () => valueTables.join('\n'))
+    .replace('@FIELDS@', () => declarations.join('\n'))
+    .replace('@COMMANDS@', () => rows.join('\n'));
 }
-
-const LUA = `-- Wireshark dissector for dxgwire captures. Generated from the command table: do not edit.
-local proto = Proto("dxgwire", "dxgkrnl over VMBus")
-local f = proto.fields
-f.direction = ProtoField.uint8("dxgwire.direction", "Direction", base.DEC, {[0]="to the host", [1]="to the guest"})
-f.kind = ProtoField.uint8("dxgwire.kind", "Packet", base.DEC, {[6]="in-band", [11]="completion"})
-f.channel = ProtoField.uint16("dxgwire.channel", "Channel")
-f.flags = ProtoField.uint32("dxgwire.flags", "Flags", base.HEX)
-f.id = ProtoField.uint64("dxgwire.id", "Transaction id")
-f.command = ProtoField.string("dxgwire.command", "Command")
-f.process = ProtoField.uint32("dxgwire.process", "Process", base.HEX)
-f.answered = ProtoField.framenum("dxgwire.request_in", "Answers the message in")
-f.u8 = ProtoField.uint8("dxgwire.u8", "Value", base.HEX)
-f.u16 = ProtoField.uint16("dxgwire.u16", "Value", base.HEX)
-f.u32 = ProtoField.uint32("dxgwire.u32", "Value", base.HEX)
-f.u64 = ProtoField.uint64("dxgwire.u64", "Value", base.HEX)
-f.bytes = ProtoField.bytes("dxgwire.bytes", "Bytes")
-local rows = {
-@COMMANDS@
-}
-local by_key = {}
-for _, row in ipairs(rows) do by_key[row[1] .. row[2]] = row end
-local by_size = {[1]=f.u8, [2]=f.u16, [4]=f.u32, [8]=f.u64}
-local requests = {}
-local function add_fields(tree, buffer, base, list)
-  for _, field in ipairs(list) do
-    local at, size = base + field[2], field[3]
-    if at + size <= buffer:len() then
-      local item = by_size[size]
-      if item then tree:add_le(item, buffer(at, size)):prepend_text(field[1] .. ": ")
-      else tree:add(f.bytes, buffer(at, size)):prepend_text(field[1] .. ": ") end
-    end
-  end
-end
-function proto.dissector(buffer, pinfo, tree)
-  if buffer:len() < 16 then return 0 end
-  pinfo.cols.protocol = "DXGWIRE"
-  local direction, kind = buffer(0, 1):uint(), buffer(1, 1):uint()
-  local root = tree:add(proto, buffer())
-  root:add(f.direction, buffer(0, 1)) root:add(f.kind, buffer(1, 1))
-  root:add_le(f.channel, buffer(2, 2)) root:add_le(f.flags, buffer(4, 4)) root:add_le(f.id, buffer(8, 8))
-  local key = buffer(2, 2):le_uint() .. "/" .. tostring(buffer(8, 8):le_uint64())
-  pinfo.cols.src = direction == 0 and "guest" or "host"
-  pinfo.cols.dst = direction == 0 and "host" or "guest"
-  if kind == 11 then
-    -- A number may be used again: the latest message before this frame is meant.
-    local found
-    for _, each in ipairs(requests[key] or {}) do if each.frame < pinfo.number then found = each end end
-    local name = found and found.row[3] or "unknown"
-    root:add(f.command, name)
-    pinfo.cols.info = name .. " answered"
-    if found then
-      root:add(f.answered, found.frame)
-      add_fields(root:add(proto, buffer(16), name .. " answer"), buffer, 16, found.row[5])
-    end
-    return buffer:len()
-  end
-  local at = 16
-  if direction == 0 and buffer:len() >= 32 and buffer(16, 4):le_uint() == 16 then at = 32 end
-  if buffer:len() < at + 24 then pinfo.cols.info = "short message" return buffer:len() end
-  local channel_type, number = buffer(at + 12, 1):uint(), buffer(at + 16, 4):le_uint()
-  local channel = direction == 1 and "host" or (channel_type == 0 and "vgpu" or "global")
-  local row = by_key[channel .. number] or by_key["global" .. number]
-  local name = row and row[3] or ("command " .. number)
-  root:add(f.command, name)
-  root:add_le(f.process, buffer(at + 8, 4))
-  pinfo.cols.info = name
-  if row then
-    if not pinfo.visited then
-      requests[key] = requests[key] or {}
-      table.insert(requests[key], {frame = pinfo.number, row = row})
-    end
-    add_fields(root:add(proto, buffer(at), name), buffer, at, row[4])
-  end
-  return buffer:len()
-end
-DissectorTable.get("wtap_encap"):add(wtap.USER0, proto)
-`;
