@@ -41,8 +41,31 @@ export function copyWords(
   }
   const to = targetOffset >>> 2;
   const from = sourceOffset >>> 2;
-  const count = (length + 3) >>> 2;
-  for (let i = 0; i < count; i += 1) targetWords[to + i] = sourceWords[from + i]!;
+  copyWholeWords(targetWords, to, sourceWords, from, (length + 3) >>> 2);
+}
+
+/** Eight words to a turn: most packets are short, and the loop itself would cost as much as the words. */
+function copyWholeWords(
+  target: Uint32Array,
+  targetWord: number,
+  source: Uint32Array,
+  sourceWord: number,
+  count: number,
+): void {
+  let to = targetWord;
+  let from = sourceWord;
+  const end = targetWord + count;
+  for (; to + 8 <= end; to += 8, from += 8) {
+    target[to] = source[from]!;
+    target[to + 1] = source[from + 1]!;
+    target[to + 2] = source[from + 2]!;
+    target[to + 3] = source[from + 3]!;
+    target[to + 4] = source[from + 4]!;
+    target[to + 5] = source[from + 5]!;
+    target[to + 6] = source[from + 6]!;
+    target[to + 7] = source[from + 7]!;
+  }
+  for (; to < end; to += 1, from += 1) target[to] = source[from]!;
 }
 
 /**
@@ -68,8 +91,7 @@ export class PayloadCopier {
         const from = sourceOffset >>> 2;
         const whole = length >>> 2;
         if ((sourceOffset & 3) === 0 && from + whole <= words.length) {
-          const to = targetOffset >>> 2;
-          for (let i = 0; i < whole; i += 1) targetWords[to + i] = words[from + i]!;
+          copyWholeWords(targetWords, targetOffset >>> 2, words, from, whole);
           for (let i = whole << 2; i < length; i += 1) target[targetOffset + i] = source[sourceOffset + i]!;
           return;
         }

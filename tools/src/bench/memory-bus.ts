@@ -9,11 +9,15 @@ import {
 } from '@dxgwire/transport';
 import { answerBare, askBare, BARE_BYTES, type BareMode, bareWords } from './bare-words.ts';
 import { Answers, PAYLOAD_BYTES } from './bus-echo.ts';
+import { PolledChannel, type PolledMode, type Sleeper } from './memory-polled.ts';
 import type { Comparison, Figure } from './report.ts';
 import { sample, type Way } from './sampling.ts';
 
-/** First byte of a packet: answer it with itself; or answer bare words at the address in bytes 8 to 15. */
-const Order = { echo: 0, bareSpin: 1, bareWait: 2 } as const;
+/**
+ * First byte of a packet: answer it with itself; or answer bare words at the address in bytes 8 to 15; or keep the thread and
+ * look at the ring, asleep in between or not, until told to stop.
+ */
+const Order = { echo: 0, bareSpin: 1, bareWait: 2, spin: 3, sleep: 4, stop: 5 } as const;
 
 const BLOCK_BYTES = 1 << 20;
 const BLOCKS = 8;
@@ -22,13 +26,18 @@ const BLOCKS = 8;
 export const MEMORY_BUS_BYTES = 16 << 20;
 
 /** The host's side of the cases below. */
-export function serveMemoryBus(bus: HostBus): void {
+export function serveMemoryBus(bus: HostBus & Partial<Sleeper>): void {
   bus.onChannelOpen = (channel) => {
+    const polled = new PolledChannel(channel, bus);
     channel.onPacket = ({ idLow, idHigh, flags, bytes, view, offset, length }) => {
       const order = bytes[offset];
       if (order === Order.bareSpin || order === Order.bareWait) {
         const memory = bus.memory.view(Number(view.getBigUint64(offset + 8, true)), BARE_BYTES);
         answerBare(bareWords(memory), order === Order.bareSpin ? 'spin' : 'wait');
+      } else if (order === Order.spin || order === Order.sleep) {
+        polled.serve(order === Order.spin ? 'spin' : 'sleep');
+      } else if (order === Order.stop) {
+        polled.stop();
       } else if ((flags & PACKET_FLAG_COMPLETION_REQUESTED) !== 0) {
         channel.send(PacketKind.completion, idLow, idHigh, 0, bytes, offset, length);
       }
@@ -40,7 +49,7 @@ export function serveMemoryBus(bus: HostBus): void {
 
 /** The guest's side of a bus whose memory both sides see. */
 export class MemoryBus {
-  readonly #bus: GuestBus;
+  readonly #bus: GuestBus & Partial<Sleeper>;
   readonly #channel: Channel;
   readonly #answers = new Answers();
   readonly #payload = new Uint8Array(PAYLOAD_BYTES);
@@ -49,7 +58,7 @@ export class MemoryBus {
   readonly #source = new Uint8Array(BLOCK_BYTES).fill(7);
   #drained: (() => void) | null = null;
 
-  private constructor(bus: GuestBus, channel: Channel) {
+  private constructor(bus: GuestBus & Partial<Sleeper>, channel: Channel) {
     this.#bus = bus;
     this.#channel = channel;
     this.#bare = bus.memory.allocate(BARE_BYTES);
@@ -59,7 +68,7 @@ export class MemoryBus {
     this.#answers.next = this.#ask;
   }
 
-  static async open(bus: GuestBus): Promise<MemoryBus> {
+  static async open(bus: GuestBus & Partial<Sleeper>): Promise<MemoryBus> {
     if (bus.offers.length === 0) {
       await new Promise<void>((resolve) => {
         bus.onOffer = () => resolve();
@@ -110,6 +119,24 @@ export class MemoryBus {
         this.#ask();
         await all;
         return performance.now() - begin;
+      },
+    };
+  }
+
+  /** A packet and its completion, one after the other, with both threads given to the channel. */
+  polledRoundTrip(name: string, mode: PolledMode, pauseMs = 0): Way {
+    const order = (value: number) => {
+      this.#channel.send(PacketKind.inBand, 0, 0, 0, Uint8Array.of(value), 0, 1);
+      this.#channel.flush();
+    };
+    const polled = new PolledChannel(this.#channel, this.#bus);
+    return {
+      name,
+      run: (count) => {
+        order(mode === 'spin' ? Order.spin : Order.sleep);
+        const elapsed = polled.ask(this.#payload, mode, count, pauseMs);
+        order(Order.stop);
+        return elapsed;
       },
     };
   }
@@ -217,8 +244,11 @@ export async function compareReady(medium: string, bus: MemoryBus): Promise<Comp
       suite: 'memory',
       case: `${medium}, both ready: round trip, ${PAYLOAD_BYTES} B`,
       baseline: 'bare words',
-      targets: { bus: { most: 1.5 } },
-      estimates: await sample([bus.bare('bare words', 'spin'), bus.roundTrip('bus')], SHORT),
+      targets: { bus: { most: 1.5 }, 'bus, polled': { most: 1.5 } },
+      estimates: await sample(
+        [bus.bare('bare words', 'spin'), bus.roundTrip('bus'), bus.polledRoundTrip('bus, polled', 'spin')],
+        SHORT,
+      ),
     },
     {
       suite: 'memory',
@@ -238,11 +268,14 @@ export async function compareAsleep(medium: string, bus: MemoryBus): Promise<Com
     suite: 'memory',
     case: `${medium}, asleep: round trip, ${PAYLOAD_BYTES} B`,
     baseline: 'Atomics.wait',
-    targets: { bus: { most: 1.3 } },
-    estimates: await sample([bus.bare('Atomics.wait', 'wait', PAUSE_MS), bus.roundTripAfterPause('bus')], {
-      samples: 15,
-      sampleMs: 1,
-      maxCount: 30,
-    }),
+    targets: { bus: { most: 1.3 }, 'bus, polled': { most: 1.3 } },
+    estimates: await sample(
+      [
+        bus.bare('Atomics.wait', 'wait', PAUSE_MS),
+        bus.roundTripAfterPause('bus'),
+        bus.polledRoundTrip('bus, polled', 'sleep', PAUSE_MS),
+      ],
+      { samples: 15, sampleMs: 1, maxCount: 30 },
+    ),
   };
 }

@@ -3,7 +3,8 @@ import { systemClock } from '../clock.ts';
 import { EndNotice } from '../end-notice.ts';
 import { errorOfPeer, type PeerReason, reasonOf, TransportError } from '../errors.ts';
 import type { BusStatistics } from '../transport.ts';
-import { RingChannel, type RingChannelOptions } from './ring-channel.ts';
+import { RingChannel } from './ring-channel.ts';
+import type { RingChannelOptions } from './ring-channel-options.ts';
 
 interface Slot {
   readonly channel: RingChannel;
@@ -168,6 +169,24 @@ export abstract class BusEnd {
   /** As {@link doorbell} for all channels, where the medium has one bell for all. */
   doorbellAll(): void {
     for (const slot of this.#slots.values()) slot.channel.doorbell();
+  }
+
+  /** As {@link Channel.poll}, for all open channels. */
+  poll(): number {
+    let taken = 0;
+    for (const slot of this.#slots.values()) taken += slot.channel.poll();
+    return taken;
+  }
+
+  /**
+   * Before the thread of an end that polls goes to sleep: asks for signals on all channels.
+   *
+   * @returns true when there is something to do: do not sleep.
+   */
+  protected prepareToSleep(): boolean {
+    let isBusy = false;
+    for (const slot of this.#slots.values()) isBusy = slot.channel.prepareToSleep() || isBusy;
+    return isBusy;
   }
 
   async close(): Promise<void> {

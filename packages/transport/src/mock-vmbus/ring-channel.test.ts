@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createBusStatistics } from '../bus-statistics.ts';
 import { isTransportError } from '../errors.ts';
-import { RingChannel, type RingChannelOptions } from './ring-channel.ts';
+import { RingChannel } from './ring-channel.ts';
+import type { RingChannelOptions } from './ring-channel-options.ts';
 import { createRingMemory, RING_HEADER_BYTES, RingHeader, type RingMemory } from './ring-memory.ts';
 
 interface End {
@@ -72,6 +73,78 @@ describe('ring channel', () => {
     );
     assert.equal(near.signals, 1);
     assert.equal(far.signals, 0);
+  });
+
+  it('delivers and answers within the call when polled, and is not rung for meanwhile', async () => {
+    const { near, far } = createPair(4096);
+    const answers: number[] = [];
+    const nested: number[] = [];
+    near.channel.onPacket = ({ kind, idLow }) => {
+      assert.equal(kind, 11);
+      answers.push(idLow);
+    };
+    far.channel.onPacket = ({ idLow, bytes, offset, length }) => {
+      nested.push(far.channel.poll());
+      far.channel.send(11, idLow, 0, 0, bytes, offset, length);
+    };
+    assert.equal(far.channel.poll(), 0);
+    assert.equal(near.channel.poll(), 0);
+    for (let id = 0; id < 500; id += 1) {
+      send(near, 64, id);
+      near.channel.flush();
+      assert.equal(far.channel.poll(), 1);
+      assert.equal(near.channel.poll(), 1);
+    }
+    assert.deepEqual(
+      answers,
+      Array.from({ length: 500 }, (_, id) => id),
+    );
+    assert.ok(nested.every((count) => count === 0));
+    assert.equal(near.signals + far.signals, 0);
+    // The thread is free again: from now on it must be rung.
+    await turn();
+    send(near, 64, 500);
+    await turn();
+    assert.equal(answers.at(-1), 500);
+    assert.equal(near.signals, 1);
+    assert.equal(far.signals, 1);
+  });
+
+  it('gives space back while it polls in vain, and takes what waits for it', async () => {
+    const { near, far } = createPair(4096);
+    let received = 0;
+    far.channel.onPacket = () => {
+      received += 1;
+    };
+    assert.equal(far.channel.poll(), 0);
+    send(near, 400);
+    near.channel.flush();
+    assert.equal(far.channel.poll(), 1);
+    // Fits only where the first packet's space has been given back.
+    assert.equal(send(near, 4000), false);
+    for (let look = 0; look < 100 && received < 2; look += 1) {
+      near.channel.poll();
+      near.channel.flush();
+      far.channel.poll();
+    }
+    assert.equal(received, 2);
+    await turn();
+  });
+
+  it('asks for signals before its thread sleeps, and does not sleep on a packet', async () => {
+    const { near, far } = createPair(4096);
+    far.channel.onPacket = () => {};
+    far.channel.poll();
+    send(near, 40);
+    near.channel.flush();
+    assert.equal(near.signals, 0);
+    assert.equal(far.channel.prepareToSleep(), true);
+    assert.equal(far.channel.poll(), 1);
+    assert.equal(far.channel.prepareToSleep(), false);
+    send(near, 40);
+    near.channel.flush();
+    assert.equal(near.signals, 1);
+    await turn();
   });
 
   it('publishes at once when asked to', () => {

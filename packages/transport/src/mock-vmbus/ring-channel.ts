@@ -1,17 +1,13 @@
 import { EndNotice } from '../end-notice.ts';
 import { TransportError } from '../errors.ts';
 import { PacketQueue } from '../packet-queue.ts';
-import {
-  type BusStatistics,
-  type Channel,
-  PACKET_FLAG_COMPLETION_REQUESTED,
-  type Packet,
-  PacketKind,
-} from '../transport.ts';
+import type { BusStatistics, Channel, Packet, PacketKind } from '../transport.ts';
 import { runNextTurn } from '../turn.ts';
 import { Lookout } from './lookout.ts';
+import { Patience } from './patience.ts';
+import { refuseBacklog, refusePayload } from './refusals.ts';
+import type { RingChannelOptions } from './ring-channel-options.ts';
 import { RingConsumer } from './ring-consumer.ts';
-import type { RingMemory } from './ring-memory.ts';
 import { largestPayload, packetSpace, RingProducer } from './ring-producer.ts';
 
 /** Packets delivered in one go before other work of this thread gets a chance. */
@@ -22,33 +18,10 @@ const SERVICES_PER_TURN = 64;
 const PUBLISH_BYTES = 64 * 1024;
 /** Space is given back together, too; this part of a ring at a time. */
 const RELEASE_PART = 8;
+/** Looks in vain, one after the other, after which {@link RingChannel.poll} gives back the space of what it took. */
+const VAIN_POLLS_BEFORE_RELEASE = 64;
 /** Longest look for room in a ring that the other side is emptying, microseconds. */
 const ROOM_LOOK_MICROSECONDS = 50;
-
-export interface RingChannelOptions {
-  readonly index: number;
-  readonly outbound: RingMemory;
-  readonly inbound: RingMemory;
-  /** Largest payload that the other side can take, bytes. */
-  readonly maxSendBytes: number;
-  /** Most bytes that may wait outside the ring before `send` refuses. */
-  readonly maxQueuedBytes: number;
-  readonly statistics: BusStatistics;
-  /** Wakes the other side: there is data, or there is room. */
-  readonly signal: () => void;
-  /**
-   * Runs a callback once after some milliseconds, to look again for room should a signal be lost; returns how to
-   * cancel. Absent where the other side is known to follow `pending_send_sz`.
-   */
-  readonly retry?: ((callback: () => void) => () => void) | undefined;
-  /**
-   * How long this side looks on by itself for an answer or for more before it sleeps, microseconds; it does so only
-   * while packets mostly come within that time. 0 where the other side runs on the same thread.
-   */
-  readonly spinMicroseconds: number;
-  /** Called once when this side has ended: after a flush with null, or at once with the error. */
-  readonly onEnd: (error: Error | null) => void;
-}
 
 type State = 'open' | 'closing' | 'closed';
 
@@ -74,13 +47,10 @@ export class RingChannel implements Channel {
   #refused = false;
   /** Packets are being delivered: what handlers send is published when they are through. */
   #isServing = false;
-  /** Completions that this side waits for, and that it owes. */
-  #awaited = 0;
-  #owed = 0;
-  /** In-band packets have come: this side is one that others ask. */
-  #isAsked = false;
-  readonly #answers: Lookout;
-  readonly #requests: Lookout;
+  /** The mask is up because {@link poll} looks; a microtask lowers it when the thread is free again. */
+  #isPolled = false;
+  #vainPolls = 0;
+  readonly #patience: Patience;
   readonly #room: Lookout;
   #cancelRetry: (() => void) | null = null;
   readonly #closed: Promise<void>;
@@ -96,8 +66,7 @@ export class RingChannel implements Channel {
     // No packet may fill the ring: full looks like empty.
     this.#maxSendBytes = Math.min(options.maxSendBytes, largestPayload(this.#producer.sizeBytes));
     const { spinMicroseconds } = options;
-    this.#answers = new Lookout(spinMicroseconds);
-    this.#requests = new Lookout(spinMicroseconds);
+    this.#patience = new Patience(spinMicroseconds);
     this.#room = new Lookout(Math.min(spinMicroseconds, ROOM_LOOK_MICROSECONDS));
     this.#closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
@@ -136,7 +105,7 @@ export class RingChannel implements Channel {
   ): boolean {
     if (this.#state !== 'open') throw new TransportError('closed', `channel ${this.index} is closed`);
     if (!(offset >= 0 && length >= 0 && length <= this.#maxSendBytes && offset + length <= bytes.length)) {
-      this.#refuse(bytes, offset, length);
+      refusePayload(bytes, offset, length, this.#options.maxSendBytes, this.#producer.sizeBytes);
     }
     if (!this.#flushScheduled && !this.#isServing) {
       this.#flushScheduled = true;
@@ -156,47 +125,25 @@ export class RingChannel implements Channel {
     }
     const queued = this.#queue.lengthBytes;
     if (queued + length > this.#options.maxQueuedBytes) {
-      throw new TransportError(
-        'limit',
-        `channel ${this.index} has ${queued} bytes waiting; ${length} more exceed the limit of ` +
-          `${this.#options.maxQueuedBytes}. Stop when send returns false`,
-      );
+      refuseBacklog(this.index, queued, length, this.#options.maxQueuedBytes);
     }
     this.#queue.push(kind, idLow, idHigh, flags, bytes, offset, length);
     this.#refused = true;
     return false;
   }
 
-  #refuse(bytes: Uint8Array, offset: number, length: number): never {
-    const limit = this.#options.maxSendBytes;
-    if (length > limit) {
-      throw new TransportError('too-large', `a packet of ${length} bytes exceeds the limit of ${limit}`);
-    }
-    if (length > this.#maxSendBytes) {
-      throw new TransportError(
-        'too-large',
-        `a packet of ${length} bytes can never fit a ring of ${this.#producer.sizeBytes}`,
-      );
-    }
-    throw new TransportError(
-      'out-of-range',
-      `a payload at ${offset}, ${length} bytes long, is outside its array of ${bytes.length}`,
-    );
-  }
-
   /** A packet lies in the ring. */
   #sent(kind: PacketKind, flags: number, length: number): void {
     this.#statistics.packetsSent += 1;
     this.#statistics.bytesSent += packetSpace(length);
-    if ((flags & PACKET_FLAG_COMPLETION_REQUESTED) !== 0) this.#awaited += 1;
-    if (kind === PacketKind.completion && this.#owed > 0) this.#owed -= 1;
+    this.#patience.sent(kind, flags);
   }
 
   readonly #flushNow = (): void => {
     this.#flushScheduled = false;
     this.flush();
     // Whoever waits for an answer looks out for it.
-    if (this.#awaited > 0 && this.#answers.pays) this.doorbell();
+    if (this.#patience.looksForAnswers) this.doorbell();
   };
 
   flush(): void {
@@ -287,6 +234,7 @@ export class RingChannel implements Channel {
     this.#serviceScheduled = false;
     if (this.#state === 'closed') return;
     this.#isServing = true;
+    this.#isPolled = false;
     try {
       if (this.#queue.count > 0) this.#pump();
       this.#drain();
@@ -297,6 +245,68 @@ export class RingChannel implements Channel {
       this.#isServing = false;
     }
   };
+
+  /** See {@link Channel.poll}. */
+  poll(): number {
+    const consumer = this.#consumer;
+    if (this.#isServing || this.#state !== 'open' || this.#onPacket === null) return 0;
+    if (!this.#isPolled) this.#beginPolling();
+    let taken = 0;
+    this.#isServing = true;
+    try {
+      if (!consumer.hasData()) {
+        this.#polledInVain();
+        return 0;
+      }
+      this.#vainPolls = 0;
+      while (taken < PACKETS_PER_SERVICE && this.#isDraining && consumer.next()) {
+        taken += 1;
+        this.#deliver(consumer.packet);
+        if (consumer.unreleasedBytes >= this.#releaseBytes) this.#release();
+        // Answers to all that is known to have come leave before the next look at the other side's words.
+        if (!consumer.hasKnownData) break;
+      }
+      if (this.#isDraining) this.#pushOut();
+    } catch (error) {
+      this.abort(error as Error);
+    } finally {
+      this.#isServing = false;
+    }
+    return taken;
+  }
+
+  /** While this side looks by itself nobody need ring; once its thread is free again, somebody must. */
+  #beginPolling(): void {
+    this.#isPolled = true;
+    this.#consumer.mask();
+    // It drains, lowers the mask and looks once more.
+    this.doorbell();
+  }
+
+  #polledInVain(): void {
+    if (this.#producer.hasUnpublished || this.#queue.count > 0) this.#pushOut();
+    this.#vainPolls += 1;
+    if (this.#vainPolls === VAIN_POLLS_BEFORE_RELEASE) this.#release();
+  }
+
+  /**
+   * Before the thread of a side that polls goes to sleep: gives all space back and asks for signals.
+   *
+   * @returns true when there is something to do: do not sleep.
+   */
+  prepareToSleep(): boolean {
+    if (this.#state !== 'open' || this.#isServing) return false;
+    try {
+      this.#pushOut();
+      this.#release();
+      this.#consumer.unmask();
+      this.#isPolled = false;
+      return this.#onPacket !== null && this.#consumer.hasData();
+    } catch (error) {
+      this.abort(error as Error);
+      return false;
+    }
+  }
 
   /** While this side closes it still empties the ring, or two sides that close at once wait for each other. */
   get #isDraining(): boolean {
@@ -326,7 +336,7 @@ export class RingChannel implements Channel {
         this.doorbell();
         return;
       }
-      const lookout = this.#lookout();
+      const lookout = this.#patience.lookout();
       if (lookout?.glance(consumer) === true) continue;
       this.#release();
       if (lookout?.watch(consumer) === true) continue;
@@ -335,15 +345,6 @@ export class RingChannel implements Channel {
       consumer.mask();
     }
     if (this.#peerClosed && this.#isDraining) this.#end(null);
-  }
-
-  /**
-   * Who looks on: a side that waits for answers, and one that is asked and owes none. Others have something to do on
-   * their thread first, such as to ask again, or to find the answer.
-   */
-  #lookout(): Lookout | null {
-    if (this.#awaited > 0) return this.#answers;
-    return this.#isAsked && this.#owed === 0 ? this.#requests : null;
   }
 
   /** Shows what handlers have sent. */
@@ -356,14 +357,7 @@ export class RingChannel implements Channel {
     if (this.#state !== 'open') return;
     this.#statistics.packetsReceived += 1;
     this.#statistics.bytesReceived += packetSpace(packet.length);
-    if (packet.kind === PacketKind.completion) {
-      if (this.#awaited > 0) this.#awaited -= 1;
-      this.#answers.arrived();
-    } else {
-      this.#isAsked = true;
-      if ((packet.flags & PACKET_FLAG_COMPLETION_REQUESTED) !== 0) this.#owed += 1;
-      this.#requests.arrived();
-    }
+    this.#patience.received(packet.kind, packet.flags);
     this.#onPacket?.(packet);
   }
 

@@ -50,6 +50,11 @@ export class RingConsumer {
     return taken >= 0 ? taken : taken + this.sizeBytes;
   }
 
+  /** True when more is known to be published than was taken, without a look at the producer's index. */
+  get hasKnownData(): boolean {
+    return this.#read !== this.#write;
+  }
+
   /** True when the producer has published more than was taken. */
   hasData(): boolean {
     if (this.#read !== this.#write) return true;

@@ -105,53 +105,45 @@ export class RingProducer {
     if (!this.hasRoom(space)) return false;
     const start = this.#write;
     const end = start + space;
-    if (end <= this.sizeBytes) {
-      this.#place(this.#bytes, this.#words, start, start, kind, idLow, idHigh, flags, bytes, offset, length);
-      this.#write = end === this.sizeBytes ? 0 : end;
-      return true;
+    let target = this.#bytes;
+    let words = this.#words;
+    let at = start;
+    // A packet that crosses the end of the area is laid out aside, and copied in two pieces.
+    const isSplit = end > this.sizeBytes;
+    if (isSplit) {
+      if (this.#wrapped === null || this.#wrapped.length < space) {
+        this.#wrapped = new Uint8Array(space);
+        this.#wrappedWords = new Uint32Array(this.#wrapped.buffer);
+      }
+      target = this.#wrapped;
+      words = this.#wrappedWords!;
+      at = 0;
     }
-    // The packet crosses the end of the area: lay it out aside and copy it in two pieces.
-    if (this.#wrapped === null || this.#wrapped.length < space) {
-      this.#wrapped = new Uint8Array(space);
-      this.#wrappedWords = new Uint32Array(this.#wrapped.buffer);
-    }
-    const whole = this.#wrapped;
-    this.#place(whole, this.#wrappedWords!, 0, start, kind, idLow, idHigh, flags, bytes, offset, length);
-    const first = this.sizeBytes - start;
-    copyBytes(this.#bytes, start, whole, 0, first);
-    copyBytes(this.#bytes, 0, whole, first, space - first);
-    this.#write = end - this.sizeBytes;
-    return true;
-  }
-
-  #place(
-    target: Uint8Array,
-    words: Uint32Array,
-    at: number,
-    startIndex: number,
-    kind: number,
-    idLow: number,
-    idHigh: number,
-    flags: number,
-    bytes: Uint8Array,
-    offset: number,
-    length: number,
-  ): void {
-    const padded = (PACKET_HEADER_BYTES + length + 7) & ~7;
     const word = at >>> 2;
-    const trailer = (at + padded) >>> 2;
+    const trailer = (at + space - PACKET_TRAILER_BYTES) >>> 2;
+    words[trailer] = 0;
+    words[trailer + 1] = start;
     words[word] = kind | ((PACKET_HEADER_BYTES / 8) << 16);
-    words[word + 1] = (padded >>> 3) | ((flags & CARRIED_PACKET_FLAGS) << 16);
+    words[word + 1] = ((space - PACKET_TRAILER_BYTES) >>> 3) | ((flags & CARRIED_PACKET_FLAGS) << 16);
     words[word + 2] = idLow;
     words[word + 3] = idHigh;
-    // Zeroing the last eight payload bytes first leaves exactly the padding zero.
     if (length > 0) {
-      words[trailer - 2] = 0;
-      words[trailer - 1] = 0;
+      // Zeroing the last eight payload bytes first leaves exactly the padding zero.
+      if ((length & 7) !== 0) {
+        words[trailer - 2] = 0;
+        words[trailer - 1] = 0;
+      }
       this.#copier.copy(target, words, at + PACKET_HEADER_BYTES, bytes, offset, length);
     }
-    words[trailer] = 0;
-    words[trailer + 1] = startIndex;
+    if (isSplit) {
+      const first = this.sizeBytes - start;
+      copyBytes(this.#bytes, start, target, 0, first);
+      copyBytes(this.#bytes, 0, target, first, space - first);
+      this.#write = end - this.sizeBytes;
+    } else {
+      this.#write = end === this.sizeBytes ? 0 : end;
+    }
+    return true;
   }
 
   /**

@@ -3,9 +3,12 @@ import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import { isMainThread, Worker, workerData } from 'node:worker_threads';
 import { isTransportError } from '../errors.ts';
+import { PacketKind } from '../transport.ts';
 import { attachGuestBus, attachHostBus, createSharedBus, type SharedBusDescriptor } from './worker.ts';
 
 const GUID = new Uint8Array(16);
+/** First byte of a packet that lets the host's thread block. */
+const BLOCK = 1;
 
 function startWorker(host: SharedBusDescriptor<'host'>): Worker {
   return new Worker(new URL(import.meta.url), {
@@ -39,6 +42,40 @@ if (isMainThread) {
       });
     }
 
+    for (const doorbell of ['wait-async', 'message-port'] as const) {
+      it(`wakes threads that block, for packets and for the end (${doorbell})`, async () => {
+        const ends = createSharedBus({ doorbell, guestMemoryBytes: 1 << 21, windowMegabytes: 1 });
+        const worker = startWorker(ends.host);
+        const exited = once(worker, 'exit');
+        const guest = attachGuestBus(ends.guest);
+        await new Promise((resolve) => {
+          guest.onOffer = resolve;
+        });
+        const channel = await guest.open(1);
+        let answers = 0;
+        channel.onPacket = ({ kind, idLow }) => {
+          assert.equal(kind, PacketKind.completion);
+          assert.equal(idLow, answers);
+          answers += 1;
+        };
+        const bytes = Uint8Array.of(BLOCK);
+        channel.send(PacketKind.inBand, 0, 0, 0, bytes, 0, 1);
+        bytes[0] = 0;
+        for (let id = 0; id < 200; id += 1) {
+          channel.send(PacketKind.inBand, id, 0, 1, bytes, 0, 1);
+          channel.flush();
+          while (guest.poll() === 0) assert.equal(guest.sleep(30_000), true, 'an answer comes');
+          assert.equal(answers, id + 1);
+        }
+        assert.equal(guest.poll(), 0);
+        assert.equal(guest.sleep(0), false);
+        // The host's thread is blocked: the end wakes it.
+        await guest.close();
+        assert.deepEqual(await exited, [0]);
+        assert.equal(guest.sleep(30_000), true, 'a closed bus does not sleep');
+      });
+    }
+
     it('does not wait for ever for a thread that hangs', async () => {
       const ends = createSharedBus({ guestMemoryBytes: 1 << 21, windowMegabytes: 1, closeTimeoutMs: 20 });
       // Nobody attaches the host's end.
@@ -66,7 +103,26 @@ if (isMainThread) {
   });
 } else {
   const host = attachHostBus(workerData);
-  host.onChannelOpen = () => {};
+  let isOpen = true;
+  host.onClose = () => {
+    isOpen = false;
+  };
+  /** From then on this thread goes to its event loop only when something other than a packet has come. */
+  const block = () => {
+    if (!isOpen) return;
+    do {
+      while (host.poll() > 0);
+      // A bell that was lost.
+      if (!host.sleep(30_000)) process.exit(1);
+    } while (host.poll() > 0);
+    setImmediate(block);
+  };
+  host.onChannelOpen = (channel) => {
+    channel.onPacket = ({ idLow, flags, bytes, offset, length }) => {
+      if (bytes[offset] === BLOCK) setImmediate(block);
+      else if (flags === 1) channel.send(PacketKind.completion, idLow, 0, 0, bytes, offset, length);
+    };
+  };
   host.offer({ classGuid: GUID, instanceGuid: GUID, mmioMegabytes: 1 });
   host.start();
 }

@@ -36,7 +36,7 @@ export interface SharedBusDescriptor<Side extends 'guest' | 'host'> {
   readonly side: Side;
   readonly ram: SharedArrayBuffer;
   readonly window: SharedArrayBuffer;
-  /** Words that are rung: one for the guest, one for the host, each a counter. */
+  /** Words that are rung: for the guest and for the host each a counter, and whether its thread is blocked. */
   readonly bells: SharedArrayBuffer;
   readonly port: MessagePort;
   readonly peerName: string;
@@ -46,8 +46,12 @@ export interface SharedBusDescriptor<Side extends 'guest' | 'host'> {
   readonly closeTimeoutMs: number;
 }
 
+/** Words of an end's bell, on cache lines of their own. */
+const BELL_WORDS = 32;
 const GUEST_BELL = 0;
-const HOST_BELL = 1;
+const HOST_BELL = BELL_WORDS;
+/** From an end's counter to the word on which its thread sleeps when it blocks: 1 while it does. */
+const BLOCKED = 16;
 const DEFAULT_SPIN_MICROSECONDS = 200;
 const DEFAULT_CLOSE_TIMEOUT_MS = 5000;
 
@@ -76,7 +80,7 @@ export function createSharedBus(options: SharedBusOptions = {}): {
   const shared = {
     ram: new SharedArrayBuffer(ramBytes),
     window: new SharedArrayBuffer(windowBytes),
-    bells: new SharedArrayBuffer(8),
+    bells: new SharedArrayBuffer(2 * BELL_WORDS * 4),
     peerName: options.peerName ?? 'guest on another thread',
     maxQueuedBytes: options.maxQueuedBytes ?? DEFAULT_MAX_QUEUED_BYTES,
     doorbell: options.doorbell ?? (findWaitAsync() === null ? 'message-port' : 'wait-async'),
@@ -154,14 +158,41 @@ class PortLink<Sent, Received extends { readonly type: string }> implements BusL
   }
 
   post(message: Sent): void {
-    if (!this.#isClosed) this.#port.postMessage(message);
+    if (this.#isClosed) return;
+    this.#port.postMessage(message);
+    // Counted as a ring: a thread that is about to block must not, or it would never come to its event loop.
+    Atomics.add(this.#bells, this.#theirs, 1);
+    this.#wakeBlocked();
   }
 
   doorbell(_channel: number): void {
     if (this.#isClosed) return;
     Atomics.add(this.#bells, this.#theirs, 1);
+    if (this.#wakeBlocked()) return;
     if (this.#waitAsync !== null) Atomics.notify(this.#bells, this.#theirs);
     else this.#port.postMessage({ type: 'bell' });
+  }
+
+  /** A thread that blocks is woken directly, past its event loop. */
+  #wakeBlocked(): boolean {
+    const word = this.#theirs + BLOCKED;
+    if (Atomics.load(this.#bells, word) === 0 || Atomics.exchange(this.#bells, word, 0) === 0) return false;
+    Atomics.notify(this.#bells, word);
+    return true;
+  }
+
+  /** Blocks this thread until the other side rings or posts. @returns false when the time was over first. */
+  block(timeoutMs: number): boolean {
+    const bells = this.#bells;
+    const word = this.#mine + BLOCKED;
+    Atomics.store(bells, word, 1);
+    // The other side counts before it looks at the word, so that one of the two sees the other.
+    const isRung = Atomics.load(bells, this.#mine) !== this.#seen;
+    const isInTime = isRung || Atomics.wait(bells, word, 1, timeoutMs) !== 'timed-out';
+    Atomics.store(bells, word, 0);
+    // Should nobody poll now, the event loop serves the channels.
+    this.#rung();
+    return isInTime;
   }
 
   close(): void {
@@ -185,8 +216,22 @@ function sharedParts(descriptor: SharedBusDescriptor<'guest' | 'host'>) {
   } as const;
 }
 
+/** What an end of a bus between threads offers a thread that belongs to it. */
+export interface PolledEnd {
+  /** As {@link Channel.poll}, for all open channels of this end. */
+  poll(): number;
+  /**
+   * Blocks this thread until the other side has sent something, or has closed something, or the time is over. Poll
+   * after it; when that finds nothing, give the event loop a turn, because channels open and close there, and because the
+   * death of the other thread shows there only. A page's own thread must not block, a Node process's may.
+   *
+   * @returns false when the time was over first.
+   */
+  sleep(timeoutMs: number): boolean;
+}
+
 /** A guest whose port keeps its thread alive, until told otherwise. */
-class WorkerGuest extends VmbusGuest {
+class WorkerGuest extends VmbusGuest implements PolledEnd {
   readonly #port: PortLink<GuestMessage, HostMessage>;
 
   constructor(descriptor: SharedBusDescriptor<'guest'>, link: PortLink<GuestMessage, HostMessage>) {
@@ -201,10 +246,27 @@ class WorkerGuest extends VmbusGuest {
   unref(): void {
     this.#port.setReferenced(false);
   }
+
+  sleep(timeoutMs: number): boolean {
+    return this.isClosed || this.prepareToSleep() || this.#port.block(timeoutMs);
+  }
+}
+
+class WorkerHost extends VmbusHost implements PolledEnd {
+  readonly #port: PortLink<HostMessage, GuestMessage>;
+
+  constructor(descriptor: SharedBusDescriptor<'host'>, link: PortLink<HostMessage, GuestMessage>) {
+    super({ ...sharedParts(descriptor), link, peerName: descriptor.peerName });
+    this.#port = link;
+  }
+
+  sleep(timeoutMs: number): boolean {
+    return this.isClosed || this.prepareToSleep() || this.#port.block(timeoutMs);
+  }
 }
 
 /** Makes the guest's end of a shared bus on this thread. Once for a descriptor. */
-export function attachGuestBus(descriptor: SharedBusDescriptor<'guest'>): GuestBus {
+export function attachGuestBus(descriptor: SharedBusDescriptor<'guest'>): GuestBus & PolledEnd {
   const link = new PortLink<GuestMessage, HostMessage>(descriptor);
   const guest = new WorkerGuest(descriptor, link);
   link.attach(guest);
@@ -212,9 +274,9 @@ export function attachGuestBus(descriptor: SharedBusDescriptor<'guest'>): GuestB
 }
 
 /** Makes the host's end of a shared bus on this thread. Once for a descriptor. */
-export function attachHostBus(descriptor: SharedBusDescriptor<'host'>): HostBus {
+export function attachHostBus(descriptor: SharedBusDescriptor<'host'>): HostBus & PolledEnd {
   const link = new PortLink<HostMessage, GuestMessage>(descriptor);
-  const host = new VmbusHost({ ...sharedParts(descriptor), link, peerName: descriptor.peerName });
+  const host = new WorkerHost(descriptor, link);
   link.attach(host);
   return host;
 }

@@ -1,0 +1,51 @@
+import { PACKET_FLAG_COMPLETION_REQUESTED, PacketKind } from '../transport.ts';
+import { Lookout } from './lookout.ts';
+
+/** Knows of one side of a channel whether it waits for something, and so whether it looks on before it sleeps. */
+export class Patience {
+  /** Completions that this side waits for, and that it owes. */
+  #awaited = 0;
+  #owed = 0;
+  /** In-band packets have come: this side is one that others ask. */
+  #isAsked = false;
+  readonly #answers: Lookout;
+  readonly #requests: Lookout;
+
+  /** @param limitMicroseconds - See {@link Lookout}. */
+  constructor(limitMicroseconds: number) {
+    this.#answers = new Lookout(limitMicroseconds);
+    this.#requests = new Lookout(limitMicroseconds);
+  }
+
+  /** A packet went out. */
+  sent(kind: PacketKind, flags: number): void {
+    if ((flags & PACKET_FLAG_COMPLETION_REQUESTED) !== 0) this.#awaited += 1;
+    if (kind === PacketKind.completion && this.#owed > 0) this.#owed -= 1;
+  }
+
+  /** A packet came. */
+  received(kind: PacketKind, flags: number): void {
+    if (kind === PacketKind.completion) {
+      if (this.#awaited > 0) this.#awaited -= 1;
+      this.#answers.arrived();
+    } else {
+      this.#isAsked = true;
+      if ((flags & PACKET_FLAG_COMPLETION_REQUESTED) !== 0) this.#owed += 1;
+      this.#requests.arrived();
+    }
+  }
+
+  /** Answers are waited for, and looking out for them is worth it. */
+  get looksForAnswers(): boolean {
+    return this.#awaited > 0 && this.#answers.pays;
+  }
+
+  /**
+   * Who looks on: a side that waits for answers, and one that is asked and owes none. Others have something to do on
+   * their thread first, such as to ask again, or to find the answer.
+   */
+  lookout(): Lookout | null {
+    if (this.#awaited > 0) return this.#answers;
+    return this.#isAsked && this.#owed === 0 ? this.#requests : null;
+  }
+}
