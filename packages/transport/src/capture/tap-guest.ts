@@ -23,7 +23,6 @@ class TappedGuestBus implements GuestBus {
   readonly memory: GuestMemory;
   readonly window: GuestWindow;
   readonly statistics: Readonly<BusStatistics>;
-  readonly pciFunctions: PciFunction[];
   onOffer: ((offer: ChannelOffer) => void) | null = null;
   onPciFunction: ((pciFunction: PciFunction) => void) | null = null;
   onRescind: ((channelIndex: number) => void) | null = null;
@@ -31,6 +30,9 @@ class TappedGuestBus implements GuestBus {
   onInterruption: ((isInterrupted: boolean) => void) | null = null;
   readonly #inner: GuestBus;
   readonly #recorder: CaptureRecorder;
+  /** What was handed out for each function of the inner bus. */
+  readonly #tappedPci = new WeakMap<PciFunction, PciFunction>();
+  readonly #gpadls = new Set<number>();
 
   constructor(inner: GuestBus, recorder: CaptureRecorder, options: TapOptions) {
     this.#inner = inner;
@@ -38,17 +40,12 @@ class TappedGuestBus implements GuestBus {
     this.statistics = inner.statistics;
     this.memory = tapMemory(inner.memory, recorder);
     this.window = tapWindow(inner.window, recorder);
-    this.pciFunctions = inner.pciFunctions.map((pci) => tapPci(pci, recorder));
     for (const offer of inner.offers) this.#noteOffer(offer);
     inner.onOffer = (offer) => {
       this.#noteOffer(offer);
       this.onOffer?.(offer);
     };
-    inner.onPciFunction = (pci) => {
-      const tapped = tapPci(pci, recorder);
-      this.pciFunctions.push(tapped);
-      this.onPciFunction?.(tapped);
-    };
+    inner.onPciFunction = (pci) => this.onPciFunction?.(this.#tapPci(pci));
     inner.onRescind = (index) => {
       recorder.note('rescind', index);
       this.onRescind?.(index);
@@ -76,12 +73,17 @@ class TappedGuestBus implements GuestBus {
     return this.#inner.offers;
   }
 
+  get pciFunctions(): readonly PciFunction[] {
+    return this.#inner.pciFunctions.map((pci) => this.#tapPci(pci));
+  }
+
   async open(channelIndex: number): Promise<Channel> {
     return new TappedChannel(await this.#inner.open(channelIndex), this.#recorder, 'g2h');
   }
 
   async createGpadl(ranges: readonly PageRange[]): Promise<number> {
     const id = await this.#inner.createGpadl(ranges);
+    this.#gpadls.add(id);
     this.#recorder.note(
       'gpadlCreate',
       id,
@@ -91,7 +93,8 @@ class TappedGuestBus implements GuestBus {
   }
 
   teardownGpadl(id: number): Promise<void> {
-    this.#recorder.note('gpadlTeardown', id);
+    // One that does not exist is refused, and nothing happens.
+    if (this.#gpadls.delete(id)) this.#recorder.note('gpadlTeardown', id);
     return this.#inner.teardownGpadl(id);
   }
 
@@ -111,6 +114,15 @@ class TappedGuestBus implements GuestBus {
     this.#inner.abort(error);
   }
 
+  #tapPci(inner: PciFunction): PciFunction {
+    let tapped = this.#tappedPci.get(inner);
+    if (tapped === undefined) {
+      tapped = tapPci(inner, this.#recorder);
+      this.#tappedPci.set(inner, tapped);
+    }
+    return tapped;
+  }
+
   #noteOffer({ classGuid, index, instanceGuid, mmioMegabytes }: ChannelOffer): void {
     this.#recorder.note('offer', index, classGuid, instanceGuid, mmioMegabytes);
   }
@@ -123,8 +135,9 @@ function tapPci(inner: PciFunction, recorder: CaptureRecorder): PciFunction {
     deviceId: inner.deviceId,
     readConfig32: (offset) => inner.readConfig32(offset),
     writeConfig32(offset, value) {
-      recorder.note('pciWrite', inner.channelIndex, offset, value);
+      // A write that is refused has not happened.
       inner.writeConfig32(offset, value);
+      recorder.note('pciWrite', inner.channelIndex, offset, value);
     },
   };
 }

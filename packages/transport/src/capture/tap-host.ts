@@ -127,8 +127,9 @@ class TappedHostBus implements HostBus {
   }
 
   rescind(channelIndex: number): void {
-    this.#recorder.note('rescind', channelIndex);
+    // What is not offered is refused, and nothing happens.
     this.#inner.rescind(channelIndex);
+    this.#recorder.note('rescind', channelIndex);
   }
 
   close(): Promise<void> {
