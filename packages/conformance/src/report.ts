@@ -43,7 +43,8 @@ export function reportText(report: Report): string {
   }
   const lines = [...groups].map(([group, results]) => groupLine(group, results));
   for (const { verdict, requirement, reason } of report.results) {
-    if (verdict === 'skipped') lines.push(`skipped ${requirement.id}  ${reason ?? ''}`);
+    const isOfTheRest = report.gaveUp !== undefined && reason?.startsWith('not looked at') === true;
+    if (verdict === 'skipped' && !isOfTheRest) lines.push(`skipped ${requirement.id}  ${reason ?? ''}`);
   }
   for (const result of report.results)
     if (result.verdict === 'failed') lines.push('', ...failureLines(result));
@@ -58,6 +59,7 @@ export function reportText(report: Report): string {
   lines.push(
     `requirements: ${report.passed} of ${looked} passed, ${report.failed} failed${which}, ${report.skipped} skipped`,
   );
+  if (report.gaveUp !== undefined) lines.push(`given up: ${report.gaveUp}; the rest was not looked at`);
   return `${lines.join('\n')}\n`;
 }
 

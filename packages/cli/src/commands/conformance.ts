@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import {
+  ConformanceFailure,
   failureLines,
   type HostProfile,
   type Report,
@@ -102,14 +103,15 @@ export const conformance: Command = {
     } catch (error) {
       progress.end();
       if (error instanceof UsageError) throw error;
-      if (isTransportError(error)) throw new UsageError(`there is nobody to judge: ${describe(error)}`);
+      if (isTransportError(error) || error instanceof ConformanceFailure)
+        throw new UsageError(`there is nobody to judge: ${describe(error)}`);
       throw error;
     }
     progress.end();
     if (report.results.length === 0) throw new UsageError(`no requirement fits --filter ${values.filter}`);
     process.stdout.write(values.json === true ? `${JSON.stringify(report, null, 1)}\n` : reportText(report));
     if (values.junit !== undefined) await writeFile(values.junit, reportJunit(report));
-    return report.failed === 0 ? ExitCode.success : ExitCode.failure;
+    return report.failed === 0 && report.gaveUp === undefined ? ExitCode.success : ExitCode.failure;
   },
 };
 

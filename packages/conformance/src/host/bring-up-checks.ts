@@ -121,11 +121,14 @@ bringUp.must(
   'Host vGPU LUIDs are there and different; all adapters say the same of one-way messages',
   async (kit) => {
     const guest = await kit.freshGuest();
-    const luids = new Set(guest.gpus.map(({ luid }) => luid));
+    // Before version 40 there are none: the channel says which GPU is meant.
+    const luids = new Set(
+      guest.gpus.map(({ luid, channel }) => (guest.hasExtendedHeader ? luid : BigInt(channel))),
+    );
     demand(
       !luids.has(0n) && luids.size === guest.gpus.length,
       'a LUID of its own for each',
-      [...luids].map(hex64).join(', '),
+      [...luids].join(', '),
     );
     const flags = new Set<number>();
     for (const gpu of guest.gpus.keys()) {

@@ -1,8 +1,8 @@
 import type { GuestBus } from '@dxgwire/transport';
 import type { Coverage } from '../coverage.ts';
-import { demand } from '../failure.ts';
 import * as wire from '../wire/adapter-commands.ts';
 import { EXTENDED_VERSION } from '../wire/message.ts';
+import type { Patience } from './patience.ts';
 import { WireGuest } from './wire-guest.ts';
 
 /** Where the kit places the IO space: above 64 GiB, so that an address cut to 32 bits shows. */
@@ -41,11 +41,10 @@ export function negotiate(guest: WireGuest): void {
 }
 
 /** Brings a link up as a driver does, up to and with GetInternalAdapterInfo of each adapter. */
-export async function bringUp(bus: GuestBus, timeoutMs: number, coverage: Coverage): Promise<WireGuest> {
-  const guest = new WireGuest(bus, timeoutMs, coverage);
+export async function bringUp(bus: GuestBus, patience: Patience, coverage: Coverage): Promise<WireGuest> {
+  const guest = new WireGuest(bus, patience, coverage);
   await untilOffered(guest);
   negotiate(guest);
-  demand(guest.hasExtendedHeader, 'a host that offers interface version 40', `version ${guest.version}`);
   for (const { index } of bus.offers) await guest.openChannel(index);
   const megabytes = BigInt(bus.offers.find(({ mmioMegabytes }) => mmioMegabytes > 0)?.mmioMegabytes ?? 0);
   guest.ioStart = IO_START;
@@ -56,7 +55,7 @@ export async function bringUp(bus: GuestBus, timeoutMs: number, coverage: Covera
     seen.adapterHandle = opened.number('host_adapter_handle');
     const info = (await guest.call(wire.getInternalAdapterInfo, {}, [], { gpu })).ok();
     seen.hostAdapterLuid = info.long('host_adapter_luid');
-    seen.luid = info.long('host_vgpu_luid');
+    if (guest.hasExtendedHeader) seen.luid = info.long('host_vgpu_luid');
     guest.isAsync = (info.number('flags') & 0x40) !== 0;
   }
   return guest;

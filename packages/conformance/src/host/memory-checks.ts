@@ -202,11 +202,11 @@ memory.must(
     const { guest } = await kit.scene();
     const scene = await kit.scene(guest);
     const { device, allocation, address } = await systemMemory(scene, 8192);
-    const gpadl = await guest.bus.createGpadl([{ address, length: 8192 }]);
+    const gpadl = await guest.shareMemory(address, 8192);
     (await scene.call(wire.setExistingSysMemStore, { device, allocation, gpadl })).ok();
     (await scene.call(wire.destroyAllocation, { device, alloc_count: 1 }, [words([allocation])])).ok();
     let isGone = false;
-    guest.bus.teardownGpadl(gpadl).then(
+    guest.takeBack(gpadl).then(
       () => (isGone = true),
       () => {},
     );
@@ -240,8 +240,8 @@ memory.must(
 
 memory.must(14, '5.4', 'An ordinary allocation takes no guest pages', async (kit) => {
   const { scene, device, allocation } = await stage(kit);
-  const block = scene.guest.bus.memory.allocate(65_536);
-  const gpadl = await scene.guest.bus.createGpadl([{ address: block.address, length: 65_536 }]);
+  const block = scene.guest.allocateMemory(65_536);
+  const gpadl = await scene.guest.shareMemory(block.address, 65_536);
   (await scene.call(wire.setExistingSysMemStore, { device, allocation, gpadl })).fails(
     'an ordinary allocation',
   );

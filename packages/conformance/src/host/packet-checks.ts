@@ -1,4 +1,4 @@
-import { demand, hex32 } from '../failure.ts';
+import { demand, hex32, NotApplicable } from '../failure.ts';
 import { Status } from '../statuses.ts';
 import * as wire from '../wire/adapter-commands.ts';
 import type { WireCommand } from '../wire/command.ts';
@@ -7,6 +7,7 @@ import { longs, words } from '../wire/message.ts';
 import { signalSyncObject } from '../wire/sync-commands.ts';
 import { Group } from './group.ts';
 import type { HostRequirement } from './kit.ts';
+import type { WireGuest } from './wire-guest.ts';
 
 /** Headers, transactions, unknown commands, order: section 2. */
 
@@ -14,6 +15,11 @@ const packet = new Group('PACKET');
 
 function unknown(channel: 'vgpu' | 'global', code: number): WireCommand {
   return { ...wire.flushHeapTransitions, name: `command ${code}`, code, channel };
+}
+
+/** Messages say where their command header begins from version 40 on. */
+function demandOffset({ hasExtendedHeader, version }: WireGuest): void {
+  if (!hasExtendedHeader) throw new NotApplicable(`interface version ${version} has no command_offset`);
 }
 
 packet.must(1, '2.3', 'A completion repeats all 64 bits of its transaction id', async (kit) => {
@@ -27,6 +33,8 @@ packet.must(
   'A command is carried out whichever channel it came on, and answered there',
   async (kit) => {
     const scene = await kit.scene();
+    if (!scene.guest.hasExtendedHeader && scene.guest.gpus.length > 1)
+      throw new NotApplicable('before version 40 the channel says which of several GPUs is meant');
     for (const { index } of scene.guest.bus.offers) {
       const reply = (await scene.call(wire.createDevice, {}, [], { channel: index })).ok();
       (await scene.call(wire.destroyDevice, { device: reply.handle() }, [], { channel: index })).ok();
@@ -40,6 +48,7 @@ packet.must(
   'The command header is found through command_offset, not assumed at 16',
   async (kit) => {
     const scene = await kit.scene();
+    demandOffset(scene.guest);
     const change = (bytes: Uint8Array): Uint8Array => {
       const moved = new Uint8Array(bytes.length + 8);
       moved.set(bytes.subarray(0, 16));
@@ -60,6 +69,7 @@ packet.must(
     for (const offset of [0, 8, 20, 4096, 0xffff_fff8]) {
       const guest = await kit.freshGuest();
       const scene = await kit.scene(guest);
+      demandOffset(guest);
       const change = (bytes: Uint8Array): Uint8Array => {
         new DataView(bytes.buffer).setUint32(0, offset, true);
         return bytes;

@@ -41,7 +41,7 @@ async function checkAnswer(sample: Sample, kit: HostKit): Promise<void> {
   const reply = await send(sample, scene, call);
   if (accept(sample, reply)) await sample.check?.(reply, scene, call);
   else {
-    if (sample.command.failure !== 'short') reply.isPadded();
+    if (reply.command.failure !== 'short') reply.isPadded();
     throw new NotApplicable(`${sample.optional}; it failed by its convention`);
   }
 }
@@ -56,13 +56,18 @@ async function checkLength(sample: Sample, kit: HostKit): Promise<void> {
 }
 
 /** Something that makes the command fail whoever serves it: a vGPU, or a process, that there is not. */
-function poison(sample: Sample): { options: SendOptions; fields: Fields; why: string } {
+function poison(
+  sample: Sample,
+  hasExtendedHeader: boolean,
+): { options: SendOptions; fields: Fields; why: string } {
   const { command } = sample;
-  if (command.channel === 'vgpu')
+  if (command.channel === 'vgpu' && hasExtendedHeader)
     return { options: { luid: UNKNOWN_LUID }, fields: {}, why: 'a vGPU LUID that is nobody’s' };
-  if (command.process !== 'zero') {
+  if (sample.needsProcess ?? command.process !== 'zero') {
     return { options: { process: UNKNOWN_PROCESS }, fields: {}, why: 'a process that does not exist' };
   }
+  if (command.channel === 'vgpu')
+    throw new NotApplicable('before version 40 nothing in it says which virtual GPU is meant');
   const handles = command.request.filter(({ type }) => type === 'h');
   const fields = Object.fromEntries(handles.map(({ name }) => [name, UNKNOWN_HANDLE]));
   if (command.name === 'SetIoSpaceRegion')
@@ -75,10 +80,10 @@ async function checkFailure(sample: Sample, kit: HostKit): Promise<void> {
   if (command.name === 'CreateProcess') return await checkTooManyProcesses(kit);
   const scene = await kit.scene();
   const call = await inSetUp(sample.make(scene));
-  const { options, fields, why } = poison(sample);
+  const { options, fields, why } = poison(sample, scene.guest.hasExtendedHeader);
   const reply = await send(sample, scene, call, fields, options);
   reply.fails(why);
-  if (command.failure !== 'short') reply.isPadded();
+  if (reply.command.failure !== 'short') reply.isPadded();
   kit.coverage.fail(command);
 }
 
@@ -228,7 +233,7 @@ async function checkFields(sample: Sample, kit: HostKit): Promise<void> {
   if (reply.status === 0 || reply.status === 0x103) reply.ok(true).isPadded();
   else {
     reply.fails('fields full of values');
-    if (command.failure !== 'short') reply.isPadded();
+    if (reply.command.failure !== 'short') reply.isPadded();
   }
 }
 

@@ -2,6 +2,7 @@ import { Coverage, type CoverageCount } from '../coverage.ts';
 import { ConformanceFailure, NotApplicable } from '../failure.ts';
 import type { Result } from '../requirement.ts';
 import { type ConnectToHost, HostKit, type HostRequirement } from './kit.ts';
+import { Patience } from './patience.ts';
 import { hostRequirements } from './requirements.ts';
 import { DEFAULT_PROFILE, type HostProfile } from './scene.ts';
 
@@ -23,9 +24,17 @@ export interface Report {
   readonly failed: number;
   readonly skipped: number;
   readonly coverage: readonly CoverageCount[];
+  /** Why the kit has not looked at the rest: absent if it has. */
+  readonly gaveUp?: string;
 }
 
 export const DEFAULT_TIMEOUT_MS = 5000;
+/** A check that takes longer than so many timeouts is ended. */
+const CHECK_TIMEOUTS = 12;
+/** Failures in a row, in each of which something did not come, before the host is asked for a sign of life. */
+const VAIN_IN_ROW = 5;
+/** Waits in vain, of a whole run, before a host that answers now and then is given up. */
+const MOST_VAIN_WAITS = 100;
 
 /** Whether a filter chooses a requirement. */
 export function isChosen(
@@ -73,6 +82,8 @@ interface Decision {
 async function decide(requirement: HostRequirement, kit: HostKit): Promise<Decision> {
   const started = performance.now();
   let problem: unknown;
+  const limitMs = CHECK_TIMEOUTS * kit.patience.timeoutMs;
+  const timer = setTimeout(() => kit.abandon(new Error(`a check took more than ${limitMs} ms`)), limitMs);
   try {
     await requirement.check(kit);
   } catch (error) {
@@ -83,6 +94,7 @@ async function decide(requirement: HostRequirement, kit: HostKit): Promise<Decis
   } catch (error) {
     problem = problem === undefined || problem instanceof NotApplicable ? error : problem;
   }
+  clearTimeout(timer);
   const { check: _, ...facts } = requirement;
   const milliseconds = performance.now() - started;
   if (problem === undefined) return { result: { requirement: facts, verdict: 'passed', milliseconds } };
@@ -99,11 +111,36 @@ async function decide(requirement: HostRequirement, kit: HostKit): Promise<Decis
   return { result: { requirement: facts, verdict: 'failed', expected, got, milliseconds }, problem };
 }
 
+/** Decides when a host is not worth waiting for any more. */
+class Surrender {
+  readonly #kit: HostKit;
+  #vainBefore = 0;
+  #inRow = 0;
+
+  constructor(kit: HostKit) {
+    this.#kit = kit;
+  }
+
+  /** Why the rest is not looked at, or null. */
+  async after({ verdict, stage }: Result): Promise<string | null> {
+    const { patience } = this.#kit;
+    const isVain = patience.vain > this.#vainBefore || stage === 'set-up';
+    this.#vainBefore = patience.vain;
+    this.#inRow = verdict === 'failed' && isVain ? this.#inRow + 1 : 0;
+    if (patience.vain >= MOST_VAIN_WAITS)
+      return `the kit has waited for this host in vain ${patience.vain} times`;
+    if (this.#inRow < VAIN_IN_ROW) return null;
+    this.#inRow = 0;
+    if (await this.#kit.hasSignOfLife()) return null;
+    return `${VAIN_IN_ROW} requirements in a row found nobody, and no new guest is served`;
+  }
+}
+
 /**
- * Judges a host from outside.
+ * Judges a host from outside. A host that hangs, or is gone, is given up after a while: the rest is skipped.
  *
  * @param connect makes one connection; it is called again for checks that need a link of their own.
- * @throws whatever the first call of `connect` throws: then there is nothing to judge.
+ * @throws what the first call of `connect` throws, or a ConformanceFailure when it takes too long: there is nothing to judge.
  */
 export async function runHostConformance(
   connect: ConnectToHost,
@@ -111,17 +148,31 @@ export async function runHostConformance(
 ): Promise<Report> {
   const coverage = new Coverage();
   const profile = { ...DEFAULT_PROFILE, ...options.profile };
+  const patience = new Patience(options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   // A first connection, so that a host that is not there is an error and not a list of failures.
-  await (await connect()).close();
-  const kit = new HostKit(connect, profile, options.timeoutMs ?? DEFAULT_TIMEOUT_MS, coverage);
+  const first = await patience.within(connect(), 'a host to connect to', (bus) => bus.close());
+  await patience.within(first.close(), 'the first link to end').catch((error) => first.abort(error));
+  const kit = new HostKit(connect, profile, patience, coverage);
+  const surrender = new Surrender(kit);
   const chosen = hostRequirements.filter((requirement) => isChosen(requirement, options.filter));
   const results: Result[] = [];
+  let gaveUp: string | null = null;
   for (const requirement of chosen) {
-    const { result, problem } = await decide(requirement, kit);
+    const { result, problem } =
+      gaveUp === null
+        ? await decide(requirement, kit)
+        : { result: notLookedAt(requirement, gaveUp), problem: undefined };
     results.push(result);
     options.onResult?.(result, results.length, chosen.length, problem);
+    if (gaveUp !== null) continue;
+    gaveUp = await surrender.after(result);
     await untilNextTurn();
   }
   await kit.close();
-  return summarize('host', results, coverage.counts());
+  const report = summarize('host', results, coverage.counts());
+  return gaveUp === null ? report : { ...report, gaveUp };
+}
+
+function notLookedAt({ check: _, ...requirement }: HostRequirement, why: string): Result {
+  return { requirement, verdict: 'skipped', reason: `not looked at: ${why}`, milliseconds: 0 };
 }

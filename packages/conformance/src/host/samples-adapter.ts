@@ -58,8 +58,10 @@ export const adapterSamples: readonly Sample[] = [
       for (const name of ['device_types', 'driver_store_copy_mode', 'driver_ddi_version', 'flags'])
         reply.number(name);
       reply.long('host_adapter_luid');
-      const luid = reply.long('host_vgpu_luid');
-      demand(luid === guest.gpus[0]?.luid, 'the same vGPU LUID each time', hex64(luid), reply.evidence());
+      if (guest.hasExtendedHeader) {
+        const luid = reply.long('host_vgpu_luid');
+        demand(luid === guest.gpus[0]?.luid, 'the same vGPU LUID each time', hex64(luid), reply.evidence());
+      }
       demand(
         reply.number('device_description', 79) === 0,
         'a description that ends',

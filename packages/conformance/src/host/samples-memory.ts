@@ -42,7 +42,7 @@ export async function systemMemory(
   const flags = ALLOCATION_FLAG.systemMemory;
   const made = scene.createAllocations(device, [lengthBytes], { flags }).then((reply) => reply.ok());
   const allocation = (await inSetUp(made)).number('allocation');
-  const block = scene.guest.bus.memory.allocate(lengthBytes);
+  const block = scene.guest.allocateMemory(lengthBytes);
   return { device, allocation, address: block.address };
 }
 
@@ -138,7 +138,7 @@ export const memorySamples: readonly Sample[] = [
     command: wire.setExistingSysMemStore,
     async make(scene) {
       const { device, allocation, address } = await systemMemory(scene, 8192);
-      const gpadl = await scene.guest.bus.createGpadl([{ address, length: 8192 }]);
+      const gpadl = await scene.guest.shareMemory(address, 8192);
       return { fields: { device, allocation, gpadl }, handles: ['device', 'allocation'] };
     },
   },

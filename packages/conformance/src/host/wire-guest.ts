@@ -2,15 +2,19 @@ import {
   type Channel,
   GLOBAL_CHANNEL_INDEX,
   type GuestBus,
+  type GuestMemoryBlock,
   PACKET_FLAG_COMPLETION_REQUESTED,
   type Packet,
   PacketKind,
 } from '@dxgwire/transport';
 import type { Coverage } from '../coverage.ts';
 import { ConformanceFailure, demand, type Evidence, hex64 } from '../failure.ts';
+import { queryAdapterInfo, queryAdapterInfoBefore40 } from '../wire/adapter-commands.ts';
 import type { WireCommand } from '../wire/command.ts';
 import { buildRequest, EXTENDED_VERSION, type Fields, headerOffset } from '../wire/message.ts';
 import { hexLines, showRequest } from '../wire/show.ts';
+import { createNtSharedObject } from '../wire/sync-commands.ts';
+import type { Patience } from './patience.ts';
 import { Reply } from './reply.ts';
 
 const LEAST_EVENT_BYTES = 48;
@@ -28,7 +32,11 @@ export interface SendOptions {
 }
 
 /** One virtual GPU as the kit knows it. */
-export interface SeenGpu {
+export /** Messages of a host in one check, and breaches kept: more tell no more, and a host that floods must not fill memory. */
+const MOST_MESSAGES = 65_536;
+const MOST_BREACHES = 64;
+
+interface SeenGpu {
   readonly channel: number;
   luid: bigint;
   adapterHandle: number;
@@ -58,7 +66,7 @@ export class WireGuest {
   readonly messages: HostMessage[] = [];
   /** What the host did against the rules of packets, whatever was asked. */
   readonly breaches: ConformanceFailure[] = [];
-  readonly timeoutMs: number;
+  readonly patience: Patience;
   readonly coverage: Coverage;
   version = 27;
   ioStart = 0n;
@@ -69,12 +77,16 @@ export class WireGuest {
   readonly #pending = new Map<string, Waiter>();
   readonly #nextIds = new Map<number, number>();
   readonly #watchers = new Set<() => void>();
+  readonly #gpadls = new Set<number>();
+  readonly #blocks: GuestMemoryBlock[] = [];
+  /** NT objects, which outlive their process. */
+  readonly ntObjects = new Set<number>();
   #order = 0;
   #nextEvent = 2n;
 
-  constructor(bus: GuestBus, timeoutMs: number, coverage: Coverage) {
+  constructor(bus: GuestBus, patience: Patience, coverage: Coverage) {
     this.bus = bus;
-    this.timeoutMs = timeoutMs;
+    this.patience = patience;
     this.coverage = coverage;
     bus.onClose = (error) => {
       this.closedBy = error;
@@ -106,7 +118,7 @@ export class WireGuest {
   }
 
   async openChannel(index: number): Promise<void> {
-    const channel = await this.bus.open(index);
+    const channel = await this.patience.within(this.bus.open(index), `channel ${index} to open`);
     this.#channels.set(index, channel);
     channel.onPacket = (packet) => this.#receive(index, packet);
   }
@@ -149,7 +161,8 @@ export class WireGuest {
     this.#channels.get(index)?.send(PacketKind.inBand, 0, 0, 0, bytes, 0, bytes.length);
   }
 
-  sendBytes(command: WireCommand, bytes: Uint8Array, options: SendOptions = {}): Promise<Reply> {
+  sendBytes(asked: WireCommand, bytes: Uint8Array, options: SendOptions = {}): Promise<Reply> {
+    const command = asked === queryAdapterInfo && !this.hasExtendedHeader ? queryAdapterInfoBefore40 : asked;
     const index = options.channel ?? this.channelFor(command, options.gpu);
     const channel = this.#channels.get(index);
     if (channel === undefined || !this.isOpen) {
@@ -164,9 +177,10 @@ export class WireGuest {
       const key = `${index}/${id}/${idHigh}`;
       const timer = setTimeout(() => {
         this.#pending.delete(key);
+        this.patience.vain += 1;
         const evidence = ['sent:', ...showRequest(bytes, this.version)];
         reject(new ConformanceFailure(`${command.name} to be answered`, this.#silence(), evidence));
-      }, this.timeoutMs);
+      }, this.patience.timeoutMs);
       this.#pending.set(key, { command, resolve, reject, request: bytes, timer });
       try {
         channel.send(PacketKind.inBand, id, idHigh, PACKET_FLAG_COMPLETION_REQUESTED, bytes, 0, bytes.length);
@@ -179,7 +193,7 @@ export class WireGuest {
   }
 
   #silence(): string {
-    return `no answer within ${this.timeoutMs} ms`;
+    return `no answer within ${this.patience.timeoutMs} ms`;
   }
 
   #receive(channel: number, packet: Packet): void {
@@ -203,6 +217,8 @@ export class WireGuest {
     if (packet.flags !== 0) this.#breach('completions without flags', `flags ${packet.flags}`, payload);
     this.coverage.answer(waiter.command);
     const place = { channel, order: this.#order, version: this.version };
+    if (waiter.command === createNtSharedObject && payload.length >= 4)
+      this.ntObjects.add(new DataView(payload.buffer).getUint32(0, true));
     waiter.resolve(new Reply(waiter.command, waiter.request, payload, place, this.coverage));
   }
 
@@ -217,10 +233,17 @@ export class WireGuest {
       this.#breach('messages of 48 bytes or more', `${payload.length} bytes`, payload);
     else if (view.getUint8(12) !== 2)
       this.#breach('channel type 2 in a message of the host', String(view.getUint8(12)), payload);
-    this.messages.push({ channel, code, bytes: payload, order: this.#order });
+    if (this.messages.length === MOST_MESSAGES) {
+      const got = `${MOST_MESSAGES} that nobody had asked for`;
+      this.#breach('messages of the host for what a guest waits for', got, payload);
+      this.abandon(new Error('the host floods this link'));
+    }
+    if (this.messages.length < MOST_MESSAGES)
+      this.messages.push({ channel, code, bytes: payload, order: this.#order });
   }
 
   #breach(expected: string, got: string, payload: Uint8Array): void {
+    if (this.breaches.length >= MOST_BREACHES) return;
     const breach = new ConformanceFailure(expected, got, ['came:', ...hexLines(payload)]);
     breach.stage = 'packets';
     this.breaches.push(breach);
@@ -238,7 +261,7 @@ export class WireGuest {
   ): Promise<void> {
     if (isSo() || (await this.#comesTrue(isSo))) return;
     // Thrown here and not by the timer: its stack says which check has waited.
-    const got = this.isOpen ? `nothing of it within ${this.timeoutMs} ms` : 'the end of the link';
+    const got = this.isOpen ? `nothing of it within ${this.patience.timeoutMs} ms` : 'the end of the link';
     throw new ConformanceFailure(expected, got, evidence());
   }
 
@@ -254,7 +277,10 @@ export class WireGuest {
         if (isSo()) finish(true);
         else if (!this.isOpen) finish(false);
       };
-      const timer = setTimeout(() => finish(false), this.timeoutMs);
+      const timer = setTimeout(() => {
+        this.patience.vain += 1;
+        finish(false);
+      }, this.patience.timeoutMs);
       this.#watchers.add(watcher);
     });
   }
@@ -311,7 +337,43 @@ export class WireGuest {
     return this.version >= EXTENDED_VERSION;
   }
 
+  /** Memory of this guest until {@link freeMemory}. */
+  allocateMemory(lengthBytes: number): GuestMemoryBlock {
+    const block = this.bus.memory.allocate(lengthBytes);
+    this.#blocks.push(block);
+    return block;
+  }
+
+  /** Shares memory by a GPADL. */
+  async shareMemory(address: number, length: number): Promise<number> {
+    const work = this.bus.createGpadl([{ address, length }]);
+    const gpadl = await this.patience.within(work, 'a GPADL to be taken');
+    this.#gpadls.add(gpadl);
+    return gpadl;
+  }
+
+  takeBack(gpadl: number): Promise<void> {
+    this.#gpadls.delete(gpadl);
+    return this.bus.teardownGpadl(gpadl);
+  }
+
+  /** Takes all memory back, once nothing of the host uses it. */
+  async freeMemory(): Promise<void> {
+    for (const gpadl of [...this.#gpadls])
+      await this.patience.within(this.takeBack(gpadl), 'the GPADL to be torn down');
+    for (const block of this.#blocks.splice(0)) this.bus.memory.free(block);
+  }
+
+  /** Ends the link: in order where the host does its part in time. */
   async close(): Promise<void> {
-    if (this.isOpen) await this.bus.close();
+    if (!this.isOpen) return;
+    await this.patience
+      .within(this.bus.close(), 'the link to end')
+      .catch((error: unknown) => this.abandon(error));
+  }
+
+  /** Ends the link at once. Whatever waits on it fails. */
+  abandon(reason: unknown): void {
+    if (this.isOpen) this.bus.abort(reason instanceof Error ? reason : new Error(String(reason)));
   }
 }

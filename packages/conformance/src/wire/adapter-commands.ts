@@ -1,4 +1,5 @@
-import { global, vgpu, word } from './command.ts';
+import { global, vgpu, type WireCommand, word } from './command.ts';
+import { layout } from './layout.ts';
 
 /** Adapter, process, device, context: sections 1.6, 4.4 to 4.7 of the description. */
 
@@ -38,7 +39,8 @@ export const getInternalAdapterInfo = vgpu(36, 'GetInternalAdapterInfo', {
   request: '',
   reply:
     'device_types@0 u32, driver_store_copy_mode@4 u32, driver_ddi_version@8 u32, flags@12 u32, host_adapter_luid@16 luid, device_description@24 u16[80], device_instance_id@184 u16[260], host_vgpu_luid@704 luid',
-  demand: 712,
+  // The LUID came with interface version 40, as did the header before commands.
+  demand: (_, at) => (at > 0 ? 712 : 704),
   failure: 'short',
   process: 'zero',
 });
@@ -50,6 +52,15 @@ export const queryAdapterInfo = vgpu(2, 'QueryAdapterInfo', {
   reply: 'status@0 status, private_data@4 u8',
   demand: (request, at) => 4 + word(request, at, 28),
 });
+
+/** As it was before interface version 40: no status, a failure is a short answer. */
+export const queryAdapterInfoBefore40: WireCommand = {
+  ...queryAdapterInfo,
+  reply: layout('private_data@0 u8'),
+  demand: (request, at) => word(request, at, 28),
+  failure: 'short',
+  statusOffset: null,
+};
 
 export const queryClockCalibration = vgpu(62, 'QueryClockCalibration', {
   section: '4.4',
