@@ -6,6 +6,7 @@ import { Worker } from 'node:worker_threads';
 import { CaptureRecorder, tapGuestBus } from '@dxgwire/transport/capture';
 import { connectWebSocket } from '@dxgwire/transport/websocket/node';
 import { busEndpoint, PAYLOAD_BYTES } from './bus-echo.ts';
+import { measureWebgpu } from './capture-webgpu.ts';
 import { busyMs } from './costs.ts';
 import { sharedMemoryUrl, startHost } from './host-service.ts';
 import { KmtLoad } from './kmt-load.ts';
@@ -37,6 +38,10 @@ export async function measure(progress: (text: string) => void): Promise<Compari
       progress(`a host that records its guest, ${medium}`);
       comparisons.push(...(await compareHosts(medium, url, join(folder, 'host.dxgcap'))));
     }
+    const [medium, url] = urls.at(-1)!;
+    progress(`a WebGPU program, ${medium}`);
+    const names = { off: OFF, on: ON };
+    comparisons.push(...(await measureWebgpu(medium, url, join(folder, 'webgpu.dxgcap'), names, TARGETS)));
     progress('a bus alone, recorded at the guest');
     comparisons.push(...(await compareBuses(join(folder, 'bus.dxgcap'))));
     return comparisons;

@@ -22,13 +22,14 @@ export async function openDevice(gpu: GPU): Promise<GPUDevice> {
 
 const direct = async (url: string) => ({ url, async close() {} });
 
-/** A host in a process of its own; `through` may put something between. */
+/** A host in a process of its own, with more options of `dxgwire host`; `through` may put something between. */
 export async function overLink(
   name: string,
   listenUrl: string,
   through: (url: string) => Promise<{ readonly url: string; close(): Promise<void> }> = direct,
+  options: readonly string[] = [],
 ): Promise<Subject & { readonly hostPid: number }> {
-  const { service, url: hostUrl } = await startHost(listenUrl);
+  const { service, url: hostUrl } = await startHost(listenUrl, options);
   const { url, close } = await through(hostUrl);
   const gpu = createGPU({ connect: () => connect(url) });
   const device = await openDevice(gpu);
