@@ -181,10 +181,10 @@ describe('a tap on the bytes of a link', () => {
   });
 });
 
-/** The bytes of a frame of the link itself. */
-function frame(kind: number, payload: Uint8Array, channel = LINK_CHANNEL): Uint8Array {
+/** The bytes of a frame, of the link itself unless a channel is given. */
+function frame(kind: number, payload: Uint8Array, channel = LINK_CHANNEL, idHigh = 0): Uint8Array {
   const output = new LinkOutput(() => {});
-  output.frame(channel, kind, 0, 0, 0, payload, 0, payload.length);
+  output.frame(channel, kind, 0, idHigh, 0, payload, 0, payload.length);
   return output.take()!.bytes.slice();
 }
 
@@ -239,5 +239,40 @@ describe('a tap on bytes that are no link', () => {
     ]);
     assert.equal(tap.problem, null);
     assert.deepEqual(capture.of(), [{ kind: 'start' }, { kind: 'memoryRead', address: 0, length: 0 }]);
+  });
+
+  // They were recorded once, and no reader took the capture.
+  it('with an address that no number holds leaves a capture that can be read', async () => {
+    const ranges = [0xffff_ffff, 0xffff_ffff, 1];
+    const page = { pageLow: 0, pageHigh: 0x8000_0000, pages: 1 };
+    const far = new Uint8Array(8).fill(255);
+    for (const bytes of [
+      frame(FrameKind.memoryData, Uint8Array.of(1), LINK_CHANNEL, 0x20_0000),
+      frame(FrameKind.windowData, Uint8Array.of(1), LINK_CHANNEL, 0xffff_ffff),
+      frame(FrameKind.memoryRead, far),
+      frame(FrameKind.control, encodeLinkMessage('gpadlCreate', { gpadl: 1, ranges })),
+      frame(FrameKind.control, encodeLinkMessage('memoryBlock', page)),
+      frame(FrameKind.control, encodeLinkMessage('memoryBlockFree', page)),
+    ]) {
+      const { tap, capture } = await recorded([
+        ['h2g', welcome],
+        ['g2h', bytes],
+      ]);
+      assert.match(String(tap.problem), /above 2\^53/);
+      assert.deepEqual(
+        capture.records.map(({ kind }) => kind),
+        ['start', 'busClose'],
+      );
+    }
+  });
+
+  it('records a read beyond 4 GiB whole', async () => {
+    const wanted = Uint8Array.of(1, 0, 0, 0, 2, 0, 0, 0);
+    const { capture } = await recorded([
+      ['h2g', welcome],
+      ['h2g', frame(FrameKind.memoryRead, wanted, LINK_CHANNEL, 3)],
+    ]);
+    const [, read] = capture.of();
+    assert.deepEqual(read, { kind: 'memoryRead', address: 3 * 2 ** 32, length: 2 ** 33 + 1 });
   });
 });

@@ -1,3 +1,4 @@
+import { TransportError } from '../errors.ts';
 import { FrameFlag, FrameKind, LINK_CHANNEL } from '../link/frame.ts';
 import { FrameDecoder } from '../link/frame-decoder.ts';
 import { decodeLinkMessage, type LinkMessage, type WireOffer } from '../link/messages.ts';
@@ -58,20 +59,20 @@ export class FrameTap {
         recorder.packet(direction, channel, kind, idLow, idHigh, flags, bytes, offset, length);
         return;
       }
-      const at = idHigh * TWO_TO_32 + idLow;
       const view = () => bytes.slice(offset, offset + length);
       switch (kind) {
         case FrameKind.memoryData:
-          recorder.publish('memoryPublish', direction, at, length, view);
+          recorder.publish('memoryPublish', direction, exact(idLow, idHigh), length, view);
           if ((flags & FrameFlag.answer) !== 0 && (flags & FrameFlag.last) !== 0)
             recorder.note('memoryAnswered');
           break;
         case FrameKind.windowData:
-          recorder.publish('windowPublish', direction, at, length, view);
+          recorder.publish('windowPublish', direction, exact(idLow, idHigh), length, view);
           break;
         case FrameKind.memoryRead: {
           const wanted = new DataView(bytes.buffer, bytes.byteOffset + offset, length);
-          recorder.note('memoryRead', at, length >= 4 ? wanted.getUint32(0, true) : 0);
+          const bytesWanted = length < 8 ? 0 : exact(wanted.getUint32(0, true), wanted.getUint32(4, true));
+          recorder.note('memoryRead', exact(idLow, idHigh), bytesWanted);
           break;
         }
         case FrameKind.control: {
@@ -116,11 +117,11 @@ export class FrameTap {
         break;
       case 'memoryBlock': {
         const { pageHigh, pageLow, pages } = message.body;
-        recorder.note('memoryBlock', pageAddress(pageLow, pageHigh), pages * PAGE_BYTES);
+        recorder.note('memoryBlock', addressOfPage(pageLow, pageHigh), pages * PAGE_BYTES);
         break;
       }
       case 'memoryBlockFree':
-        recorder.note('memoryBlockFree', pageAddress(message.body.pageLow, message.body.pageHigh));
+        recorder.note('memoryBlockFree', addressOfPage(message.body.pageLow, message.body.pageHigh));
         break;
       case 'close':
         if (direction === 'g2h')
@@ -133,11 +134,25 @@ export class FrameTap {
   }
 }
 
+/** Of two halves. @throws TransportError `bad-frame` for what no link takes and no capture can hold. */
+function exact(low: number, high: number): number {
+  return checked(high * TWO_TO_32 + low);
+}
+
+function addressOfPage(low: number, high: number): number {
+  return checked(pageAddress(low, high));
+}
+
+function checked(value: number): number {
+  if (Number.isSafeInteger(value)) return value;
+  throw new TransportError('bad-frame', `an address or a length of ${value}, above 2^53`);
+}
+
 /** Page runs as they travel, in threes, as addresses and lengths in bytes. */
 function rangesOf(threes: readonly number[]): [number, number][] {
   const ranges: [number, number][] = [];
   for (let at = 0; at + 2 < threes.length; at += 3) {
-    ranges.push([pageAddress(threes[at]!, threes[at + 1]!), threes[at + 2]! * PAGE_BYTES]);
+    ranges.push([addressOfPage(threes[at]!, threes[at + 1]!), threes[at + 2]! * PAGE_BYTES]);
   }
   return ranges;
 }
