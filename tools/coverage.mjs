@@ -1,6 +1,10 @@
 // Line coverage of the packages from what V8 counts in the processes and workers of the ordinary test run
 // (NODE_V8_COVERAGE): merged over all of them, taken to TypeScript lines by the compiler's own source maps. A line
 // is covered when any part of it ran; lines without a word (braces), comments and types do not count.
+//
+//     node tools/coverage.mjs FOLDER [--json]
+//
+// reads what an earlier run with NODE_V8_COVERAGE=FOLDER left, removes it, and fails as `pnpm check` does.
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { SourceMap } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -8,7 +12,7 @@ import { join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { root } from './steps.mjs';
 
-/** Least share of covered lines, in percent, and where it holds. */
+/** Least share of covered lines, in percent, and the rows where `pnpm check` fails below it. */
 export const leastPercent = 95;
 export const held = ['protocol', 'transport', 'host core'];
 
@@ -50,7 +54,7 @@ function scriptsToCover() {
       const source = relative(root, path).replaceAll('\\', '/');
       if (testSupport.test(source)) continue;
       const compiled = join(root, 'packages', name, 'dist', `${relative(folder, path).slice(0, -3)}.js`);
-      if (!existsSync(compiled)) continue;
+      if (!existsSync(compiled)) throw new Error(`${relative(root, compiled)} is missing: build first`);
       const code = readFileSync(compiled, 'utf8');
       scripts.set(pathToFileURL(compiled).href, { source, compiled, code, ran: new Uint8Array(code.length) });
     }
@@ -133,12 +137,9 @@ function runs(lines) {
   return parts.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(', ');
 }
 
-/**
- * Prints a line per group and its `worst` files by lines missed.
- * @returns the groups among `held` that are below `leastPercent`
- */
-export function printCoverage({ processes, unreadable, files }, worst = 5) {
-  const groups = new Map();
+/** Adds files up by group. A group that is held has a row in any case: without lines it has nothing covered. */
+function groupsOf(files) {
+  const groups = new Map(held.map((name) => [name, { count: 0, missed: 0, files: [] }]));
   for (const file of files) {
     const group = groups.get(file.group) ?? { count: 0, missed: 0, files: [] };
     group.count += file.count;
@@ -146,34 +147,44 @@ export function printCoverage({ processes, unreadable, files }, worst = 5) {
     group.files.push(file);
     groups.set(file.group, group);
   }
-  const lost = unreadable > 0 ? `, ${unreadable} unreadable` : '';
-  process.stdout.write(`line coverage, from ${processes} processes and workers${lost}\n`);
-  const below = [];
-  for (const [name, group] of [...groups].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    const percent = (100 * (group.count - group.missed)) / group.count;
-    const isHeld = held.includes(name);
-    const note = isHeld
-      ? percent < leastPercent
-        ? `  below ${leastPercent} %`
-        : `  at least ${leastPercent} %`
-      : '';
-    if (isHeld && percent < leastPercent) below.push(name);
-    process.stdout.write(
-      `  ${name.padEnd(20)} ${percent.toFixed(2).padStart(6)} % of ${String(group.count).padStart(6)} lines${note}\n`,
-    );
-    group.files.sort((a, b) => b.missed.length - a.missed.length);
-    for (const file of group.files.slice(0, worst)) {
-      if (file.missed.length === 0) break;
-      const lines = runs(file.missed);
-      const shown = lines.length > 100 ? `${lines.slice(0, 100)} ...` : lines;
-      process.stdout.write(`    ${file.missed.length} of ${file.count}  ${file.source}: ${shown}\n`);
-    }
-  }
-  return below;
+  return [...groups].sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-// `node tools/coverage.mjs FOLDER` reads what an earlier run with NODE_V8_COVERAGE=FOLDER left.
+function printFile({ source, count, missed }) {
+  const lines = runs(missed);
+  const shown = lines.length > 100 ? `${lines.slice(0, 100)} ...` : lines;
+  process.stdout.write(`    ${missed.length} of ${count}  ${source}: ${shown}\n`);
+}
+
+/**
+ * Prints a line per group and its `worst` files by lines missed, and says which group that is held is too low.
+ * @returns 0, or 1 when a group among `held` is below `leastPercent`: an exit code
+ */
+export function printCoverage({ processes, unreadable, files }, worst = 5) {
+  const lost = unreadable > 0 ? `, ${unreadable} unreadable` : '';
+  process.stdout.write(`line coverage, from ${processes} processes and workers${lost}\n`);
+  const low = [];
+  for (const [name, group] of groupsOf(files)) {
+    const covered = group.count - group.missed;
+    // Whole numbers are compared: a share that is just below is not rounded up to the limit.
+    const isLow = held.includes(name) && (group.count === 0 || 100 * covered < leastPercent * group.count);
+    const percent = group.count === 0 ? 0 : Math.floor((10_000 * covered) / group.count) / 100;
+    const verdict = held.includes(name) ? `  ${isLow ? 'BELOW' : 'at least'} ${leastPercent} %` : '';
+    const size = `${percent.toFixed(2).padStart(6)} % of ${String(group.count).padStart(6)} lines`;
+    process.stdout.write(`  ${name.padEnd(20)} ${size}${verdict}\n`);
+    if (isLow) low.push(`${name} has ${percent.toFixed(2)} % of its lines covered, not ${leastPercent} %`);
+    group.files.sort((a, b) => b.missed.length - a.missed.length);
+    for (const file of group.files.slice(0, worst)) if (file.missed.length > 0) printFile(file);
+  }
+  for (const each of low) process.stdout.write(`FAILED  ${each}\n`);
+  return low.length === 0 ? 0 : 1;
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  if (process.argv[2] === undefined) throw new Error('usage: node tools/coverage.mjs FOLDER');
-  process.exit(printCoverage(readCoverage(process.argv[2]), 15).length === 0 ? 0 : 1);
+  const [folder, option] = process.argv.slice(2);
+  if (folder === undefined || (option !== undefined && option !== '--json'))
+    throw new Error('usage: node tools/coverage.mjs FOLDER [--json]');
+  const coverage = readCoverage(folder);
+  if (option === '--json') process.stdout.write(`${JSON.stringify(coverage)}\n`);
+  else process.exitCode = printCoverage(coverage, 15);
 }
