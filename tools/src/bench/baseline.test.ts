@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compareRatios, formatChanges, parseRatios, ratiosOf } from './baseline.ts';
+import { compareRatios, formatChanges, mergeBaseline, parseRatios, ratiosOf, rowsOf } from './baseline.ts';
+import { drawRows } from './picture.ts';
 import { type Comparison, formatComparisons, formatRatioTarget, formatTarget } from './report.ts';
 
 function estimate(name: string, medianMs: number) {
@@ -48,6 +49,36 @@ test('targets say whether they are met, against the way that they name', () => {
   assert.equal(formatTarget({ ...figure, target: { most: 4 } }), '<= 4: NOT MET');
   assert.equal(formatTarget({ ...figure, target: { least: 4 } }), '>= 4: met');
   assert.match(formatComparisons([comparison]), /ours +3\.00 ms .* 1\.50 +1\.35 \.\. 1\.65/);
+});
+
+test('a part that is stored leaves the other suites as they are, in the order of the suites', () => {
+  const stored = (suite: string, ratio: number) => ({
+    machine: { cpu: 'old' },
+    ratios: { [`${suite} / round trip / ours`]: ratio },
+    rows: rowsOf([{ ...comparison, suite }]),
+  });
+  const codec = stored('codec', 3);
+  const before = { ...codec, ratios: { ...codec.ratios, 'bus / gone / ours': 1, 'no suite / a / b': 1 } };
+  const order = ['bus', 'codec'];
+  const whole = mergeBaseline(before, stored('bus', 2), new Set(['bus']), order);
+  assert.deepEqual(Object.entries(whole.ratios), [
+    ['bus / round trip / ours', 2],
+    ['codec / round trip / ours', 3],
+  ]);
+  assert.deepEqual(
+    whole.rows.map(({ name, suite }) => `${suite} ${name}`),
+    ['bus ours', 'bus theirs', 'codec ours', 'codec theirs'],
+  );
+  assert.deepEqual(mergeBaseline(null, before, new Set(order), order).rows, before.rows);
+});
+
+test('the picture has a heading for each suite, and colours for light and dark pages', () => {
+  const rows = rowsOf([comparison, { ...comparison, suite: 'codec', case: '<b> & more' }]);
+  const picture = drawRows(rows, 'a machine');
+  assert.equal(picture.match(/class="suite"/g)?.length, 2);
+  assert.match(picture, /&lt;b&gt; &amp; more \(1 x: raw\)/);
+  assert.match(picture, /prefers-color-scheme: dark/);
+  assert.equal(picture.match(/<rect /g)?.length, 4);
 });
 
 test('a file without ratios is refused', () => {

@@ -7,6 +7,26 @@ export type Ratios = Readonly<Record<string, number>>;
 export const WARNING = 0.15;
 export const FAILURE = 0.3;
 
+/** One ratio with its spread: a bar of the picture. */
+export interface ResultRow {
+  readonly suite: string;
+  readonly case: string;
+  /** The way that counts as 1. */
+  readonly baseline: string;
+  readonly name: string;
+  readonly median: number;
+  /** The middle half. */
+  readonly low: number;
+  readonly high: number;
+}
+
+/** A baseline as it is stored. */
+export interface Baseline {
+  readonly machine: Readonly<Record<string, unknown>>;
+  readonly ratios: Ratios;
+  readonly rows: readonly ResultRow[];
+}
+
 /** One ratio beside the stored one. */
 export interface Change {
   readonly key: string;
@@ -30,6 +50,41 @@ export function ratiosOf(comparisons: readonly Comparison[]): Ratios {
     }
   }
   return ratios;
+}
+
+/** The ratios of a run with their spreads. */
+export function rowsOf(comparisons: readonly Comparison[]): ResultRow[] {
+  return comparisons.flatMap((comparison) =>
+    comparison.estimates.flatMap((estimate): ResultRow[] => {
+      const ratio = ratioOf(comparison, estimate);
+      if (estimate.name === comparison.baseline || ratio === null) return [];
+      const short = (value: number) => Number(value.toPrecision(4));
+      const { baseline, case: what, suite } = comparison;
+      const { lowerQuartile, median, upperQuartile } = ratio;
+      const spread = { median: short(median), low: short(lowerQuartile), high: short(upperQuartile) };
+      return [{ suite, case: what, baseline, name: estimate.name, ...spread }];
+    }),
+  );
+}
+
+/** A new baseline: suites that were measured have the new numbers only, the others keep theirs. `suites` is their order. */
+export function mergeBaseline(
+  before: Baseline | null,
+  now: Baseline,
+  measured: ReadonlySet<string>,
+  suites: readonly string[],
+): Baseline {
+  const isKept = (suite: string) => suites.includes(suite) && !measured.has(suite);
+  const placeOf = (suite: string) => suites.indexOf(suite);
+  const suiteOf = (key: string) => key.split(' / ')[0]!;
+  const ratios = [
+    ...Object.entries(before?.ratios ?? {}).filter(([key]) => isKept(suiteOf(key))),
+    ...Object.entries(now.ratios),
+  ].sort(([a], [b]) => placeOf(suiteOf(a)) - placeOf(suiteOf(b)));
+  const rows = [...(before?.rows ?? []).filter(({ suite }) => isKept(suite)), ...now.rows].sort(
+    (a, b) => placeOf(a.suite) - placeOf(b.suite),
+  );
+  return { machine: now.machine, ratios: Object.fromEntries(ratios), rows };
 }
 
 /** Holds ratios against stored ones; cases that only one of them has are no change. */

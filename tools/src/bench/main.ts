@@ -3,8 +3,17 @@ import { availableParallelism, cpus } from 'node:os';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { compareRatios, formatChanges, parseRatios, type Ratios, ratiosOf } from './baseline.ts';
-import { drawComparisons } from './picture.ts';
+import {
+  type Baseline,
+  compareRatios,
+  formatChanges,
+  mergeBaseline,
+  parseRatios,
+  type Ratios,
+  ratiosOf,
+  rowsOf,
+} from './baseline.ts';
+import { drawRows } from './picture.ts';
 import { type Comparison, type Figure, formatComparisons, formatFigures } from './report.ts';
 import { SUITES } from './suites.ts';
 
@@ -20,7 +29,7 @@ Options:
   --json FILE         all numbers for machines
   --compare           hold the ratios against the stored baseline: over 15 % worse warns, over 30 % fails (exit code 1)
   --against FILE      the same, against another baseline or what --json wrote
-  --save-baseline     store the ratios of this run
+  --save-baseline     store the ratios of this run; those of suites that did not run stay as they are
   --picture FILE      the ratios as an SVG; with all suites or --save-baseline, docs/benchmarks/results.svg too
   --help              this text
 `;
@@ -85,13 +94,14 @@ async function bench(): Promise<number> {
   if (values.json !== undefined) {
     write(values.json, `${JSON.stringify({ machine, ratios, comparisons, figures }, null, 2)}\n`);
   }
-  const picture = drawComparisons(
-    comparisons,
-    `${machine.cpu}, ${machine.cores} cores, Node ${machine.node}`,
-  );
-  if (values.picture !== undefined) write(values.picture, picture);
-  if (wanted === undefined || values['save-baseline']) write(PICTURE, picture);
-  if (values['save-baseline']) write(BASELINE, `${JSON.stringify({ machine, ratios }, null, 2)}\n`);
+  const now = { machine, ratios, rows: rowsOf(comparisons) };
+  if (values.picture !== undefined) write(values.picture, draw(now));
+  if (values['save-baseline']) {
+    const names = SUITES.map(({ name }) => name);
+    const whole = mergeBaseline(readBaseline(), now, new Set(wanted ?? names), names);
+    write(BASELINE, `${JSON.stringify(whole, null, 2)}\n`);
+    write(PICTURE, draw(whole));
+  } else if (wanted === undefined) write(PICTURE, draw(now));
   if (stored === null) return 0;
   const changes = compareRatios(stored, ratios);
   process.stdout.write(`\n${formatChanges(changes)}`);
@@ -113,6 +123,21 @@ async function measure(
     } else comparisons.push(...result);
   }
   return { comparisons, figures };
+}
+
+function draw({ machine, rows }: Baseline): string {
+  return drawRows(rows, `${machine['cpu']}, ${machine['cores']} cores, Node ${machine['node']}`);
+}
+
+/** What is stored, or null when there is nothing. */
+function readBaseline(): Baseline | null {
+  try {
+    const text = readFileSync(BASELINE, 'utf8');
+    const { machine = {}, rows = [] } = JSON.parse(text) as Partial<Baseline>;
+    return { machine, ratios: parseRatios(text), rows };
+  } catch {
+    return null;
+  }
 }
 
 /** Undefined, and a line that says why, when there is none that can be read. */

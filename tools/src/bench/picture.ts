@@ -1,4 +1,4 @@
-import { type Comparison, ratioOf } from './report.ts';
+import type { ResultRow } from './baseline.ts';
 
 const WIDTH = 900;
 const LEFT = 330;
@@ -8,20 +8,11 @@ const TOP = 64;
 const BAR = 11;
 const MOST_LABEL = 48;
 
-interface Row {
-  readonly heading: string | null;
-  readonly name: string;
-  readonly median: number;
-  readonly low: number;
-  readonly high: number;
-}
-
 /**
  * The ratios as bars on a logarithmic scale: left of the line at 1 is faster than what a case is held against, right of
  * it slower. The whisker is the middle half. Colours follow the reader's theme.
  */
-export function drawComparisons(comparisons: readonly Comparison[], machine: string): string {
-  const rows = comparisons.flatMap(rowsOf);
+export function drawRows(rows: readonly ResultRow[], machine: string): string {
   const all = rows.flatMap(({ low, high, median }) => [low, high, median]).filter((value) => value > 0);
   const least = Math.min(0.5, ...all);
   const most = Math.max(2, ...all);
@@ -29,10 +20,17 @@ export function drawComparisons(comparisons: readonly Comparison[], machine: str
     LEFT + ((WIDTH - LEFT - RIGHT) * Math.log(value / least)) / Math.log(most / least);
   const lines: string[] = [];
   let y = TOP;
-  for (const row of rows) {
-    if (row.heading !== null) {
+  for (const [index, row] of rows.entries()) {
+    const before = rows[index - 1];
+    if (row.suite !== before?.suite) {
+      y += 14;
+      lines.push(`<text class="suite" x="12" y="${y + 12}">${escapeText(row.suite)}</text>`);
+      y += ROW;
+    }
+    if (row.suite !== before?.suite || row.case !== before.case) {
       y += 8;
-      lines.push(`<text class="case" x="12" y="${y + 12}">${escapeText(row.heading)}</text>`);
+      const heading = escapeText(`${row.case} (1 x: ${row.baseline})`);
+      lines.push(`<text class="case" x="12" y="${y + 12}">${heading}</text>`);
       y += ROW;
     }
     lines.push(...drawRow(row, y, scale));
@@ -48,10 +46,10 @@ export function drawComparisons(comparisons: readonly Comparison[], machine: str
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="system-ui, sans-serif" font-size="12">
 <title>Time as a multiple of the bare medium's or the library's</title>
 <style>
-svg { background: #ffffff; } text { fill: #1f2328; } .case { font-weight: 600; } .tick, .note { fill: #59636e; font-size: 11px; }
+svg { background: #ffffff; } text { fill: #1f2328; } .case { font-weight: 600; } .suite { font-weight: 600; font-size: 15px; fill: #0a58ca; } .tick, .note { fill: #59636e; font-size: 11px; }
 .grid { stroke: #d1d9e0; } .one { stroke: #59636e; stroke-width: 1.5; } .bar { fill: #2f6fd0; } .slow { fill: #c2601a; } .whisker { stroke: #1f2328; }
 @media (prefers-color-scheme: dark) {
-svg { background: #0d1117; } text { fill: #e6edf3; } .tick, .note { fill: #9198a1; } .grid { stroke: #30363d; } .one { stroke: #9198a1; }
+svg { background: #0d1117; } text { fill: #e6edf3; } .suite { fill: #79b0ff; } .tick, .note { fill: #9198a1; } .grid { stroke: #30363d; } .one { stroke: #9198a1; }
 .bar { fill: #5b9bf5; } .slow { fill: #e08a45; } .whisker { stroke: #e6edf3; } }
 </style>
 <text class="case" x="12" y="20" font-size="14">Time as a multiple of what each case is held against (logarithmic; left of 1 x is faster)</text>
@@ -62,19 +60,11 @@ ${lines.join('\n')}
 `;
 }
 
-function rowsOf(comparison: Comparison): Row[] {
-  return comparison.estimates
-    .filter(({ name }) => name !== comparison.baseline)
-    .flatMap((estimate, index) => {
-      const ratio = ratioOf(comparison, estimate);
-      if (ratio === null) return [];
-      const heading = index === 0 ? `${comparison.case} (1 x: ${comparison.baseline})` : null;
-      const { lowerQuartile: low, median, upperQuartile: high } = ratio;
-      return [{ heading, name: estimate.name, median, low, high }];
-    });
-}
-
-function drawRow({ high, low, median, name }: Row, y: number, scale: (value: number) => number): string[] {
+function drawRow(
+  { high, low, median, name }: ResultRow,
+  y: number,
+  scale: (value: number) => number,
+): string[] {
   const [from, to] = [scale(1), scale(median)].toSorted((a, b) => a - b) as [number, number];
   const middle = y + 4 + BAR / 2;
   const label = name.length > MOST_LABEL ? `${name.slice(0, MOST_LABEL - 1)}…` : name;
