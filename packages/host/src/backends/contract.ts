@@ -63,6 +63,10 @@ export interface AdapterEnvironment {
   /** For logs: partition and adapter. */
   readonly name: string;
   readonly log: BackendLog;
+  /**
+   * Before bytes of memory or window are read that the guest may have written, a backend calls `noteRead` of these with the range: a
+   * capture holds what was read there, and a replay supplies it.
+   */
   readonly memory: HostGuestMemory;
   readonly window: HostWindow;
   /**

@@ -19,6 +19,15 @@ export function describeContents(test: Test): void {
     rig.inWindow(allocation, 0, (bytes) => assertPattern(bytes, 1));
   });
 
+  test('is read out of the window only after the backend has said so', (rig) => {
+    const allocation = rig.allocate(3 * PAGE_BYTES);
+    rig.environment.onRead = (bytes) => fillPattern(bytes, 4);
+    // Its contents move out of the window again.
+    rig.inWindow(allocation, PAGE_BYTES, () => {});
+    rig.environment.onRead = null;
+    rig.inWindow(allocation, 0, (bytes) => assertPattern(bytes, 4));
+  });
+
   test('is shown to a guest with a window of its own', (rig) => {
     const { window, guestWindow } = rig.environment;
     const allocation = rig.allocate(PAGE_BYTES);

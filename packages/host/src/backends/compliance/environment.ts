@@ -7,6 +7,8 @@ export interface ComplianceEnvironment extends AdapterEnvironment {
   readonly guestWindow: Uint8Array;
   /** Reasons given to `onLost`. */
   readonly losses: readonly string[];
+  /** Called with the bytes that the backend says it is about to read, of guest memory or window. */
+  onRead: ((bytes: Uint8Array) => void) | null;
 }
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
@@ -18,21 +20,25 @@ export function createPlainEnvironment(
   guestBytes = 2 ** 20,
 ): ComplianceEnvironment {
   const losses: string[] = [];
-  const window = plainWindow(kind, windowBytes);
-  return {
+  const noteRead = (bytes: Uint8Array): void => environment.onRead?.(bytes);
+  const window = plainWindow(kind, windowBytes, noteRead);
+  const environment: ComplianceEnvironment = {
     name: `compliance, ${kind}`,
     log: silent,
-    memory: plainMemory(kind, guestBytes),
+    memory: plainMemory(kind, guestBytes, noteRead),
     window: window.host,
     guestWindow: window.guest,
     losses,
     onLost: (reason) => losses.push(reason),
+    onRead: null,
   };
+  return environment;
 }
 
 function plainWindow(
   kind: 'mapped' | 'mirrored',
   lengthBytes: number,
+  noteRead: (bytes: Uint8Array) => void,
 ): { host: HostWindow; guest: Uint8Array } {
   const bytes = new Uint8Array(lengthBytes);
   const guest = kind === 'mapped' ? bytes : new Uint8Array(lengthBytes);
@@ -45,6 +51,7 @@ function plainWindow(
     lengthBytes,
     bytes,
     publish,
+    noteRead: (offset, length) => noteRead(bytes.subarray(offset, offset + length)),
     storeU64: (offset, low, high) => {
       view.setUint32(offset, low, true);
       view.setUint32(offset + 4, high, true);
@@ -55,7 +62,11 @@ function plainWindow(
   return { host, guest };
 }
 
-function plainMemory(kind: 'mapped' | 'mirrored', lengthBytes: number): HostGuestMemory {
+function plainMemory(
+  kind: 'mapped' | 'mirrored',
+  lengthBytes: number,
+  noteRead: (bytes: Uint8Array) => void,
+): HostGuestMemory {
   const bytes = new Uint8Array(Math.ceil(lengthBytes / PAGE_BYTES) * PAGE_BYTES);
   const gpadls = new Map<number, readonly PageRange[]>();
   return {
@@ -64,6 +75,7 @@ function plainMemory(kind: 'mapped' | 'mirrored', lengthBytes: number): HostGues
     contains: (address, length) => address >= 0 && address + length <= bytes.length,
     view: (address, length) => bytes.subarray(address, address + length),
     fetch: async () => {},
+    noteRead: (address, length) => noteRead(bytes.subarray(address, address + length)),
     publish: () => {},
     shareable: () => null,
   };
