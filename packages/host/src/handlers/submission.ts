@@ -23,6 +23,15 @@ function areAllocations(call: Call, handles: ArrayLike<number>, count: number): 
   return true;
 }
 
+/**
+ * The queue of a context of this device. Null for others, and for a context with hardware queues, which takes work through
+ * those only.
+ */
+function queueOf(call: Call, device: Device, handle: number): ExecutionQueue | null {
+  const context = findContext(call, handle);
+  return context === undefined || context.device !== device ? null : (context.context.queue ?? null);
+}
+
 /** Submission commands: the hot path. Nothing is allocated but what the queue keeps. */
 export const submissionHandlers: SomeHotHandlers<'submitCommand' | 'submitCommandToHwQueue'> = {
   submitCommandToHwQueue: {
@@ -65,20 +74,16 @@ export const submissionHandlers: SomeHotHandlers<'submitCommand' | 'submitComman
         areAllocations(call, args.writtenPrimaries, args.numPrimaries) &&
         areAllocations(call, historyBuffers, historyBuffers.length);
       if (!isValid) return settleQueued(call, device, NtStatus.invalidParameter);
-      const queues: ExecutionQueue[] = [];
+      // The same buffer goes to all of them, or to none.
       for (let i = 0; i < count; i += 1) {
-        const context = i === 0 ? main : findContext(call, args.broadcastContext[i]!);
-        const queue = context?.context.queue;
-        // The same buffer goes to contexts of one device; one with hardware queues takes work through those only.
-        if (context?.device !== device || queue === null || queue === undefined) {
+        if (queueOf(call, device, args.broadcastContext[i]!) === null) {
           return settleQueued(call, device, NtStatus.invalidParameter);
         }
-        queues.push(queue);
       }
       let status: number = NtStatus.success;
-      for (let i = 0; i < queues.length && status === NtStatus.success; i += 1) {
+      for (let i = 0; i < count && status === NtStatus.success; i += 1) {
         status = device.engine.scheduler.submitHalves(
-          queues[i]!,
+          queueOf(call, device, args.broadcastContext[i]!)!,
           privDrvData,
           0,
           privDrvData.length,

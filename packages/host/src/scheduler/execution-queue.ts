@@ -102,7 +102,8 @@ export class ExecutionQueue {
     return this.#waitNode.heap !== null;
   }
 
-  append(item: QueueItem): void {
+  /** @returns whether it is next. Behind others it changes nothing: whatever lets those go on has the queue looked at. */
+  append(item: QueueItem): boolean {
     item.queue = this;
     item.state = ItemState.queued;
     item.next = null;
@@ -113,8 +114,10 @@ export class ExecutionQueue {
     if (this.#tail === null) this.#head = item;
     else this.#tail.next = item;
     this.#tail = item;
-    this.#cursor ??= item;
     this.#count += 1;
+    if (this.#cursor !== null) return false;
+    this.#cursor = item;
+    return true;
   }
 
   /** Goes on as far as possible. Called by the scheduler's loop only. */

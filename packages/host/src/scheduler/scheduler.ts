@@ -520,7 +520,7 @@ export class Scheduler implements QueueHost, NodeHost, LossHost, RecoveryHost {
   }
 
   #append(queue: ExecutionQueue, item: QueueItem): void {
-    queue.append(item);
+    if (!queue.append(item)) return;
     this.schedule(queue);
     this.run();
   }
