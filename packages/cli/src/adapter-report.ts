@@ -144,6 +144,7 @@ async function reportAdditions(process: KmtProcess, adapter: number): Promise<st
     'WebGPU command stream': Feature.webgpuCommandStream,
     'allocations resident from creation': Feature.createResident,
     'creation without waiting': Feature.pipelinedCreation,
+    'answers without waiting again': Feature.returnEvents,
   };
   const enabled: string[] = [];
   for (const [name, featureId] of Object.entries(additions)) {

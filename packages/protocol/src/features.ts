@@ -12,6 +12,8 @@ export const Feature = {
   createResident: 0x44580002,
   /** Runtime handles name allocations in submissions, so that creation need not be waited for. */
   pipelinedCreation: 0x44580003,
+  /** Context data may name a CPU notification that is signalled whenever the return fence has risen. */
+  returnEvents: 0x44580004,
 } as const;
 export type Feature = number;
 

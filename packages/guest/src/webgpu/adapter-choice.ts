@@ -17,6 +17,8 @@ export type AdapterSelector = number | string;
 export interface FoundAdapter {
   readonly info: Pick<AdapterInfo, 'adapterHandle' | 'adapterLuid'>;
   readonly caps: AdapterCaps;
+  /** The host tells of answers by itself: `Feature.returnEvents`. */
+  readonly returnEvents: boolean;
 }
 
 /** The adapter that fits best what the program asks and the user selected, or why none of them does. */

@@ -1,12 +1,9 @@
-import { CreateContextFlags } from '@dxgwire/protocol';
+import { CreateContextFlags, SyncObjectType } from '@dxgwire/protocol';
 import { AllocationKind, encodeAllocationData, encodeContextBlob } from '@dxgwire/protocol/blobs';
 import { STREAM_VERSION } from '@dxgwire/protocol/stream';
-import { unwrap } from '../kmt/index.ts';
+import { KmtEvent, unwrap } from '../kmt/index.ts';
 import type { DeviceKernel } from './kernel.ts';
-import { type KernelHandles, type KernelOptions, KmtKernel } from './kmt-kernel.ts';
-
-/** D3DDDI_MONITORED_FENCE */
-const MONITORED_FENCE = 5;
+import { type KernelHandles, type KernelOptions, KmtKernel, type ReturnEvent } from './kmt-kernel.ts';
 
 /**
  * Makes a D3DKMT device with all that our driver needs of it. What does not depend on each other is sent together:
@@ -16,18 +13,40 @@ export async function openKernel(options: KernelOptions): Promise<DeviceKernel> 
   const { process, adapter, wait } = options;
   const { device } = unwrap(await wait(process.createDevice({ adapter })), 'createDevice');
   if (device === 0) throw new Error('the host refused to create a device');
+  const pending = options.features.returnEvents ? createReturnEvent(options, device) : Promise.resolve(null);
   try {
-    return new KmtKernel(options, await openContext(options, device));
+    return new KmtKernel(options, await openContext(options, device, pending));
   } catch (error) {
+    void dropReturnEvent(options, pending);
     void process.destroyDevice({ device });
     throw error;
   }
 }
 
-async function openContext(options: KernelOptions, device: number): Promise<KernelHandles> {
+/** What the host signals by itself when there are answers. */
+async function createReturnEvent({ process }: KernelOptions, device: number): Promise<ReturnEvent> {
+  const event = new KmtEvent();
+  const info = { type: SyncObjectType.cpuNotification, cpuNotification: { event } };
+  const made = await process.createSynchronizationObject2({ device, info });
+  return { event, object: unwrap(made, 'createSynchronizationObject2').syncObject };
+}
+
+async function dropReturnEvent(
+  { process }: KernelOptions,
+  pending: Promise<ReturnEvent | null>,
+): Promise<void> {
+  const made = await pending.catch(() => null);
+  if (made !== null) await process.destroySynchronizationObject({ syncObject: made.object });
+}
+
+async function openContext(
+  options: KernelOptions,
+  device: number,
+  pendingEvent: Promise<ReturnEvent | null>,
+): Promise<KernelHandles> {
   const { process, wait, features, label, returnRingBytes } = options;
   const ringHandle = 1n;
-  const [paging, ring, fence] = await wait(
+  const [paging, ring, fence, returnEvent] = await wait(
     Promise.all([
       process.createPagingQueue({ device }),
       process.createAllocation({
@@ -45,8 +64,9 @@ async function openContext(options: KernelOptions, device: number): Promise<Kern
       }),
       process.createSynchronizationObject2({
         device,
-        info: { type: MONITORED_FENCE, monitoredFence: { initialFenceValue: 0n } },
+        info: { type: SyncObjectType.monitoredFence, monitoredFence: { initialFenceValue: 0n } },
       }),
+      pendingEvent,
     ]),
   );
   const { pagingQueue, syncObject: pagingFence } = unwrap(paging, 'createPagingQueue');
@@ -56,6 +76,7 @@ async function openContext(options: KernelOptions, device: number): Promise<Kern
     streamVersion: STREAM_VERSION,
     returnRing: [Number(ringHandle), 0],
     returnFence,
+    ...(returnEvent === null ? {} : { returnEvent: returnEvent.object }),
     label,
   });
   const resident = features.createResident
@@ -88,6 +109,7 @@ async function openContext(options: KernelOptions, device: number): Promise<Kern
     progressView: fenceView,
     returnFence,
     returnView,
+    returnEvent,
     returnRing: returnRing.subarray(0, returnRingBytes),
     ringAllocation,
   };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { KmtEvent, KmtProcess } from '../kmt/index.ts';
-import { KmtKernel } from './kmt-kernel.ts';
+import { KmtEvent, type KmtProcess } from '../kmt/index.ts';
+import { KmtKernel, type ReturnEvent } from './kmt-kernel.ts';
 
 const RING_BYTES = 4096;
 
@@ -36,7 +36,7 @@ class FakeProcess {
   }
 }
 
-function makeKernel() {
+function makeKernel(returnEvent: ReturnEvent | null = null) {
   const process = new FakeProcess();
   const fences = { returns: 0n, progress: 0n };
   const freed: unknown[] = [];
@@ -56,7 +56,7 @@ function makeKernel() {
       process: process.as(),
       memory,
       adapter: 1,
-      features: { createResident: true },
+      features: { createResident: true, returnEvents: returnEvent !== null },
       label: '',
       returnRingBytes: RING_BYTES,
       wait: (answer) => answer,
@@ -71,6 +71,7 @@ function makeKernel() {
       progressView: { offset: 0, value: () => fences.progress },
       returnFence: 8,
       returnView: { offset: 0, value: () => fences.returns },
+      returnEvent,
       returnRing: new Uint8Array(RING_BYTES),
       ringAllocation: 9,
     },
@@ -132,6 +133,41 @@ test('a fence at its end makes the kernel ask what became of the device', async 
   await settle();
   assert.equal(heard.length, 1);
   assert.match(heard[0]!, /execution state 3/);
+});
+
+test('a host that tells of answers by itself is not asked again', async () => {
+  const event = new KmtEvent();
+  const { kernel, process, fences, heard, settle } = makeKernel({ object: 10, event });
+  kernel.listen(0);
+  const [loss, ...more] = process.named('waitForSynchronizationObjectFromCpu');
+  assert.deepEqual(loss?.['fenceValues'], [0xffff_ffff_ffff_ffffn]);
+  assert.deepEqual(more, []);
+  for (const total of [24n, 40n]) {
+    fences.returns = total;
+    event.signal();
+    // Two signals may find one value.
+    event.signal();
+  }
+  assert.deepEqual(heard, ['returns 24', 'returns 40']);
+  assert.equal(process.named('waitForSynchronizationObjectFromCpu').length, 1);
+  process.answers['getDeviceState'] = { executionState: 3 };
+  fences.returns = 0xffff_ffff_ffff_ffffn;
+  event.signal();
+  (loss!['asyncEvent'] as KmtEvent).signal();
+  await settle();
+  assert.equal(heard.length, 3);
+  assert.match(heard[2]!, /execution state 3/);
+  kernel.close();
+  await settle();
+  assert.deepEqual(process.named('destroySynchronizationObject'), [{ syncObject: 10 }]);
+});
+
+test('a lost connection is heard of through the event', () => {
+  const event = new KmtEvent();
+  const { kernel, heard } = makeKernel({ object: 10, event });
+  kernel.listen(0);
+  event.abandon('bus-closed');
+  assert.match(heard[0]!, /bus-closed/);
 });
 
 test('a lost connection is heard of through the wait', () => {

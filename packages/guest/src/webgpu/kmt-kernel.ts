@@ -2,7 +2,7 @@ import { Limits } from '@dxgwire/protocol';
 import { AllocationKind, encodeAllocationData } from '@dxgwire/protocol/blobs';
 import type { GuestMemory, GuestMemoryBlock } from '@dxgwire/transport';
 import { KmtEvent, type KmtProcess } from '../kmt/index.ts';
-import type { FenceView } from '../kmt/types/common.ts';
+import type { FenceView, KmtLoss } from '../kmt/types/common.ts';
 import type { DeviceKernel, KernelListener, Memory, MemoryKind } from './kernel.ts';
 import type { StagingBlock, StagingRegion } from './staging.ts';
 
@@ -15,6 +15,9 @@ const EXECUTION_ACTIVE = 1;
 /** D3DDDIGPUVIRTUALADDRESS_PROTECTION_TYPE.Write */
 const PROTECTION_WRITE = 1n;
 
+/** What a fence becomes when its device is lost. */
+const LARGEST_VALUE = 0xffff_ffff_ffff_ffffn;
+
 /** Driver-private data of a submission whose stream lies at a GPU virtual address: kind 1, and nothing more. */
 const STREAM_AT_ADDRESS = new Uint8Array([1, 0, 0, 0, 0, 0, 0, 0]);
 
@@ -22,6 +25,14 @@ const STREAM_AT_ADDRESS = new Uint8Array([1, 0, 0, 0, 0, 0, 0, 0]);
 export interface AdapterFeatures {
   /** An allocation is resident once it was created. */
   readonly createResident: boolean;
+  /** A context's CPU notification is signalled when there are answers. */
+  readonly returnEvents: boolean;
+}
+
+/** A CPU-notification object, and the event that it signals. */
+export interface ReturnEvent {
+  readonly object: number;
+  readonly event: KmtEvent;
 }
 
 export interface KernelOptions {
@@ -46,6 +57,8 @@ export interface KernelHandles {
   readonly progressView: FenceView;
   readonly returnFence: number;
   readonly returnView: FenceView;
+  /** Null where the host has no such thing: then the guest waits for the return fence again and again. */
+  readonly returnEvent: ReturnEvent | null;
   readonly returnRing: Uint8Array;
   readonly ringAllocation: number;
 }
@@ -80,6 +93,8 @@ export class KmtKernel implements DeviceKernel {
   private readonly allocationData = new Uint32Array(4);
   private readonly allocationBytes = new Uint8Array(this.allocationData.buffer);
   private readonly blocks = new Set<GuestMemoryBlock>();
+  /** Bytes of answers that the listener was told of. */
+  private consumed = 0n;
   private closed = false;
 
   constructor(options: KernelOptions, handles: KernelHandles) {
@@ -93,18 +108,31 @@ export class KmtKernel implements DeviceKernel {
 
   listen(consumed: number): void {
     if (this.closed) return;
-    const { returnFence, returnView, returnRing } = this.handles;
-    this.waitFor(returnFence, BigInt(consumed) + 1n, () => {
-      if (this.closed) return;
-      const total = returnView.value();
-      // The end of a device sets its fences to their largest value, so that all who wait are woken.
-      if (total <= BigInt(consumed) || total - BigInt(consumed) > BigInt(returnRing.length)) {
-        void this.findLoss();
-        return;
-      }
-      this.listener?.returnsWritten(Number(total));
-      this.listen(Number(total));
-    });
+    const { returnFence, returnEvent } = this.handles;
+    this.consumed = BigInt(consumed);
+    if (returnEvent === null) {
+      this.waitFor(returnFence, this.consumed + 1n, () => {
+        if (this.hear()) this.listen(Number(this.consumed));
+        else void this.findLoss();
+      });
+      return;
+    }
+    returnEvent.event.onSignal = () => void this.hear();
+    returnEvent.event.onLost = (loss) => this.unreachable(loss);
+    // Not for answers: only for the end of the device, which sets its fences to their largest value.
+    this.waitFor(returnFence, LARGEST_VALUE, () => void this.findLoss());
+  }
+
+  /** Tells of answers that have come. @returns false when none have. */
+  private hear(): boolean {
+    if (this.closed) return false;
+    const { returnView, returnRing } = this.handles;
+    const total = returnView.value();
+    // A device that is lost has the largest value there, which says nothing of answers.
+    if (total <= this.consumed || total - this.consumed > BigInt(returnRing.length)) return false;
+    this.consumed = total;
+    this.listener?.returnsWritten(Number(total));
+    return true;
   }
 
   submit(privateData: Uint8Array, fence: number): void {
@@ -224,9 +252,11 @@ export class KmtKernel implements DeviceKernel {
     if (this.closed) return;
     this.closed = true;
     const { process, memory } = this.options;
-    const { device, ringAllocation } = this.handles;
+    const { device, ringAllocation, returnEvent } = this.handles;
     // A lock that ends with its device lets the host keep the window's pages: the guest might still look at them.
     void process.unlock2({ device, allocation: ringAllocation });
+    // It is the process's, and does not go with the device.
+    if (returnEvent !== null) void process.destroySynchronizationObject({ syncObject: returnEvent.object });
     void process.destroyDevice({ device }).then(() => {
       for (const block of this.blocks) memory.free(block);
       this.blocks.clear();
@@ -261,7 +291,7 @@ export class KmtKernel implements DeviceKernel {
   /** Calls back once when a fence has reached a value. */
   private waitFor(object: number, value: bigint, callback: () => void): void {
     const event = new KmtEvent(callback);
-    event.onLost = (loss) => this.listener?.kernelLost(`The connection to the host is gone (${loss}).`);
+    event.onLost = (loss) => this.unreachable(loss);
     void this.options.process
       .waitForSynchronizationObjectFromCpu({
         device: this.handles.device,
@@ -272,6 +302,10 @@ export class KmtKernel implements DeviceKernel {
       .then(({ ret }) => {
         if (ret < 0) void this.findLoss();
       });
+  }
+
+  private unreachable(loss: KmtLoss): void {
+    this.listener?.kernelLost(`The connection to the host is gone (${loss}).`);
   }
 
   /** Makes the queue wait, on the GPU's side, for page tables that are still being changed. */

@@ -203,8 +203,9 @@ export class Session {
       const { ret, enabled: isEnabled } = await process.isFeatureEnabled({ adapter, featureId });
       return ret >= 0 && isEnabled;
     };
-    const [blob, ...features] = await Promise.all([
+    const [blob, returnEvents, ...features] = await Promise.all([
       this.queryCaps(process, adapter),
+      enabled(Feature.returnEvents),
       enabled(Feature.webgpuCommandStream),
       enabled(Feature.pipelinedCreation),
       enabled(Feature.createResident),
@@ -215,7 +216,7 @@ export class Session {
       this.options.log(`adapter ${caps.info.description}: command stream version ${caps.streamVersion}`);
       return null;
     }
-    return { info, caps };
+    return { info, caps, returnEvents };
   }
 
   private async queryCaps(process: KmtProcess, adapter: number): Promise<Uint8Array | null> {
@@ -246,7 +247,7 @@ export class Session {
             process: link.process,
             memory: link.bus.memory,
             adapter: adapter.info.adapterHandle,
-            features: { createResident: true },
+            features: { createResident: true, returnEvents: adapter.returnEvents },
             label,
             returnRingBytes,
             wait: (answer) => this.wait(answer),

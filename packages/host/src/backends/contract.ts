@@ -137,8 +137,9 @@ export interface ContextRequest {
 /** What a context may ask of the host while it exists. */
 export interface ContextServices {
   /**
-   * Signals a monitored fence that the owning process knows by `handle`, as a GPU-side signal.
-   * @returns false when there is no such fence any more.
+   * Signals a monitored fence that the owning process knows by `handle`, as a GPU-side signal; or a CPU notification,
+   * which has no value.
+   * @returns false when there is no such object any more.
    */
   signalFence(handle: number, valueLow: number, valueHigh: number): boolean;
   /** Finds an allocation of the same device by the runtime handle it was created with. */

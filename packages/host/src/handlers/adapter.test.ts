@@ -159,6 +159,7 @@ test("features: ours and the driver's, with the WebGPU stream only where the bac
     assert.equal(await bits(Feature.hardwareScheduling), all);
     assert.equal(await bits(Feature.createResident), all);
     assert.equal(await bits(Feature.pipelinedCreation), all);
+    assert.equal(await bits(Feature.returnEvents), all);
     assert.equal(await bits(Feature.webgpuCommandStream), hasStream ? all : FeatureResult.knownFeature);
     assert.equal(await bits(Feature.pageBasedMemoryManager), FeatureResult.knownFeature);
     assert.equal(await bits(12_345), 0);

@@ -46,6 +46,7 @@ function featureBits(feature: number, gpu: VirtualGpu | null): number {
     case DxgkFeatureId.hwSch:
     case Feature.createResident:
     case Feature.pipelinedCreation:
+    case Feature.returnEvents:
       return ALL_ENABLED;
     case Feature.webgpuCommandStream:
       return gpu !== null && runsWebgpuStream(gpu) ? ALL_ENABLED : FeatureResult.knownFeature;

@@ -345,6 +345,16 @@ test('a runtime handle finds the allocation that it was given to, while that liv
   assert.equal(guest.fenceAt(fence.fenceStorageAddress), 1n << 32n);
   assert.equal(services.signalFence(fence.syncObject, 7, 0), true);
   assert.equal(guest.fenceAt(fence.fenceStorageAddress), 1n << 32n);
+  const notice = { type: 4, cpuNotification: { event: 77n } };
+  const { syncObject } = await guest.call(commands.createSyncObject, { args: { device, info: notice } });
+  const before = guest.events.length;
+  assert.equal(services.signalFence(syncObject, 0, 0), true);
+  assert.equal(services.signalFence(syncObject, 0, 0), true);
+  await guest.until(() => guest.events.length === before + 2);
+  assert.deepEqual(guest.events.slice(before), [77n, 77n]);
+  const semaphore = { type: 2, semaphore: { maxCount: 1, initialCount: 0 } };
+  const counted = await guest.call(commands.createSyncObject, { args: { device, info: semaphore } });
+  assert.equal(services.signalFence(counted.syncObject, 1, 0), false);
   assert.notEqual(context, 0);
   await finish(guest);
 });

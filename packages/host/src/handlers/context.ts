@@ -1,4 +1,4 @@
-import { CreateContextFlags, CreateHwQueueFlags, NtStatus } from '@dxgwire/protocol';
+import { CreateContextFlags, CreateHwQueueFlags, NtStatus, SyncObjectType } from '@dxgwire/protocol';
 import type { ContextServices } from '../backends/contract.ts';
 import type { Device } from '../device.ts';
 import { takeFencePage } from '../fence-pages.ts';
@@ -13,9 +13,11 @@ function servicesOf(device: Device): ContextServices {
   return {
     signalFence(handle, valueLow, valueHigh) {
       const fence = objects.get(handle, ObjectKind.syncObject);
-      if (fence === undefined || !fence.instance.object.isMonitored) return false;
+      if (fence === undefined) return false;
+      const { object } = fence.instance;
+      if (!object.isMonitored && object.type !== SyncObjectType.cpuNotification) return false;
       // The work that the signal stands for is done: a smaller value than the present one changes nothing.
-      fence.instance.object.signal(valueLow, valueHigh, false);
+      object.signal(valueLow, valueHigh, false);
       return true;
     },
     findAllocation: (low, high) => device.findByRuntimeName(low, high),

@@ -42,7 +42,13 @@ const caps: fc.Arbitrary<AdapterCaps> = fc.record(
 );
 
 const contextData: fc.Arbitrary<ContextData> = fc.record(
-  { streamVersion: word, returnRing: fc.tuple(word, word), returnFence: word, label: text },
+  {
+    streamVersion: word,
+    returnRing: fc.tuple(word, word),
+    returnFence: word,
+    returnEvent: word,
+    label: text,
+  },
   { requiredKeys: ['streamVersion', 'returnRing', 'returnFence'], noNullPrototype: true },
 );
 

@@ -71,6 +71,7 @@ export class WebgpuContext implements ContextPort {
       },
       signal: (totalLow, totalHigh) => {
         services.signalFence(data.returnFence, totalLow, totalHigh);
+        if (data.returnEvent !== undefined) services.signalFence(data.returnEvent, 0, 0);
       },
     });
   }

@@ -5,7 +5,7 @@ import { ops } from '@dxgwire/protocol/stream';
 import type { Backend } from '../contract.ts';
 import { createWebgpuBackend } from './index.ts';
 import { computePipeline, dispatch, hang } from './testing/recipes.ts';
-import { Rig } from './testing/rig.ts';
+import { RETURN_EVENT, RETURN_FENCE, Rig } from './testing/rig.ts';
 
 const MAP_READ = 1;
 const COPY_SRC = 4;
@@ -300,6 +300,15 @@ test('a hung shader: reset ends it, its guest is told once, the adapter goes on'
     assert.deepEqual(await rig.submit(), { kind: 'lost' });
     assert.deepEqual(rig.returned, []);
     assert.deepEqual(rig.lost, []);
+  }));
+
+test('each rise of the return fence is followed by the event that tells of it', () =>
+  withRig(async (rig) => {
+    for (let i = 0; i < 3; i += 1) assert.equal(await rig.scope('validation', () => {}), null);
+    assert.ok(rig.signals.length >= 8, `${rig.signals.length} signals`);
+    for (const [index, handle] of rig.signals.entries()) {
+      assert.equal(handle, index % 2 === 0 ? RETURN_FENCE : RETURN_EVENT);
+    }
   }));
 
 test('a GPU process that dies: its guest is told once, the other guest goes on', async () => {

@@ -26,7 +26,8 @@ const WINDOW_BYTES = 1 << 20;
 const DEFAULT_STAGING_BYTES = 64 << 20;
 const RING_BYTES = 64 << 10;
 const STAGING_ADDRESS = 0x10_0000n;
-const RETURN_FENCE = 0x40;
+export const RETURN_FENCE = 0x40;
+export const RETURN_EVENT = 0x41;
 
 const quiet: BackendLog = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -55,6 +56,8 @@ export class Rig {
   readonly writer = new StreamWriter();
   readonly returned: Returned[] = [];
   readonly lost: string[] = [];
+  /** What was signalled, by handle. */
+  readonly signals: number[] = [];
   readonly adapter: BackendAdapter;
   /** The guest's staging memory. */
   readonly staging: Uint8Array;
@@ -115,9 +118,11 @@ export class Rig {
         streamVersion: STREAM_VERSION,
         returnRing: [1, 0],
         returnFence: RETURN_FENCE,
+        returnEvent: RETURN_EVENT,
       }),
       services: {
         signalFence: (handle, low, high) => {
+          this.signals.push(handle);
           if (handle === RETURN_FENCE) this.readReturns(low + high * 2 ** 32);
           return true;
         },
