@@ -1,7 +1,8 @@
 export type { CoverageCount } from './coverage.ts';
 export { ConformanceFailure, NotApplicable } from './failure.ts';
 export { GuestJudge } from './guest/judge.ts';
-export { type GuestEvent, type GuestRule, guestRules } from './guest/rules.ts';
+export type { GuestEvent, GuestRule } from './guest/rule.ts';
+export { guestRules } from './guest/rules.ts';
 export { type GuestRunOptions, runGuestConformance } from './guest/run.ts';
 export { type JudgedBus, judgeGuest } from './guest/tap.ts';
 export { GuestView } from './guest/view.ts';

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import {
   ConformanceFailure,
   failureLines,
+  type GuestRunOptions,
   type HostProfile,
   type Report,
   type Result,
@@ -26,6 +27,7 @@ import { tokenFrom } from '../token.ts';
 
 const OPTIONS = {
   guest: { type: 'string' },
+  observe: { type: 'boolean' },
   'in-process': { type: 'boolean' },
   backend: { type: 'string', default: 'reference' },
   token: { type: 'string' },
@@ -49,6 +51,7 @@ listens on URL and judges the guest that connects there until its link ends; COM
 Options:
   --filter TEXT   only requirements of this number or group, or with this in their text; several with commas
   --timeout MS    how long each answer may take; default 5000
+  --observe       of a guest: look only; else the host does, now and then, what a guest has to bear
   --token SECRET  the host's token, or the one that guests must give (or DXGWIRE_TOKEN)
   --in-process    judge a host of this program, without a URL
   --backend NAME  ${BACKENDS.join(', ')}: of that host, or of the one that serves a guest; default reference
@@ -87,7 +90,14 @@ export const conformance: Command = {
     let report: Report;
     try {
       if (values.guest !== undefined) {
-        report = await judgeGuestAt(values.guest, backend, withToken, filter, program, rest);
+        report = await judgeGuestAt(
+          values.guest,
+          backend,
+          withToken,
+          { ...filter, isObserving: values.observe === true },
+          program,
+          rest,
+        );
       } else if (values['in-process'] === true) {
         report = await judgeInProcess(backend, { ...filter, ...profile, timeoutMs, onResult: progress.show });
       } else {
@@ -157,7 +167,7 @@ async function judgeGuestAt(
   url: string,
   name: (typeof BACKENDS)[number],
   token: { readonly token?: string },
-  filter: { readonly filter?: string },
+  options: GuestRunOptions,
   program: string | undefined,
   rest: readonly string[],
 ): Promise<Report> {
@@ -184,7 +194,7 @@ async function judgeGuestAt(
         ? new Promise<never>(() => {})
         : startGuest(program, rest, listener.url, () => isTaken);
     const started = arrived.then((bus) =>
-      runGuestConformance(bus, (judged) => host.attach(judged, { adapters }), filter),
+      runGuestConformance(bus, (judged) => host.attach(judged, { adapters }), options),
     );
     return await Promise.race([started, gone]);
   } finally {

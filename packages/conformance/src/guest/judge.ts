@@ -1,6 +1,7 @@
 import type { Requirement, Result } from '../requirement.ts';
 import { showRequest } from '../wire/show.ts';
-import { type GuestEvent, guestRules } from './rules.ts';
+import type { GuestEvent } from './rule.ts';
+import { guestRules } from './rules.ts';
 import type { GuestView } from './view.ts';
 
 interface Finding {

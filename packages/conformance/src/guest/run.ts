@@ -4,6 +4,8 @@ import { judgeGuest } from './tap.ts';
 
 export interface GuestRunOptions {
   readonly filter?: string | RegExp;
+  /** Whether to look only: else the host does, now and then, what a guest has to bear. */
+  readonly isObserving?: boolean;
 }
 
 /**
@@ -16,7 +18,7 @@ export async function runGuestConformance(
   serve: (bus: HostBus) => void,
   options: GuestRunOptions = {},
 ): Promise<Report> {
-  const judged = judgeGuest(bus);
+  const judged = judgeGuest(bus, options.isObserving ?? false);
   serve(judged.bus);
   await judged.ended;
   const results = judged.judge.results().filter(({ requirement }) => isChosen(requirement, options.filter));

@@ -1,5 +1,6 @@
 import { type Channel, type HostBus, PacketKind } from '@dxgwire/transport';
 import { GuestJudge } from './judge.ts';
+import { Provocation } from './provocation.ts';
 import { GuestView } from './view.ts';
 
 const VERSION_OFFSET = 0xd0;
@@ -15,8 +16,9 @@ export interface JudgedBus {
   readonly ended: Promise<void>;
 }
 
-function tapChannel(channel: Channel, judge: GuestJudge): Channel {
+function tapChannel(channel: Channel, judge: GuestJudge, provocation: Provocation | null): Channel {
   const { index } = channel;
+  provocation?.open(channel);
   const tapped: Channel = Object.create(channel, {
     onPacket: {
       get: () => channel.onPacket,
@@ -44,12 +46,19 @@ function tapChannel(channel: Channel, judge: GuestJudge): Channel {
     },
     send: {
       value: (...args: Parameters<Channel['send']>) => {
-        const [kind, idLow, idHigh, , bytes, offset, length] = args;
-        if (kind === PacketKind.completion) {
-          const id = (BigInt(idHigh >>> 0) << 32n) | BigInt(idLow >>> 0);
-          judge.take({ kind: 'answer', channel: index, id, bytes: bytes.slice(offset, offset + length) });
+        const [kind, idLow, idHigh, flags, bytes, offset, length] = args;
+        if (kind !== PacketKind.completion) {
+          const isRoomy = channel.send(...args);
+          provocation?.afterEvent(bytes.slice(offset, offset + length));
+          return isRoomy;
         }
-        return channel.send(...args);
+        const id = (BigInt(idHigh >>> 0) << 32n) | BigInt(idLow >>> 0);
+        const copy = bytes.slice(offset, offset + length);
+        const sent = provocation?.answer(index, id, copy) ?? copy;
+        judge.take({ kind: 'answer', channel: index, id, bytes: copy });
+        const isRoomy = channel.send(kind, idLow, idHigh, flags, sent, 0, sent.length);
+        provocation?.afterAnswer();
+        return isRoomy;
       },
     },
     flush: { value: () => channel.flush() },
@@ -59,10 +68,15 @@ function tapChannel(channel: Channel, judge: GuestJudge): Channel {
   return tapped;
 }
 
-/** Puts a judge between a guest and the host that serves it; the host notices nothing. */
-export function judgeGuest(inner: HostBus): JudgedBus {
+/**
+ * Puts a judge between a guest and the host that serves it; the host notices nothing.
+ *
+ * @param isObserving whether nothing odd is done to the guest.
+ */
+export function judgeGuest(inner: HostBus, isObserving = false): JudgedBus {
   const view = new GuestView(27, 0n);
   const judge = new GuestJudge(view);
+  const provocation = isObserving ? null : new Provocation(judge, view);
   let close: HostBus['onClose'] = null;
   let open: HostBus['onChannelOpen'] = null;
   let finish: () => void = () => {};
@@ -71,9 +85,10 @@ export function judgeGuest(inner: HostBus): JudgedBus {
   });
   inner.onChannelOpen = (channel) => {
     judge.take({ kind: 'open', channel: channel.index });
-    open?.(tapChannel(channel, judge));
+    open?.(tapChannel(channel, judge, provocation));
   };
   inner.onClose = (error) => {
+    judge.take({ kind: 'end', error });
     close?.(error);
     finish();
   };

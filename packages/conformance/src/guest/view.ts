@@ -1,7 +1,7 @@
 import type { WireCommand } from '../wire/command.ts';
 import { wireCommand } from '../wire/commands.ts';
 import { EXTENDED_HEADER_BYTES, EXTENDED_VERSION } from '../wire/message.ts';
-import type { GuestEvent, GuestPacket } from './rules.ts';
+import type { GuestEvent, GuestPacket } from './rule.ts';
 
 /** A message of a guest with its headers read. */
 export interface GuestMessage {
@@ -24,6 +24,9 @@ export interface GuestMessage {
   readonly count: number;
 }
 
+/** What the kit does to a guest that it has to bear. */
+export type Oddity = 'a long answer' | 'a stray event' | 'a strange message';
+
 /** What has been seen of a guest so far: the ground on which rules decide. It believes nothing that the guest says. */
 export class GuestView {
   readonly processes = new Set<number>();
@@ -42,6 +45,7 @@ export class GuestView {
   /** The message under way; null for one whose headers do not fit. */
   message: GuestMessage | null = null;
   #messages = 0;
+  readonly #oddities = new Map<Oddity, number>();
   readonly #ids = new Map<number, bigint>();
   readonly #steps = new Map<bigint, number>();
   readonly #pending = new Map<string, GuestMessage>();
@@ -52,6 +56,24 @@ export class GuestView {
     this.version = version;
     this.ioBytes = ioBytes;
     for (const luid of luids) this.luids.add(luid);
+  }
+
+  /** Messages of the guest since the kit last did this to it; undefined if it has not. */
+  messagesSince(what: Oddity): number | undefined {
+    const then = this.#oddities.get(what);
+    return then === undefined ? undefined : this.#messages - then;
+  }
+
+  /** Bytes that the driver demands of the answer to a request that waits for one. */
+  demanded(channel: number, id: bigint): number | undefined {
+    const message = this.#pending.get(`${channel}/${id}`);
+    if (message?.command === undefined || message.bodyBytes < message.command.fixedBytes) return undefined;
+    return message.command.demand(message.view, message.at);
+  }
+
+  /** Whether an event is that of a wait: it comes once. */
+  isOfWait(event: bigint): boolean {
+    return this.#events.has(event);
   }
 
   /** The id that the next request of a channel has to have; moves on. */
@@ -93,6 +115,7 @@ export class GuestView {
     this.message = null;
     if (event.kind === 'pciWrite') this.pciWrites += 1;
     else if (event.kind === 'open') this.opened += 1;
+    else if (event.kind === 'oddity') this.#oddities.set(event.what, this.#messages);
     else if (event.kind === 'packet') this.message = this.#read(event);
   }
 

@@ -1,0 +1,50 @@
+import type { GuestRule } from './rule.ts';
+import type { Oddity } from './view.ts';
+
+/**
+ * What a guest has to bear. A host may do these things, and the stock driver minds none of them: the kit does each a few
+ * times and looks whether the guest goes on. A link that breaks within a few messages of one has failed.
+ */
+
+/** Messages of a guest after which it is taken to have borne what came before. */
+const BORNE_AFTER = 3;
+
+function bears(number: number, source: string, text: string, what: Oddity): GuestRule {
+  const id = `GUEST-${String(number).padStart(2, '0')}`;
+  return {
+    id,
+    group: 'GUEST',
+    level: 'must',
+    text,
+    source,
+    look(event, view) {
+      if (event.kind !== 'end') return undefined;
+      const since = view.messagesSince(what);
+      if (since === undefined) return undefined;
+      return event.error === null || since >= BORNE_AFTER
+        ? null
+        : `the link ended ${since} messages later: ${event.error.message}`;
+    },
+  };
+}
+
+export const enduranceRules: readonly GuestRule[] = [
+  bears(
+    38,
+    '2.4, observation 10',
+    'An answer that is longer than demanded is cut, and the guest goes on',
+    'a long answer',
+  ),
+  bears(
+    39,
+    '6.2, observation 15',
+    'Events of unknown ids, of id 0, and a second time are ignored, and the guest goes on',
+    'a stray event',
+  ),
+  bears(
+    40,
+    '6.1, 6.4',
+    'Messages that a guest does not know, or that are cut short, are dropped, and the guest goes on',
+    'a strange message',
+  ),
+];
