@@ -15,6 +15,8 @@ export class BoundMemory {
   /** Freed since this was last set to 0, bytes. */
   freedBytes = 0;
   private readonly bound = new Map<number, Bound>();
+  /** What its program destroyed: to do so once more would cancel the map that Dawn is about to refuse. */
+  private readonly destroyed = new WeakSet<Resource>();
 
   /**
    * A buffer or texture was made; what was in its allocation before gives way.
@@ -31,7 +33,12 @@ export class BoundMemory {
     if (bound === undefined) return;
     this.bound.delete(allocation);
     this.freedBytes += bound.lengthBytes;
-    bound.resource.destroy();
+    if (!this.destroyed.has(bound.resource)) bound.resource.destroy();
+  }
+
+  /** A program has destroyed a buffer or texture itself. */
+  wasDestroyed(resource: Resource): void {
+    this.destroyed.add(resource);
   }
 
   clear(): void {

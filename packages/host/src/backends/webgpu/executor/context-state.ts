@@ -116,7 +116,9 @@ export class ContextState {
     this.mappings.delete(id);
     const entry = this.objects.find(id);
     if (entry?.kind !== kind) return;
-    (entry.object as GPUBuffer | GPUTexture | GPUQuerySet).destroy();
+    const object = entry.object as GPUBuffer | GPUTexture | GPUQuerySet;
+    object.destroy();
+    if (kind !== 'querySet') this.memory.wasDestroyed(object as GPUBuffer | GPUTexture);
   }
 
   /** Raises a validation error. */
