@@ -9,6 +9,8 @@ const MEAN_FACTOR = 4;
 const MAX_VAIN_LOOKS = 7;
 /** Weight of the latest wait in the mean that decides whether looking on pays. */
 const WAIT_WEIGHT = 0.25;
+/** A mean below is none. */
+const NO_WAIT_MS = 1e-4;
 /** A wait counts as at most this many times what looking on may take: one long pause is soon forgotten. */
 const WAIT_LIMIT_FACTOR = 4;
 
@@ -45,11 +47,16 @@ export class Lookout {
     if (this.#looksToSkip > 0 || this.#sinceMs !== 0 || !this.pays) return false;
     for (let i = 0; i < FIRST_LOOKS; i += 1) {
       if (!watched.isReady()) continue;
-      this.#meanMs *= 1 - WAIT_WEIGHT;
+      if (this.#meanMs !== 0) this.#forget();
       this.#vainLooks = 0;
       return true;
     }
     return false;
+  }
+
+  /** What came within a glance was hardly waited for. Never a fraction so small that processors are slow with it. */
+  #forget(): void {
+    this.#meanMs = this.#meanMs < NO_WAIT_MS ? 0 : this.#meanMs * (1 - WAIT_WEIGHT);
   }
 
   /** Looks on for as long as seems worth it; what comes later is told by {@link arrived}. @returns true when it has come. */

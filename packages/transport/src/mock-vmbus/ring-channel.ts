@@ -327,6 +327,8 @@ export class RingChannel implements Channel {
         budget -= 1;
         this.#deliver(consumer.packet);
         if (consumer.unreleasedBytes >= this.#releaseBytes) this.#release();
+        // Answers to all that is known to have come leave before the next look at the other side's words.
+        if (!consumer.hasKnownData) this.#pushOut();
       }
       if (this.#state === 'closed') return;
       this.#pushOut();
