@@ -75,7 +75,7 @@ export async function measure(
 ): Promise<{ comparisons: Comparison[]; figures: Figure[] }> {
   progress('mock VMBus, two threads');
   const threads = await withThreads(async (bus) => [
-    [...(await compareReady('mock VMBus', bus)), await compareAsleep('mock VMBus', bus)],
+    [...(await compareReady('mock VMBus', bus)), ...(await compareAsleep('mock VMBus', bus))],
     [await measureOneWay('mock VMBus', bus)],
   ]);
   const all = [threads];
