@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isatty } from 'node:tty';
 import { TransportError } from '../errors.ts';
 import type { StreamPair } from './stream-medium.ts';
@@ -23,6 +24,22 @@ exec 3<&- 5>&- 6<&- 7>&-
 read -r _ <&4
 kill $reader $writer
 `;
+
+/** Most that is waited for a device that another program has open, milliseconds, and for how long at a time. */
+const BUSY_TIMEOUT_MS = 1000;
+const BUSY_PAUSE_MS = 20;
+const BUSY_STATUS = 75;
+
+/**
+ * A terminal may be opened by many, who would take each other's bytes. The lock is of the opening: it goes with the
+ * last process that has it, the pumps included. Systems without the command do without.
+ */
+const PREPARE = `
+if command -v flock; then flock -n 3 || exit ${BUSY_STATUS}; fi
+stty raw -echo clocal <&3
+`;
+
+type OpenError = 'connect-failed' | 'listen-failed';
 
 /** What this process has open, or has not closed altogether. */
 const opened = new Set<{ readonly path: string; isClosing(): boolean; readonly closed: Promise<void> }>();
@@ -47,11 +64,11 @@ export interface DeviceFile {
 export async function openDeviceFile(
   path: string,
   dropsStale: boolean,
-  code: 'connect-failed' | 'listen-failed',
+  code: OpenError,
 ): Promise<DeviceFile> {
   // What served it before may still be about to take a byte.
   for (const other of opened) if (other.path === path && other.isClosing()) await other.closed;
-  const device = open(path, dropsStale, code);
+  const device = await openWhenFree(path, dropsStale, code);
   let pumps: ChildProcess;
   try {
     // In a group of their own: Ctrl-C at a terminal is for this process, which says farewell first.
@@ -110,7 +127,25 @@ export async function openDeviceFile(
   };
 }
 
-function open(path: string, dropsStale: boolean, code: 'connect-failed' | 'listen-failed'): number {
+/**
+ * Opens a device that may be about to be given up: by a process that was killed, whose `cat` is not gone yet.
+ *
+ * @throws TransportError.
+ */
+async function openWhenFree(path: string, dropsStale: boolean, code: OpenError): Promise<number> {
+  const deadline = performance.now() + BUSY_TIMEOUT_MS;
+  for (;;) {
+    try {
+      return open(path, dropsStale, code);
+    } catch (error) {
+      const { cause } = error as { cause?: NodeJS.ErrnoException };
+      if (cause?.code !== 'EBUSY' || performance.now() >= deadline) throw error;
+    }
+    await sleep(BUSY_PAUSE_MS);
+  }
+}
+
+function open(path: string, dropsStale: boolean, code: OpenError): number {
   const { O_RDWR, O_NOCTTY, O_NONBLOCK } = constants;
   // A serial line without a carrier is not waited for, and a named pipe neither.
   const first = openOrThrow(path, O_RDWR | O_NOCTTY | O_NONBLOCK, code);
@@ -121,26 +156,36 @@ function open(path: string, dropsStale: boolean, code: 'connect-failed' | 'liste
         `${path} is no character device; a Unix socket is reached with unix:PATH`,
       );
     }
-    if (!isatty(first)) {
-      if (dropsStale) drop(first);
-    } else {
-      // Not as its standard input: that is made blocking, for this process too.
-      const { status, error } = spawnSync('sh', ['-c', 'stty raw -echo clocal <&3'], {
-        stdio: ['ignore', 'ignore', 'ignore', first],
-      });
-      if (status !== 0) {
-        const why = error === undefined ? 'stty failed' : error.message;
-        throw new TransportError(code, `cannot have ${path} pass bytes on as they are: ${why}`);
+    if (isatty(first)) {
+      // While the first stands: some take the last one's closing for a hang-up.
+      const device = openOrThrow(path, O_RDWR | O_NOCTTY, code);
+      try {
+        prepareTerminal(path, device, code);
+      } catch (error) {
+        closeSync(device);
+        throw error;
       }
       if (dropsStale) drop(first);
-      // While the first stands: some take the last one's closing for a hang-up.
-      return openOrThrow(path, O_RDWR | O_NOCTTY, code);
+      return device;
     }
+    if (dropsStale) drop(first);
   } finally {
     closeSync(first);
   }
   // A virtio-serial port is opened by one at a time.
   return openOrThrow(path, O_RDWR | O_NOCTTY, code);
+}
+
+/** Takes a terminal for this process and what it starts, and has it pass bytes on as they are. */
+function prepareTerminal(path: string, device: number, code: OpenError): void {
+  // Not as its standard input: that is made blocking, for this process too.
+  const { status, error } = spawnSync('sh', ['-c', PREPARE], {
+    stdio: ['ignore', 'ignore', 'ignore', device],
+  });
+  if (status === 0) return;
+  if (status === BUSY_STATUS) throw openError(path, Object.assign(new Error(), { code: 'EBUSY' }), code);
+  const why = error === undefined ? 'stty failed' : error.message;
+  throw new TransportError(code, `cannot have ${path} pass bytes on as they are: ${why}`);
 }
 
 /** Reads what is there. */
@@ -167,11 +212,15 @@ const HINTS: Readonly<Record<string, string>> = {
   ENODEV: 'no device is behind that file',
 };
 
-function openOrThrow(path: string, flags: number, code: 'connect-failed' | 'listen-failed'): number {
+function openOrThrow(path: string, flags: number, code: OpenError): number {
   try {
     return openSync(path, flags);
   } catch (error) {
-    const { code: name = '', message } = error as NodeJS.ErrnoException;
-    throw new TransportError(code, `cannot open ${path}: ${HINTS[name] ?? message}`, { cause: error });
+    throw openError(path, error as NodeJS.ErrnoException, code);
   }
+}
+
+function openError(path: string, error: NodeJS.ErrnoException, code: OpenError): TransportError {
+  const what = HINTS[error.code ?? ''] ?? error.message;
+  return new TransportError(code, `cannot open ${path}: ${what}`, { cause: error });
 }

@@ -100,6 +100,16 @@ function runTests(): void {
     );
 
     it(
+      'is for one program at a time',
+      onLine(async (line) => {
+        const { listener } = await joined(line);
+        const again = await failure(listen(listener.url, { onBus: () => {} }));
+        assert.match(again.message, /another program has it open/);
+        await listener.close();
+      }),
+    );
+
+    it(
       'is closed in order from the side of the host as well',
       onLine(async (line) => {
         const { listener, connectAgain } = await joined(line);
@@ -112,7 +122,6 @@ function runTests(): void {
     it(
       'has no use for what lay in it before a guest came',
       onLine(async (line) => {
-        const { listener, connectAgain, refusals } = await joined(line);
         // What a host said to a guest that is gone.
         const stale = await openDeviceFile(line.paths[0], false, 'connect-failed');
         const { readable, writable } = stale.streams as {
@@ -122,6 +131,7 @@ function runTests(): void {
         readable.resume();
         writable.end('stale bytes that are no frame\r\n\u0003\u0004');
         await stale.whenClosed();
+        const { listener, connectAgain, refusals } = await joined(line);
         await (await connectAgain()).close();
         assert.deepEqual(refusals, []);
         await listener.close();
@@ -211,7 +221,7 @@ function runTests(): void {
 
     it('may be a device that has no other end: the link ends by itself', async () => {
       assert.equal(
-        (await failure(connect('device:/dev/null', { connectTimeoutMs: 100 }))).code,
+        (await failure(connect('device:/dev/null', { connectTimeoutMs: 1000 }))).code,
         'peer-closed',
       );
     });

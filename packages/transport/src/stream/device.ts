@@ -24,6 +24,7 @@ export async function connectOverDevice(
   join: (medium: StreamMedium, timeoutMs: number) => Promise<GuestBus>,
 ): Promise<GuestBus> {
   const deadline = performance.now() + timeoutMs;
+  let reason: unknown = null;
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
     const { streams, whenClosed } = await openDeviceFile(path, true, 'connect-failed');
     try {
@@ -33,7 +34,10 @@ export async function connectOverDevice(
       // One that may have one program at a time is free again then.
       await whenClosed();
       const isPassing = isTransportError(error) && ['bad-frame', 'peer-closed'].includes(error.code);
-      if (!isPassing || performance.now() + pauseMs >= deadline) throw error;
+      // The last try may have had but a moment: what ended the ones before says more.
+      if (!isPassing) throw (isTransportError(error) && error.code === 'time-out' ? reason : null) ?? error;
+      if (performance.now() + pauseMs >= deadline) throw error;
+      reason = error;
     }
     await sleep(pauseMs);
   }
