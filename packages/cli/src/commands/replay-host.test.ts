@@ -105,6 +105,7 @@ const SYSTEM_BYTES = 256 * 1024;
 const LOCKED_BYTES = 64 * 1024;
 const EXISTING_SYSTEM_MEMORY = 0x20;
 const HW_QUEUE_SUPPORTED = 0x10;
+const MONITORED_FENCE = 5;
 
 function sized(bytes: number): Uint8Array {
   const data = new Uint8Array(16);
@@ -162,6 +163,23 @@ async function quietGuest(url: string): Promise<void> {
   await user.unlock2({ device, allocation: locked.allocation });
   await copy(locked.address, system.address, LOCKED_BYTES);
   assert.equal(block.bytes[0], 11);
+  // What the first of two packets of one turn sets off has not happened yet when the second is answered.
+  const fence = unwrap(
+    await user.createSynchronizationObject2({
+      device,
+      info: { type: MONITORED_FENCE, monitoredFence: { initialFenceValue: 0n } },
+    }),
+    'createSynchronizationObject2',
+  );
+  const wait = { objects: [fence.syncObject], fenceValues: [1n] };
+  unwrap(await user.submitWaitForSyncObjectsToHwQueue({ hwqueue: queue, ...wait }), 'wait on the GPU');
+  const last = copy(system.address, locked.address, LOCKED_BYTES);
+  unwrap(await user.destroyAllocation2({ device, allocations: [locked.allocation] }), 'destroyAllocation2');
+  await Promise.all([
+    user.signalSynchronizationObjectFromCpu({ device, ...wait }),
+    user.queryVideoMemoryInfo({ adapter: adapters[0]!.adapterHandle, memorySegmentGroup: 0 }),
+  ]);
+  await last;
   await user.closeDevice();
   await driver.close();
   await bus.close();

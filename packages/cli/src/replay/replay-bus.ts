@@ -72,11 +72,13 @@ export class ReplayBus implements HostBus {
   #error: Error | null = null;
 
   /**
+   * @param kind whether the host shares the guest's memory or has a copy.
    * @param answersFetches whether the guest's memory is always up to date.
    * @param hostsEnd where that end was recorded: then its questions are answered as they were.
    */
   constructor(
     windowMegabytes: number,
+    kind: 'mapped' | 'mirrored',
     watcher: HostWatcher,
     answersFetches: boolean,
     hostsEnd: HostsEnd | null,
@@ -93,7 +95,7 @@ export class ReplayBus implements HostBus {
       return bytes;
     };
     this.memory = {
-      kind: 'mirrored',
+      kind,
       gpadl: (id) => this.#gpadls.get(id) ?? this.#askedGpadl(id),
       contains: (address, length) =>
         hostsEnd?.answers.isGuests(address, length) ?? guestMemory.find(address, length) !== null,
@@ -111,7 +113,7 @@ export class ReplayBus implements HostBus {
     const bytes = new Uint8Array(windowMegabytes * MEBIBYTE);
     const words = new DataView(bytes.buffer);
     this.window = {
-      kind: 'mirrored',
+      kind,
       lengthBytes: bytes.length,
       bytes,
       publish: (offset, length) => watcher.windowPublished(offset, length),

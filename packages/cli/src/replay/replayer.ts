@@ -14,6 +14,12 @@ type MemoryRecord = CaptureRecord & {
   kind: 'memoryPublish' | 'windowPublish' | 'windowStore' | 'memoryBlockFree';
 };
 
+/** A record and its place in the capture, from 1. */
+interface NumberedRecord {
+  readonly at: number;
+  readonly record: CaptureRecord;
+}
+
 /** What a replay found. */
 export interface ReplayResult {
   /** Messages of the guest, answers and messages of the host that were compared. */
@@ -37,8 +43,22 @@ export interface CaptureSource {
   records(): AsyncIterable<CaptureRecord>;
 }
 
+/** Most records that are taken together. */
+const MOST_OF_TURN = 256;
 const TWO_TO_32 = 4_294_967_296;
 const MOST_WINDOW_MEGABYTES = 1024;
+
+/** Whether it is what the host said, to be compared; it changes nothing here. */
+function isOfHost(record: CaptureRecord): boolean {
+  switch (record.kind) {
+    case 'packet':
+    case 'memoryPublish':
+    case 'windowPublish':
+      return record.direction === 'h2g';
+    default:
+      return record.kind === 'windowStore';
+  }
+}
 
 function idOf({ idHigh, idLow }: PacketRecord): number {
   return idHigh * TWO_TO_32 + idLow;
@@ -72,12 +92,14 @@ export class Replayer {
     const early: CaptureRecord[] = [];
     let host: ReturnType<typeof createHost> | null = null;
     let difference: string | null = null;
+    let turn: NumberedRecord[] = [];
+    let at = 0;
     try {
       for await (const record of records) {
-        this.#at += 1;
+        at += 1;
         if (record.kind === 'gap') {
           throw new Error(
-            `record ${this.#at} is a gap: ${record.records} records are missing; this capture cannot be replayed`,
+            `record ${at} is a gap: ${record.records} records are missing; this capture cannot be replayed`,
           );
         }
         if (host === null && record.kind === 'offer') {
@@ -85,10 +107,15 @@ export class Replayer {
           continue;
         }
         host ??= await this.#attach(early, source.header!, open);
-        difference = await this.#take(record);
-        if (difference !== null) break;
+        if (turn.length > 0 && (turn[0]!.record.timeUs !== record.timeUs || turn.length === MOST_OF_TURN)) {
+          difference = await this.#takeTurn(turn);
+          if (difference !== null) break;
+          turn = [];
+        }
+        turn.push({ at, record });
       }
       if (host === null) throw new Error('it holds nothing that a guest did');
+      difference ??= await this.#takeTurn(turn);
       difference ??= await this.#memory.finish(() => this.#woken());
     } finally {
       await this.#bus?.close();
@@ -135,6 +162,7 @@ export class Replayer {
     const host = createHost({ backend, ...low });
     this.#bus = new ReplayBus(
       megabytes,
+      header.memory === 'mapped' ? 'mapped' : 'mirrored',
       {
         packet: (packet) => {
           if (packet.kind === PacketKind.completion) {
@@ -156,25 +184,52 @@ export class Replayer {
         },
         fetched: () => this.#wake(),
       },
-      // Where the guest's end was recorded, its memory is always up to date.
-      header.side !== 'link',
+      // Where the guest's end was recorded, or both share the memory, it is always up to date.
+      header.side !== 'link' && header.memory !== 'mirrored',
       this.#hostsEnd,
     );
     host.attach(this.#bus, { adapters: adapters.slice(0, Math.max(1, gpus.length)) });
     return host;
   }
 
+  /**
+   * Records of one turn of the event loop. The recorded host took the guest's packets of a turn one right behind the other,
+   * and nothing that it had put off came between them: so does this one. What the host did is compared behind them.
+   */
+  async #takeTurn(turn: readonly NumberedRecord[]): Promise<string | null> {
+    let next = 0;
+    while (next < turn.length) {
+      const hosts: NumberedRecord[] = [];
+      for (; next < turn.length; next += 1) {
+        const { at, record } = turn[next]!;
+        if (isOfHost(record)) hosts.push({ at, record });
+        else if (record.kind === 'packet') this.#feedPacket(record);
+        else break;
+      }
+      const other = turn[next];
+      next += 1;
+      for (const { at, record } of other === undefined ? hosts : [...hosts, other]) {
+        this.#at = at;
+        const difference = await this.#take(record);
+        if (difference !== null) return difference;
+      }
+    }
+    return null;
+  }
+
+  #feedPacket(record: PacketRecord): void {
+    this.#counts.messages += 1;
+    if ((record.flags & 1) !== 0) {
+      this.#requests.set(`${record.channel}/${idOf(record)}`, { ...record, bytes: record.bytes.slice() });
+    }
+    this.#bus!.feed(record);
+  }
+
   async #take(record: CaptureRecord): Promise<string | null> {
     const bus = this.#bus!;
     switch (record.kind) {
       case 'packet':
-        if (record.direction === 'h2g') return await this.#compare(record);
-        this.#counts.messages += 1;
-        if ((record.flags & 1) !== 0) {
-          this.#requests.set(`${record.channel}/${idOf(record)}`, { ...record, bytes: record.bytes.slice() });
-        }
-        bus.feed(record);
-        return null;
+        return await this.#compare(record);
       case 'memoryPublish':
       case 'windowPublish':
       case 'windowStore':

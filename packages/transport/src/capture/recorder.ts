@@ -88,17 +88,18 @@ export class CaptureRecorder {
   }
 
   /** Writes the header: the first thing in a capture. */
-  begin(header: Pick<CaptureHeader, 'link' | 'side' | 'codec'>): void {
+  begin(header: Pick<CaptureHeader, 'link' | 'side' | 'codec' | 'memory'>): void {
     if (this.#hasHeader) throw new Error('a recorder takes one bus');
     this.#hasHeader = true;
     this.#startMs = this.#clock.now();
-    const { codec, link, side } = header;
+    const { codec, link, memory, side } = header;
     const whole: CaptureHeader = {
       format: CAPTURE_FORMAT,
       version: CAPTURE_VERSION,
       link,
       codec,
       side,
+      ...(memory === undefined ? {} : { memory }),
       startedAt: Date.now(),
     };
     this.#append(this.#packr.pack(whole));

@@ -16,6 +16,8 @@ export interface CaptureHeader {
   readonly codec: string;
   /** Which end of the bus was tapped. */
   readonly side: 'host' | 'guest' | 'link';
+  /** At a host's end: whether it shares the guest's memory or has a copy. What it does at once and what later depends on it. */
+  readonly memory?: 'mapped' | 'mirrored';
   /** Milliseconds since 1970. */
   readonly startedAt: number;
 }

@@ -14,7 +14,8 @@ import { TappedChannel } from './tapped-channel.ts';
  * included. A host learns of a page list when it looks it up: it is recorded then.
  */
 export function tapHostBus(bus: HostBus, recorder: CaptureRecorder, options: TapOptions = {}): HostBus {
-  recorder.begin({ link: bus.transport, side: 'host', codec: options.codec ?? captureCodec(bus.codec) });
+  const codec = options.codec ?? captureCodec(bus.codec);
+  recorder.begin({ link: bus.transport, side: 'host', codec, memory: bus.memory.kind });
   return new TappedHostBus(bus, recorder, options);
 }
 
@@ -141,6 +142,11 @@ class TappedHostBus implements HostBus {
   }
 }
 
+/** Whether a record can hold it: a question may be of any number. */
+function isRange(address: number, length: number): boolean {
+  return Number.isSafeInteger(address) && Number.isSafeInteger(length) && address >= 0 && length >= 0;
+}
+
 function tapMemory(inner: HostGuestMemory, recorder: CaptureRecorder, seen: Set<number>): HostGuestMemory {
   return {
     kind: inner.kind,
@@ -149,12 +155,12 @@ function tapMemory(inner: HostGuestMemory, recorder: CaptureRecorder, seen: Set<
       if (seen.has(id)) return ranges;
       if (ranges !== null) seen.add(id);
       const pairs = ranges?.map(({ address, length }) => [address, length]);
-      recorder.note('gpadlCreate', id, pairs ?? []);
+      if (isRange(id, 0)) recorder.note('gpadlCreate', id, pairs ?? []);
       return ranges;
     },
     contains(address, length) {
       const isGuests = inner.contains(address, length);
-      recorder.note('memoryCheck', address, length, isGuests);
+      if (isRange(address, length)) recorder.note('memoryCheck', address, length, isGuests);
       return isGuests;
     },
     noteRead(address, length) {
@@ -162,7 +168,14 @@ function tapMemory(inner: HostGuestMemory, recorder: CaptureRecorder, seen: Set<
       recorder.publish('memoryContent', 'g2h', address, length, () => inner.view(address, length));
     },
     view: (address, length) => inner.view(address, length),
-    fetch: (address, length) => inner.fetch(address, length),
+    fetch(address, length) {
+      const fetched = inner.fetch(address, length);
+      if (inner.kind === 'mapped' || !isRange(address, length)) return fetched;
+      recorder.note('memoryRead', address, length);
+      const answered = () => recorder.note('memoryAnswered');
+      fetched.then(answered, answered);
+      return fetched;
+    },
     publish(address, length) {
       inner.publish(address, length);
       recorder.publish('memoryPublish', 'h2g', address, length, () => inner.view(address, length));
