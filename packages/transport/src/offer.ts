@@ -14,10 +14,11 @@ export function checkOffer(options: HostOfferOptions, index: number, windowBytes
   if (options.classGuid.length !== 16 || options.instanceGuid.length !== 16) {
     throw new TransportError('out-of-range', 'a GUID has 16 bytes');
   }
-  if (options.mmioMegabytes * MEBIBYTE > windowBytes) {
+  const { mmioMegabytes } = options;
+  if (!Number.isInteger(mmioMegabytes) || mmioMegabytes < 0 || mmioMegabytes * MEBIBYTE > windowBytes) {
     throw new TransportError(
       'out-of-range',
-      `an offer of ${options.mmioMegabytes} MiB exceeds the device window of ${windowBytes / MEBIBYTE} MiB`,
+      `an offer of ${mmioMegabytes} MiB exceeds the device window of ${windowBytes / MEBIBYTE} MiB`,
     );
   }
   if (options.pci !== undefined && options.pci.config.length !== PCI_CONFIG_BYTES) {

@@ -36,10 +36,6 @@ class BlockTable<Entry extends Block> {
   #addresses: number[] = [];
   #last: Entry | null = null;
 
-  get size(): number {
-    return this.#byAddress.size;
-  }
-
   values(): IterableIterator<Entry> {
     return this.#byAddress.values();
   }

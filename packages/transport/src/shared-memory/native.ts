@@ -1,4 +1,4 @@
-import { fchmodSync, ftruncateSync } from 'node:fs';
+import { closeSync, fchmodSync, ftruncateSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { TransportError } from '../errors.ts';
 
@@ -104,10 +104,15 @@ function loadLinux(): NativeMemory {
     createFile(lengthBytes) {
       const fileDescriptor = memfdCreate('dxgwire', MFD_CLOEXEC_ALLOW_SEALING) as number;
       if (fileDescriptor < 0) throw new Error(`memfd_create failed with error ${koffi.errno()}`);
-      fchmodSync(fileDescriptor, 0o600);
-      ftruncateSync(fileDescriptor, lengthBytes);
-      if (fcntl(fileDescriptor, F_ADD_SEALS, SEALS) !== 0) {
-        throw new Error(`sealing a memory file failed with error ${koffi.errno()}`);
+      try {
+        fchmodSync(fileDescriptor, 0o600);
+        ftruncateSync(fileDescriptor, lengthBytes);
+        if (fcntl(fileDescriptor, F_ADD_SEALS, SEALS) !== 0) {
+          throw new Error(`sealing a memory file failed with error ${koffi.errno()}`);
+        }
+      } catch (error) {
+        closeSync(fileDescriptor);
+        throw error;
       }
       return fileDescriptor;
     },
