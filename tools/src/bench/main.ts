@@ -1,5 +1,5 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus } from 'node:os';
+import { availableParallelism, cpus, loadavg } from 'node:os';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -77,6 +77,12 @@ async function bench(): Promise<number> {
   const stored =
     values.compare || values.against !== undefined ? readStored(values.against ?? BASELINE) : null;
   if (stored === undefined) return 2;
+  const loadAverage = Number(loadavg()[0]!.toFixed(2));
+  if (loadAverage > availableParallelism() / 4) {
+    process.stdout.write(
+      `the machine is busy (load average ${loadAverage} on ${availableParallelism()} cores): ratios are of little worth then\n`,
+    );
+  }
   const { comparisons, figures } = await measure(wanted);
   const ratios = ratiosOf(comparisons);
   if (comparisons.length > 0) process.stdout.write(`\n${formatComparisons(comparisons)}`);
@@ -85,6 +91,8 @@ async function bench(): Promise<number> {
     node: process.version,
     cpu: cpus()[0]?.model ?? 'unknown',
     cores: availableParallelism(),
+    // Before the run.
+    loadAverage,
   };
   const write = (path: string, text: string) => {
     mkdirSync(dirname(path), { recursive: true });
@@ -126,7 +134,10 @@ async function measure(
 }
 
 function draw({ machine, rows }: Baseline): string {
-  return drawRows(rows, `${machine['cpu']}, ${machine['cores']} cores, Node ${machine['node']}`);
+  return drawRows(
+    rows,
+    `${machine['cpu']}, ${machine['cores']} cores, Node ${machine['node']}, load average before ${machine['loadAverage']}`,
+  );
 }
 
 /** What is stored, or null when there is nothing. */
