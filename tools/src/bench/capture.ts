@@ -24,7 +24,9 @@ const ROUNDS = { samples: 41, sampleMs: 40 };
  * Pairs of hosts, one of which records. How code is compiled and laid out differs from process to process by more than what
  * recording costs: so several are asked, each pair for fewer rounds.
  */
-const PAIRS = 7;
+const PAIRS = 5;
+/** Operations before the first sample: until then a new host's code is compiled, and slow in its own way. */
+const WARM_UP = 5000;
 const PAIR_ROUNDS = { samples: 10, sampleMs: 40, maxCount: 20_000 };
 
 /** What recording costs: a host of the `dxgwire` command with `--capture`, and a bus alone. */
@@ -111,6 +113,7 @@ async function samplePair(
           },
         };
       });
+      for (const load of loads.values()) await run(load, WARM_UP);
       const times = await takeSamples(ways, PAIR_ROUNDS);
       // Before the rounds, ways are run until their length is known.
       const rounds = busy.map((each) => each.slice(-PAIR_ROUNDS.samples));
