@@ -2,11 +2,9 @@ import { spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import {
   ConformanceFailure,
-  failureLines,
   type GuestRunOptions,
   type HostProfile,
   type Report,
-  type Result,
   reportJunit,
   reportText,
   runGuestConformance,
@@ -24,6 +22,7 @@ import { BACKENDS, openBackend } from '../backend.ts';
 import { type Command, oneOf, parseOptions, wholeNumber } from '../command.ts';
 import { describe, ExitCode, UsageError } from '../errors.ts';
 import { tokenFrom } from '../token.ts';
+import { createProgress } from './conformance-progress.ts';
 
 const OPTIONS = {
   guest: { type: 'string' },
@@ -60,7 +59,7 @@ Options:
   --junit FILE    also writes it as JUnit XML
   --help          this text
 
-Exit codes: 0 all passed, 1 some failed, 2 a wrong command line, or nobody to judge.
+Exit codes: 0 all passed, 1 some failed or the host was given up, 2 a wrong command line, or nobody to judge.
 `;
 
 export const conformance: Command = {
@@ -102,7 +101,8 @@ export const conformance: Command = {
         report = await judgeInProcess(backend, { ...filter, ...profile, timeoutMs, onResult: progress.show });
       } else {
         const url = positionals[0] ?? '';
-        const make = url === 'stdio:' ? childConnector(program, rest) : () => connect(url, withToken);
+        const options = { ...withToken, connectTimeoutMs: timeoutMs };
+        const make = url === 'stdio:' ? childConnector(program, rest) : () => connect(url, options);
         report = await runHostConformance(make, {
           ...filter,
           ...profile,
@@ -230,29 +230,4 @@ function profileOf(driver: 'none' | 'webgpu'): { readonly profile?: Partial<Host
   const data = { streamVersion: STREAM_VERSION, returnRing: [0, 0] as const, returnFence: 0 };
   // An empty stream, in the private data itself: its place (0) and its length (0).
   return { profile: { contextData: encodeContextBlob(data), submissionData: new Uint8Array(8) } };
-}
-
-const BAR_CELLS = 30;
-
-/** A bar on a terminal, a line for each failure elsewhere; both on standard error. */
-function createProgress(isQuiet: boolean): {
-  show: (result: Result, done: number, total: number) => void;
-  end: () => void;
-} {
-  const { stderr } = process;
-  if (isQuiet) return { show: () => {}, end: () => {} };
-  if (stderr.isTTY !== true) {
-    const show = (result: Result): void => {
-      if (result.verdict === 'failed') stderr.write(`${failureLines(result)[0]}\n`);
-    };
-    return { show, end: () => {} };
-  }
-  return {
-    show(result, done, total) {
-      const full = Math.round((BAR_CELLS * done) / total);
-      const bar = `${'#'.repeat(full)}${'.'.repeat(BAR_CELLS - full)}`;
-      stderr.write(`\r[${bar}] ${done} of ${total}  ${result.requirement.id.padEnd(14)}`);
-    },
-    end: () => void stderr.write('\r\u001b[K'),
-  };
 }

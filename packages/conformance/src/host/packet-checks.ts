@@ -18,7 +18,7 @@ function unknown(channel: 'vgpu' | 'global', code: number): WireCommand {
 }
 
 /** Messages say where their command header begins from version 40 on. */
-function demandOffset({ hasExtendedHeader, version }: WireGuest): void {
+function needsOffset({ hasExtendedHeader, version }: WireGuest): void {
   if (!hasExtendedHeader) throw new NotApplicable(`interface version ${version} has no command_offset`);
 }
 
@@ -48,7 +48,7 @@ packet.must(
   'The command header is found through command_offset, not assumed at 16',
   async (kit) => {
     const scene = await kit.scene();
-    demandOffset(scene.guest);
+    needsOffset(scene.guest);
     const change = (bytes: Uint8Array): Uint8Array => {
       const moved = new Uint8Array(bytes.length + 8);
       moved.set(bytes.subarray(0, 16));
@@ -69,7 +69,7 @@ packet.must(
     for (const offset of [0, 8, 20, 4096, 0xffff_fff8]) {
       const guest = await kit.freshGuest();
       const scene = await kit.scene(guest);
-      demandOffset(guest);
+      needsOffset(guest);
       const change = (bytes: Uint8Array): Uint8Array => {
         new DataView(bytes.buffer).setUint32(0, offset, true);
         return bytes;

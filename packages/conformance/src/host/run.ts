@@ -1,5 +1,6 @@
 import { Coverage, type CoverageCount } from '../coverage.ts';
 import { ConformanceFailure, NotApplicable } from '../failure.ts';
+import { guestRules } from '../guest/rules.ts';
 import type { Result } from '../requirement.ts';
 import { type ConnectToHost, HostKit, type HostRequirement } from './kit.ts';
 import { Patience } from './patience.ts';
@@ -44,10 +45,17 @@ export function isChosen(
   if (filter === undefined) return true;
   if (typeof filter !== 'string') return filter.test(id);
   const wanted = filter.toLowerCase().split(',');
-  return wanted.some(
-    (part) => id.toLowerCase() === part || group.toLowerCase() === part || text.toLowerCase().includes(part),
+  return wanted.some((part) =>
+    NAMES.has(part)
+      ? id.toLowerCase() === part || group.toLowerCase() === part
+      : text.toLowerCase().includes(part),
   );
 }
+
+/** Numbers and groups: a filter that is one of them means just that, though it may be a word of other requirements too. */
+const NAMES: ReadonlySet<string> = new Set(
+  [...hostRequirements, ...guestRules].flatMap(({ id, group }) => [id.toLowerCase(), group.toLowerCase()]),
+);
 
 export function summarize(
   side: 'host' | 'guest',
