@@ -125,6 +125,22 @@ test('mapping: at creation, for writing, aborted, refused', () =>
     assert.match(outside!.message, /outside the mapped range/);
   }));
 
+test('a guest that takes memory back while bytes are on their way to it disturbs nobody', async () => {
+  for (const shared of [true, false]) {
+    await withRig(async (rig) => {
+      const source = rig.buffer(16, COPY_DST | MAP_READ);
+      const request = rig.request();
+      ops.mapAsync(rig.writer, request, source, 1, 0, 16, rig.stagingAddress, 0);
+      rig.hasTakenBack = true;
+      await rig.submit();
+      assert.equal((await rig.take('mapResult', ([id]) => id === request))[1], 'success');
+      rig.hasTakenBack = false;
+      ops.unmap(rig.writer, source);
+      assert.deepEqual([...(await rig.read(source, 16))], new Array(16).fill(0));
+    }, shared);
+  }
+});
+
 test('the return ring wraps, and what finds no room waits for the reader', () =>
   withRig(async (rig) => {
     const { writer } = rig;

@@ -1,3 +1,4 @@
+import { isTransportError } from '@dxgwire/transport';
 import type { ContextServices, PageWalk, Submission } from '../contract.ts';
 import { type AllocationMemory, type Piece, type WebgpuAllocation, writePieces } from './allocation.ts';
 import { HostFrame } from './frames.ts';
@@ -283,11 +284,21 @@ function finishWrite(targets: readonly WriteTarget[], written: boolean, inline: 
   let next = 0;
   for (const { piece, shared, transfer } of targets) {
     if (piece !== null && written) {
-      if (shared !== null) piece.publish?.();
-      else if (transfer !== null) writePieces([piece], transfer.bytes);
-      else writePieces([piece], inline[next++]!);
+      const bytes = transfer?.bytes ?? (shared === null ? inline[next++]! : null);
+      place(piece, bytes);
     }
     transfer?.release();
+  }
+}
+
+/** Puts bytes into place, unless they are there already, and tells the guest. */
+function place(piece: Piece, bytes: Uint8Array | null): void {
+  try {
+    if (bytes === null) piece.publish?.();
+    else writePieces([piece], bytes);
+  } catch (error) {
+    // The guest has taken this memory back since it asked for the bytes, or is gone altogether: nobody wants them.
+    if (!isTransportError(error)) throw error;
   }
 }
 

@@ -7,7 +7,7 @@ import {
   STREAM_VERSION,
   StreamWriter,
 } from '@dxgwire/protocol/stream';
-import type { HostGuestMemory, HostWindow } from '@dxgwire/transport';
+import { type HostGuestMemory, type HostWindow, TransportError } from '@dxgwire/transport';
 import { createSharedRegionAllocator } from '../../../shared-region.ts';
 import type {
   AdapterEnvironment,
@@ -64,6 +64,8 @@ export class Rig {
   readonly stagingAddress = Number(STAGING_ADDRESS);
   /** Writes that the guest was told of. */
   published = 0;
+  /** The guest has given its memory up: nothing there can be published. */
+  hasTakenBack = false;
   private readonly context: BackendContext;
   private readonly allocations = new Map<string, AllocationView>();
   private readonly regions: Region[];
@@ -344,7 +346,10 @@ function memoryOf(region: Region, rig: () => Rig | undefined): HostGuestMemory {
     contains: (address, length) => address >= 0 && address + length <= bytes.length,
     view: (address, length) => bytes.subarray(address, address + length),
     fetch: async () => {},
-    publish: () => counted(rig()),
+    publish: () => {
+      if (rig()?.hasTakenBack === true) throw new TransportError('out-of-range', 'no such guest memory');
+      counted(rig());
+    },
     shareable: (address) => (path === null ? null : { path, offset: address }),
   };
 }
