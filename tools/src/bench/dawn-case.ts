@@ -30,6 +30,12 @@ export const demand = (most: number): Readonly<Record<string, RatioTarget>> => (
   'in-process': { most },
 });
 
+/** A demand where the host has a thread of its own: in-process, what it does in the same turn counts as the program's. */
+export const demandOfLinks = (most: number): Readonly<Record<string, RatioTarget>> => ({
+  'shared memory': { most },
+  WebSocket: { most },
+});
+
 /** Does the work and waits until the GPU has done it: all of that time counts. */
 export async function untilDone(device: GPUDevice, work: () => void): Promise<undefined> {
   work();

@@ -1,6 +1,6 @@
 /// <reference types="@webgpu/types" />
 import { createBodies } from './dawn-bodies.ts';
-import { type DawnCase, demand, untilDone } from './dawn-case.ts';
+import { type DawnCase, demand, demandOfLinks, untilDone } from './dawn-case.ts';
 import { transferCases } from './dawn-transfers.ts';
 
 const DRAWS = 1000;
@@ -148,7 +148,7 @@ export const dawnCases: readonly DawnCase[] = [
   {
     name: 'createBuffer 256 B (thread)',
     ...SHORT,
-    targets: demand(1),
+    targets: demandOfLinks(1),
     sampleMs: 20,
     maxCount: 2000,
     prepare(device) {
