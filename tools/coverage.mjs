@@ -24,7 +24,6 @@ const outsideCore = /^packages\/host\/src\/backends\/webgpu\//;
 /** The row of the table a source belongs to. */
 function groupOf(source) {
   const name = source.split('/')[1];
-  if (source.startsWith('packages/transport/src/faults/')) return 'transport faults';
   if (name !== 'host') return name;
   return outsideCore.test(source) ? 'host backend webgpu' : 'host core';
 }

@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { connect } from '../connect.ts';
+import { isTransportError, type TransportErrorCode } from '../errors.ts';
+import { listen } from '../listen.ts';
+import type { HostBus } from '../transport.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'dxgwire-'));
+after(() => rmSync(folder, { recursive: true }));
+
+const onBus = (host: HostBus) => host.start();
+
+async function fails(promise: Promise<unknown>, code: TransportErrorCode, pattern: RegExp): Promise<void> {
+  await assert.rejects(promise, (error) => {
+    assert.ok(isTransportError(error), String(error));
+    assert.equal(error.code, code);
+    assert.match(error.message, pattern);
+    return true;
+  });
+}
+
+describe('a host on a stream', () => {
+  it('says why it cannot listen on a TCP port, and the way out', async () => {
+    const listener = await listen('tcp:127.0.0.1:0', { onBus });
+    const inUse = new RegExp(`tcp:127.0.0.1:${listener.port}: the port is in use. .*another port`);
+    await fails(listen(listener.url, { onBus }), 'listen-failed', inUse);
+    await listener.close();
+    await fails(listen('tcp:192.0.2.1:0', { onBus }), 'listen-failed', /has no such address/);
+  });
+
+  it('does not start programs: a guest does', async () => {
+    await fails(listen('stdio:cat', { onBus }), 'bad-url', /a guest starts the command/);
+  });
+
+  for (const kind of ['tcp', 'unix']) {
+    it(`lets in only so many guests over ${kind}, and others once there is room`, async () => {
+      const url = kind === 'tcp' ? 'tcp:127.0.0.1:0' : `unix:${join(folder, 'host.sock')}`;
+      const gone: (() => void)[] = [];
+      const listener = await listen(url, {
+        maxGuests: 1,
+        onBus: (host) => {
+          host.onClose = () => gone.shift()?.();
+          host.start();
+        },
+      });
+      const guest = await connect(listener.url);
+      await assert.rejects(connect(listener.url), isTransportError);
+      const ended = new Promise<void>((resolve) => gone.push(resolve));
+      await guest.close();
+      await ended;
+      // The host counts a guest no more a moment after it has told so.
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      const other = await connect(listener.url);
+      assert.notEqual(other.window.lengthBytes, 0);
+      await other.close();
+      await listener.close();
+    });
+  }
+});
