@@ -56,6 +56,7 @@ test('a part that is stored leaves the other suites as they are, in the order of
     machine: { cpu: 'old' },
     ratios: { [`${suite} / round trip / ours`]: ratio },
     rows: rowsOf([{ ...comparison, suite }]),
+    figures: [{ suite, name: 'heap', value: ratio, unit: 'B' }],
   });
   const codec = stored('codec', 3);
   const before = { ...codec, ratios: { ...codec.ratios, 'bus / gone / ours': 1, 'no suite / a / b': 1 } };
@@ -68,6 +69,10 @@ test('a part that is stored leaves the other suites as they are, in the order of
   assert.deepEqual(
     whole.rows.map(({ name, suite }) => `${suite} ${name}`),
     ['bus ours', 'bus theirs', 'codec ours', 'codec theirs'],
+  );
+  assert.deepEqual(
+    whole.figures.map(({ suite, value }) => `${suite} ${value}`),
+    ['bus 2', 'codec 3'],
   );
   assert.deepEqual(mergeBaseline(null, before, new Set(order), order).rows, before.rows);
 });

@@ -1,4 +1,4 @@
-import { type Comparison, ratioOf } from './report.ts';
+import { type Comparison, type Figure, ratioOf } from './report.ts';
 
 /** Ratios of a run that others are held against, by suite, case and way. */
 export type Ratios = Readonly<Record<string, number>>;
@@ -25,6 +25,8 @@ export interface Baseline {
   readonly machine: Readonly<Record<string, unknown>>;
   readonly ratios: Ratios;
   readonly rows: readonly ResultRow[];
+  /** To be read, not compared: most of them are as good as the machine. */
+  readonly figures: readonly Figure[];
 }
 
 /** One ratio beside the stored one. */
@@ -84,7 +86,10 @@ export function mergeBaseline(
   const rows = [...(before?.rows ?? []).filter(({ suite }) => isKept(suite)), ...now.rows].sort(
     (a, b) => placeOf(a.suite) - placeOf(b.suite),
   );
-  return { machine: now.machine, ratios: Object.fromEntries(ratios), rows };
+  const figures = [...(before?.figures ?? []).filter(({ suite }) => isKept(suite)), ...now.figures].sort(
+    (a, b) => placeOf(a.suite) - placeOf(b.suite),
+  );
+  return { machine: now.machine, ratios: Object.fromEntries(ratios), rows, figures };
 }
 
 /** Holds ratios against stored ones; cases that only one of them has are no change. */

@@ -102,7 +102,7 @@ async function bench(): Promise<number> {
   if (values.json !== undefined) {
     write(values.json, `${JSON.stringify({ machine, ratios, comparisons, figures }, null, 2)}\n`);
   }
-  const now = { machine, ratios, rows: rowsOf(comparisons) };
+  const now = { machine, ratios, rows: rowsOf(comparisons), figures };
   if (values.picture !== undefined) write(values.picture, draw(now));
   if (values['save-baseline']) {
     const names = SUITES.map(({ name }) => name);
@@ -144,8 +144,8 @@ function draw({ machine, rows }: Baseline): string {
 function readBaseline(): Baseline | null {
   try {
     const text = readFileSync(BASELINE, 'utf8');
-    const { machine = {}, rows = [] } = JSON.parse(text) as Partial<Baseline>;
-    return { machine, ratios: parseRatios(text), rows };
+    const { figures = [], machine = {}, rows = [] } = JSON.parse(text) as Partial<Baseline>;
+    return { machine, ratios: parseRatios(text), rows, figures };
   } catch {
     return null;
   }
