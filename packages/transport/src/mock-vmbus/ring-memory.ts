@@ -23,6 +23,8 @@ export interface RingMemory {
   /** Data area as bytes and as 32-bit words (the host is little endian, as is the ring). */
   readonly bytes: Uint8Array;
   readonly words: Uint32Array;
+  /** Whether another thread looks at the very same data area, so that the two processors pass its cache lines to each other. */
+  readonly isPassedAround: boolean;
   /** Reads a header word, unsigned. A sequentially consistent load where the memory is shared. */
   load(word: number): number;
   /** Writes a header word. A sequentially consistent store, hence a full barrier, where the memory is shared. */
@@ -33,6 +35,7 @@ export interface RingMemory {
 class SharedRingMemory implements RingMemory {
   readonly bytes: Uint8Array;
   readonly words: Uint32Array;
+  readonly isPassedAround = true;
   readonly #header: Uint32Array;
 
   constructor(buffer: ArrayBufferLike, offset: number, dataBytes: number) {
@@ -54,6 +57,7 @@ class SharedRingMemory implements RingMemory {
 class LocalRingMemory implements RingMemory {
   readonly bytes: Uint8Array;
   readonly words: Uint32Array;
+  readonly isPassedAround = false;
   readonly #header: Uint32Array;
 
   constructor(buffer: ArrayBufferLike, offset: number, dataBytes: number) {

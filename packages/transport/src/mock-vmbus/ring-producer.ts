@@ -7,6 +7,10 @@ import { FEATURE_PENDING_SEND_SIZE, RingHeader, type RingMemory } from './ring-m
 export const PACKET_HEADER_BYTES = 16;
 export const PACKET_TRAILER_BYTES = 8;
 
+/** Claimed at a time, bytes. */
+const CLAIMED_BYTES = 512;
+const CACHE_LINE_WORDS = 16;
+
 /** Space that a packet with `payloadBytes` of payload takes in a ring: header, padded payload, trailer. */
 export function packetSpace(payloadBytes: number): number {
   return ((PACKET_HEADER_BYTES + payloadBytes + 7) & ~7) + PACKET_TRAILER_BYTES;
@@ -38,6 +42,7 @@ export class RingProducer {
   readonly #memory: RingMemory;
   readonly #bytes: Uint8Array;
   readonly #words: Uint32Array;
+  readonly #isPassedAround: boolean;
   /** Where the next packet starts, and the same as of the last publish. */
   #write = 0;
   #published = 0;
@@ -46,6 +51,8 @@ export class RingProducer {
   #wrapped: Uint8Array | null = null;
   #wrappedWords: Uint32Array | null = null;
   #armed = false;
+  /** Up to where the next packets' cache lines are this processor's, see {@link #claim}. */
+  #claimed = 0;
   /** Space that {@link isReady} asks for, bytes. */
   wantedBytes = 0;
   readonly #copier = new PayloadCopier();
@@ -55,6 +62,7 @@ export class RingProducer {
     this.#memory = memory;
     this.#bytes = memory.bytes;
     this.#words = memory.words;
+    this.#isPassedAround = memory.isPassedAround;
     this.sizeBytes = memory.bytes.length;
     memory.store(RingHeader.featureBits, FEATURE_PENDING_SEND_SIZE);
   }
@@ -135,15 +143,32 @@ export class RingProducer {
       }
       this.#copier.copy(target, words, at + PACKET_HEADER_BYTES, bytes, offset, length);
     }
+    // The first packet of a batch claims nothing: one that is sent alone leaves the next one's place to who looks for it.
+    if (this.#isPassedAround && start !== this.#published && end > this.#claimed) this.#claim(end);
     if (isSplit) {
       const first = this.sizeBytes - start;
       copyBytes(this.#bytes, start, target, 0, first);
       copyBytes(this.#bytes, 0, target, first, space - first);
       this.#write = end - this.sizeBytes;
+      this.#claimed = 0;
     } else {
       this.#write = end === this.sizeBytes ? 0 : end;
+      if (this.#write === 0) this.#claimed = 0;
     }
     return true;
+  }
+
+  /**
+   * Takes the cache lines that the next packets will need away from the consumer's processor, all of them together: written to one
+   * after the other, a packet would wait for each. Only where it is known that their space is free.
+   */
+  #claim(end: number): void {
+    if (end + 2 * CLAIMED_BYTES > this.sizeBytes || this.#room() <= end - this.#write + 2 * CLAIMED_BYTES)
+      return;
+    this.#claimed = end + CLAIMED_BYTES;
+    const words = this.#words;
+    const first = (end >>> 2) + CACHE_LINE_WORDS;
+    for (let i = 0; i < CLAIMED_BYTES >>> 2; i += CACHE_LINE_WORDS) words[first + i] = 0;
   }
 
   /**

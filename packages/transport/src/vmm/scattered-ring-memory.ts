@@ -11,6 +11,7 @@ import { PAGE_BYTES } from '../transport.ts';
 export class ScatteredRingMemory implements RingMemory {
   readonly bytes: Uint8Array;
   readonly words: Uint32Array;
+  readonly isPassedAround = false;
   readonly #header: Uint32Array;
   readonly #pages: readonly Uint8Array[];
   readonly #isProducer: boolean;

@@ -15,6 +15,7 @@ class HostileRing implements RingMemory {
   readonly plain = new Uint8Array(DATA_BYTES);
   readonly bytes: Uint8Array;
   readonly words: Uint32Array;
+  readonly isPassedAround = true;
   readonly #plainWords = new Uint32Array(this.plain.buffer);
   readonly #header = new Uint32Array(HEADER_WORDS);
   #steps: Uint8Array = new Uint8Array(0);
