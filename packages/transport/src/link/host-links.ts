@@ -154,9 +154,17 @@ export class HostLinks {
     return timingSafeEqual(digest(given), digest(token));
   }
 
-  /** Ends every link in order. */
+  /** Ends every link in order. A guest whose connection is lost cannot come back any more: nobody waits for it. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    await Promise.all([...this.#links].map((link) => link.close()));
+    const ended = [...this.#links].map((link) => {
+      if (link.isInterrupted) {
+        link.abort(
+          new TransportError('closed', 'this host has stopped listening, and the guest was not connected'),
+        );
+      }
+      return link.close();
+    });
+    await Promise.all(ended);
   }
 }

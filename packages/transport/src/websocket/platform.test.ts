@@ -170,15 +170,7 @@ for (const [name, connect] of [
     });
 
     it('stops trying when the program gives it up', async () => {
-      let atHost: HostBus | null = null;
-      const listener = await listenWebSocket({
-        port: 0,
-        windowMegabytes: 1,
-        onHostBus: (host) => {
-          atHost = host;
-          serve(host);
-        },
-      });
+      const listener = await listenWebSocket({ port: 0, windowMegabytes: 1, onHostBus: serve });
       const proxy = await cuttable(listener.port);
       const guest = await connect(proxy.url);
       const closed = closeOf(guest);
@@ -191,8 +183,6 @@ for (const [name, connect] of [
       while (proxy.state.refused < 1) await new Promise((resolve) => setImmediate(resolve));
       guest.abort(new Error('given up'));
       assert.match(String(await closed), /given up/);
-      // It cannot be told: it would wait for its guest.
-      (atHost as HostBus | null)?.abort(new Error('nobody comes back'));
       await proxy.close();
       await listener.close();
     });
@@ -236,6 +226,40 @@ describe('a platform without WebSocket', () => {
     } finally {
       scope.WebSocket = WebSocket;
     }
+  });
+});
+
+describe('a host that stops listening', () => {
+  // It waited five seconds in vain, or for ever where nothing else kept the process alive.
+  it('does not wait for a guest whose connection is lost', async () => {
+    const hosts: HostBus[] = [];
+    const listener = await listenWebSocket({
+      port: 0,
+      windowMegabytes: 1,
+      onHostBus: (host) => {
+        hosts.push(host);
+        serve(host);
+      },
+    });
+    const proxy = await cuttable(listener.port);
+    const lost = await connectByWs(proxy.url);
+    const connected = await connectByWs(listener.url);
+    const [atLost, atConnected] = hosts as [HostBus, HostBus];
+    const interrupted = new Promise<void>((resolve) => {
+      atLost.onInterruption = () => resolve();
+    });
+    const closes = [closeOf(atLost), closeOf(atConnected), closeOf(connected)];
+    proxy.state.isClosed = true;
+    proxy.cut();
+    await interrupted;
+    await listener.close();
+    const [error, ...others] = await Promise.all(closes);
+    assert.ok(isTransportError(error), String(error));
+    assert.equal(error.code, 'closed');
+    assert.match(error.message, /stopped listening, and the guest was not connected/);
+    assert.deepEqual(others, [null, null]);
+    lost.abort(new Error('given up'));
+    await proxy.close();
   });
 });
 
