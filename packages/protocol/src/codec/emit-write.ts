@@ -211,7 +211,9 @@ export class WriteEmitter {
     const values = `a${index}`;
     const bytes = tail.elementBytes === 1 ? `c${index}` : `${tail.elementBytes} * c${index}`;
     const next = `t += ${bytes};`;
-    if (tail.kind === 'words') return `writeWords(view, t, ${values}, c${index});${next}`;
+    // Most lists are empty, and a call costs as much as a few fields.
+    if (tail.kind === 'words')
+      return `if (c${index} !== 0) writeWords(view, t, ${values}, c${index});${next}`;
     if (tail.kind === 'longs') {
       if (this.long === 'pair') return `writeWords(view, t, ${values}, 2 * c${index});${next}`;
       return `writeLongs(view, t, ${values}, c${index});${next}`;
