@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compareRatios, formatChanges, mergeBaseline, parseRatios, ratiosOf, rowsOf } from './baseline.ts';
+import {
+  compareRatios,
+  formatChanges,
+  mergeBaseline,
+  parseRatios,
+  ratiosOf,
+  rowsOf,
+  steadyOnly,
+} from './baseline.ts';
 import { drawRows } from './picture.ts';
 import { type Comparison, formatComparisons, formatRatioTarget, formatTarget } from './report.ts';
 
@@ -75,6 +83,19 @@ test('a part that is stored leaves the other suites as they are, in the order of
     ['bus 2', 'codec 3'],
   );
   assert.deepEqual(mergeBaseline(null, before, new Set(order), order).rows, before.rows);
+});
+
+test('a ratio on which the rounds of a run do not agree is not stored', () => {
+  const spread = { ...estimate('wild', 4), lowerQuartileMs: 1, upperQuartileMs: 9 };
+  const wild = { ...comparison, estimates: [...comparison.estimates, spread] };
+  const run = { machine: {}, ratios: ratiosOf([wild]), rows: rowsOf([wild]), figures: [] };
+  assert.equal(run.rows.length, 3);
+  const { ratios, rows } = steadyOnly(run);
+  assert.deepEqual(Object.keys(ratios), ['bus / round trip / ours', 'bus / round trip / theirs']);
+  assert.deepEqual(
+    rows.map(({ name }) => name),
+    ['ours', 'theirs'],
+  );
 });
 
 test('the picture has a heading for each suite, and colours for light and dark pages', () => {

@@ -7,6 +7,9 @@ export type Ratios = Readonly<Record<string, number>>;
 export const WARNING = 0.15;
 export const FAILURE = 0.3;
 
+/** A ratio whose middle half spans more than this factor says nothing: nothing is held against it later. */
+const MOST_SPREAD = 3;
+
 /** One ratio with its spread: a bar of the picture. */
 export interface ResultRow {
   readonly suite: string;
@@ -67,6 +70,14 @@ export function rowsOf(comparisons: readonly Comparison[]): ResultRow[] {
       return [{ suite, case: what, baseline, name: estimate.name, ...spread }];
     }),
   );
+}
+
+/** What of a run is worth to be stored: ratios that its rounds agree on. */
+export function steadyOnly(run: Baseline): Baseline {
+  const rows = run.rows.filter(({ high, low }) => high <= low * MOST_SPREAD);
+  const keys = new Set(rows.map((row) => `${row.suite} / ${row.case} / ${row.name}`));
+  const ratios = Object.fromEntries(Object.entries(run.ratios).filter(([key]) => keys.has(key)));
+  return { ...run, rows, ratios };
 }
 
 /** A new baseline: suites that were measured have the new numbers only, the others keep theirs. `suites` is their order. */

@@ -12,6 +12,7 @@ import {
   type Ratios,
   ratiosOf,
   rowsOf,
+  steadyOnly,
 } from './baseline.ts';
 import { drawRows } from './picture.ts';
 import { type Comparison, type Figure, formatComparisons, formatFigures } from './report.ts';
@@ -106,7 +107,7 @@ async function bench(): Promise<number> {
   if (values.picture !== undefined) write(values.picture, draw(now));
   if (values['save-baseline']) {
     const names = SUITES.map(({ name }) => name);
-    const whole = mergeBaseline(readBaseline(), now, new Set(wanted ?? names), names);
+    const whole = mergeBaseline(readBaseline(), steadyOnly(now), new Set(wanted ?? names), names);
     write(BASELINE, `${JSON.stringify(whole, null, 2)}\n`);
     write(PICTURE, draw(whole));
   } else if (wanted === undefined) write(PICTURE, draw(now));
