@@ -33,13 +33,14 @@ export const transferCases: readonly DawnCase[] = [
   {
     name: 'readback of 256 B',
     samples: 9,
-    sampleMs: 60,
+    // Long enough that three processes have compiled what they run: a short one measures their compilers.
+    sampleMs: 300,
     media: 'round trips',
     targets: {
       'shared memory': { most: 1, against: 'local Dawn + 2 socket round trips' },
       WebSocket: { most: 1, against: 'local Dawn + 2 WebSocket round trips' },
     },
-    maxCount: 500,
+    maxCount: 5000,
     prepare: (device) => createReadback(device, 256),
   },
   {
