@@ -79,7 +79,7 @@ if (process.argv[1]?.endsWith('run-tests.mjs')) {
   const filters = args.filter((arg) => arg !== '--coverage');
   const folder = args.length > filters.length ? collectCoverage() : null;
   const { passed, failed } = await runTests(filters);
-  if (folder !== null) printCoverage(readCoverage(folder), 15);
+  if (folder !== null) printCoverage(readCoverage(folder), 15, filters.length === 0);
   process.stdout.write(`${passed} passed, ${failed} failed\n`);
   process.exit(failed === 0 && passed > 0 ? 0 : 1);
 }
