@@ -26,7 +26,7 @@ kill $reader $writer
 `;
 
 /** Most that is waited for a device that another program has open, milliseconds, and for how long at a time. */
-const BUSY_TIMEOUT_MS = 1000;
+const BUSY_TIMEOUT_MS = 2000;
 const BUSY_PAUSE_MS = 20;
 const BUSY_STATUS = 75;
 
