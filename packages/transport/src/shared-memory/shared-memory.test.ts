@@ -9,8 +9,9 @@ import { after, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { bytesOfSeed, isOfSeed } from '../compliance/data.ts';
 import { connect } from '../connect.ts';
-import { isTransportError, type TransportErrorCode } from '../errors.ts';
+import { isTransportError } from '../errors.ts';
 import { listen } from '../listen.ts';
+import { failure } from '../testing/failure.ts';
 import { type GuestBus, type HostBus, PacketKind } from '../transport.ts';
 import { openMemoryFile } from './memory-file.ts';
 import { encodeMessage } from './wire.ts';
@@ -55,18 +56,6 @@ function memoryFiles(): number {
 
 async function nextTurns(): Promise<void> {
   for (let i = 0; i < 3; i += 1) await new Promise((resolve) => setImmediate(resolve));
-}
-
-async function failure(
-  promise: Promise<unknown>,
-): Promise<{ code: TransportErrorCode | null; message: string }> {
-  try {
-    await promise;
-    return { code: null, message: '' };
-  } catch (error) {
-    assert.ok(isTransportError(error), String(error));
-    return { code: error.code, message: error.message };
-  }
 }
 
 async function runGuest(): Promise<void> {

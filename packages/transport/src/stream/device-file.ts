@@ -4,7 +4,6 @@ import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isatty } from 'node:tty';
 import { TransportError } from '../errors.ts';
-import type { StreamPair } from './stream-medium.ts';
 
 /** More than what a kernel keeps of a device's input, bytes. */
 const MAX_STALE_BYTES = 4 * 1024 * 1024;
@@ -46,7 +45,7 @@ const opened = new Set<{ readonly path: string; isClosing(): boolean; readonly c
 
 /** An open character device. */
 export interface DeviceFile {
-  readonly streams: StreamPair;
+  readonly streams: { readonly readable: Socket; readonly writable: Socket };
   /** Waits until the device is closed: both streams have ended, and what moved their bytes is gone. */
   whenClosed(): Promise<void>;
 }

@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type ConnectOptions, connect } from '../connect.ts';
-import { isTransportError, type TransportErrorCode } from '../errors.ts';
+import { isTransportError } from '../errors.ts';
 import { listen } from '../listen.ts';
+import { failure } from '../testing/failure.ts';
 import type { GuestBus, HostBus } from '../transport.ts';
 import { openDeviceFile } from './device-file.ts';
 import { createDeviceLine, type DeviceLine } from './testing/pseudo-terminal.ts';
@@ -52,18 +53,6 @@ function closeOf(bus: GuestBus | HostBus): Promise<Error | null> {
   return new Promise((resolve) => {
     bus.onClose = resolve;
   });
-}
-
-async function failure(
-  promise: Promise<unknown>,
-): Promise<{ code: TransportErrorCode | null; message: string }> {
-  try {
-    await promise;
-    return { code: null, message: '' };
-  } catch (error) {
-    assert.ok(isTransportError(error), String(error));
-    return { code: error.code, message: error.message };
-  }
 }
 
 function runTests(): void {
@@ -124,10 +113,7 @@ function runTests(): void {
       onLine(async (line) => {
         // What a host said to a guest that is gone.
         const stale = await openDeviceFile(line.paths[0], false, 'connect-failed');
-        const { readable, writable } = stale.streams as {
-          readable: NodeJS.ReadableStream;
-          writable: NodeJS.WritableStream;
-        };
+        const { readable, writable } = stale.streams;
         readable.resume();
         writable.end('stale bytes that are no frame\r\n\u0003\u0004');
         await stale.whenClosed();
@@ -184,6 +170,19 @@ function runTests(): void {
         await line.cut();
         for (const error of await ends) assert.ok(isTransportError(error) && error.code === 'peer-closed');
         await listener.close();
+      }),
+    );
+
+    it(
+      'is given up when nobody reads what is said last',
+      onLine(async (line) => {
+        const { listener, hosts, connectAgain } = await joined(line);
+        const guest = await connectAgain();
+        guest.onClose = () => {};
+        line.stall();
+        hosts[0]!.window.publish(0, 1 << 20);
+        await listener.close();
+        guest.abort(new Error('the test is over'));
       }),
     );
 

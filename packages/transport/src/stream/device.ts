@@ -1,11 +1,11 @@
-import { Duplex, type Readable, type Writable } from 'node:stream';
+import { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isTransportError } from '../errors.ts';
 import { HostLinks, type LinkHostSettings } from '../link/host-links.ts';
 import type { GuestBus } from '../transport.ts';
 import { type DeviceFile, openDeviceFile } from './device-file.ts';
 import type { StreamListener } from './listen.ts';
-import { StreamMedium, streamError } from './stream-medium.ts';
+import { FAREWELL_TIMEOUT_MS, StreamMedium, streamError } from './stream-medium.ts';
 
 /** Pauses before a device is opened again, milliseconds: the first, and the longest that they grow to. */
 const FIRST_PAUSE_MS = 50;
@@ -64,11 +64,11 @@ export async function listenOnDevice(path: string, settings: LinkHostSettings): 
  * that nothing is lost of what the next guest says meanwhile.
  */
 class GuestStream extends Duplex {
-  readonly #device: DeviceStreams;
+  readonly #device: DeviceFile['streams'];
   readonly #onOver: () => void;
 
   /** @param onOver - Nothing more is said to this guest: called once, or more. */
-  constructor(device: DeviceStreams, onOver: () => void) {
+  constructor(device: DeviceFile['streams'], onOver: () => void) {
     super({ allowHalfOpen: true });
     this.#device = device;
     this.#onOver = onOver;
@@ -92,11 +92,6 @@ class GuestStream extends Duplex {
     this.#onOver();
     callback(error);
   }
-}
-
-interface DeviceStreams {
-  readonly readable: Readable & { ref?(): void; unref?(): void };
-  readonly writable: Writable;
 }
 
 class DeviceServer {
@@ -131,7 +126,7 @@ class DeviceServer {
 
   /** @returns whether anything has come. */
   async #serveUntilHangUp(): Promise<boolean> {
-    const streams = this.#streams;
+    const streams = this.#device.streams;
     const { readable, writable } = streams;
     let hasCome = false;
     this.#reference();
@@ -153,25 +148,21 @@ class DeviceServer {
   }
 
   /** A first byte has come: from now on a hello may take its time. */
-  #welcome(streams: DeviceStreams): GuestStream {
+  #welcome(streams: DeviceFile['streams']): GuestStream {
     const guest = new GuestStream(streams, () => {
       // What still comes is for the next one.
       if (this.#guest === guest) this.#guest = null;
       streams.readable.resume();
     });
-    streams.readable.ref?.();
+    streams.readable.ref();
     this.#links.connected(new StreamMedium(guest, streamError), this.#path);
     return guest;
   }
 
-  get #streams(): DeviceStreams {
-    return this.#device.streams as DeviceStreams;
-  }
-
   /** Makes the open device keep this process alive, or not. */
   #reference(): void {
-    if (this.#isReferenced || this.#links.count > 0) this.#streams.readable.ref?.();
-    else this.#streams.readable.unref?.();
+    if (this.#isReferenced || this.#links.count > 0) this.#device.streams.readable.ref();
+    else this.#device.streams.readable.unref();
   }
 
   unref(): void {
@@ -183,8 +174,11 @@ class DeviceServer {
   async close(): Promise<void> {
     this.#stop.abort();
     await this.#links.close();
-    // What was said last goes out; then the device is closed.
-    this.#streams.writable.end();
+    // What was said last goes out; then the device is closed, or when nobody reads there.
+    const { readable, writable } = this.#device.streams;
+    writable.end();
+    const timer = setTimeout(() => readable.destroy(), FAREWELL_TIMEOUT_MS);
     await this.ended;
+    clearTimeout(timer);
   }
 }

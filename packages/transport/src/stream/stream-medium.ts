@@ -9,7 +9,7 @@ const MAX_STREAM_BYTES = 1024 * 1024;
 /** Runs of frames up to this long are written as copies, bytes. */
 const SHORT_BYTES = 2048;
 /** How long a peer may take to read the farewell and to end its side before the stream is cut, milliseconds. */
-const FAREWELL_TIMEOUT_MS = 2000;
+export const FAREWELL_TIMEOUT_MS = 2000;
 
 /** Both directions of a connection: one stream, or one for each. */
 export type StreamPair = Duplex | { readonly readable: Readable; readonly writable: Writable };

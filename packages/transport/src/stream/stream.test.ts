@@ -9,8 +9,9 @@ import { after, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { connect } from '../connect.ts';
-import { isTransportError, type TransportErrorCode } from '../errors.ts';
+import { isTransportError } from '../errors.ts';
 import { type ListenOptions, listen } from '../listen.ts';
+import { failure } from '../testing/failure.ts';
 import { type GuestBus, type HostBus, PacketKind } from '../transport.ts';
 import { parseStreamUrl } from './address.ts';
 import { connectToChild } from './connect.ts';
@@ -28,18 +29,6 @@ function serve(host: HostBus): void {
   };
   host.offer({ classGuid: GUID, instanceGuid: GUID, mmioMegabytes: 1 });
   host.start();
-}
-
-async function failure(
-  promise: Promise<unknown>,
-): Promise<{ code: TransportErrorCode | null; message: string }> {
-  try {
-    await promise;
-    return { code: null, message: '' };
-  } catch (error) {
-    assert.ok(isTransportError(error), String(error));
-    return { code: error.code, message: error.message };
-  }
 }
 
 function closeOf(bus: GuestBus | HostBus): Promise<Error | null> {

@@ -6,6 +6,8 @@ import { createRequire } from 'node:module';
 /** Two character devices whose bytes come out at each other, as a virtual machine joins a guest's port to its host's. */
 export interface DeviceLine {
   readonly paths: readonly [string, string];
+  /** From now on nothing gets to the other end. */
+  stall(): void;
   /** Cuts the line: both devices hang up. */
   cut(): Promise<void>;
 }
@@ -33,6 +35,9 @@ export function createDeviceLine(): DeviceLine | null {
   for (const { descriptor } of [left, right]) closeSync(descriptor);
   return {
     paths: [left.path, right.path],
+    stall() {
+      process.kill(-(join.pid ?? 0), 'SIGSTOP');
+    },
     async cut() {
       if (isCut) return;
       isCut = true;
