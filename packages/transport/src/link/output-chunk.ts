@@ -8,8 +8,12 @@ const LARGE_CHUNK_BYTES = MAX_FRAME_BYTES + 8 * 1024;
 /** Spare chunks kept for all links of this thread together, of each size. */
 const SPARE_CHUNKS = 16;
 
+/** Room before the frames of a chunk, for a header of the medium's own; a multiple of 8. */
+export const CHUNK_HEADROOM_BYTES = 16;
+
 /** Frames in a row, in memory that is used again. */
 export class Chunk {
+  /** Behind {@link CHUNK_HEADROOM_BYTES} in its buffer. */
   readonly bytes: Uint8Array;
   readonly words: Uint32Array;
   /** {@link Lane} of all its frames. */
@@ -19,8 +23,9 @@ export class Chunk {
   holders = 1;
 
   constructor(capacity: number) {
-    this.bytes = new Uint8Array(capacity);
-    this.words = new Uint32Array(this.bytes.buffer);
+    const buffer = new ArrayBuffer(CHUNK_HEADROOM_BYTES + capacity);
+    this.bytes = new Uint8Array(buffer, CHUNK_HEADROOM_BYTES);
+    this.words = new Uint32Array(buffer, CHUNK_HEADROOM_BYTES);
   }
 }
 

@@ -1,6 +1,13 @@
 import { FrameKind, frameSize, LINK_CHANNEL, MEMORY_CHUNK_BYTES } from './frame.ts';
 import { Lane, laneOf } from './lanes.ts';
-import { type Chunk, ChunkSize, FramePlacer, giveChunk, takeChunk } from './output-chunk.ts';
+import {
+  CHUNK_HEADROOM_BYTES,
+  type Chunk,
+  ChunkSize,
+  FramePlacer,
+  giveChunk,
+  takeChunk,
+} from './output-chunk.ts';
 import { OutputQueue, PendingRange, type Run } from './output-queue.ts';
 import { ReplayWindow } from './replay-window.ts';
 
@@ -14,6 +21,8 @@ export interface OutputChunk {
   readonly bytes: Uint8Array;
   /** More bytes, to be written right behind; only for a medium that has said that it gathers, see `takeOutput`. */
   readonly payload: Uint8Array | null;
+  /** Bytes right before {@link bytes} in their buffer that the medium may write until {@link release}. */
+  readonly headroomBytes: number;
   /** The medium has taken the bytes: the memory is used again. Call exactly once. */
   release(): void;
 }
@@ -248,7 +257,7 @@ export class LinkOutput {
     this.#rewound = bytes === null || next >= this.#taken ? null : next;
     if (bytes === null) return this.take(gathers);
     // Not the window's own memory: what is confirmed is used again, whatever the medium still does with it.
-    return { bytes: bytes.slice(), payload: null, release: () => {} };
+    return { bytes: bytes.slice(), payload: null, headroomBytes: 0, release: () => {} };
   }
 
   /** Answers and queued frames take turns. */
@@ -278,6 +287,7 @@ export class LinkOutput {
     return {
       bytes: chunk.bytes.subarray(0, chunk.used),
       payload,
+      headroomBytes: CHUNK_HEADROOM_BYTES,
       release: () => {
         giveChunk(chunk);
         if (generation !== this.#generation) return;

@@ -17,7 +17,7 @@ import {
   type WebSocketAddress,
   type WebSocketConnectOptions,
 } from './address.ts';
-import { FAREWELL_TIMEOUT_MS, type Masking, WsMedium } from './ws-medium.ts';
+import { FAREWELL_TIMEOUT_MS, WsMedium } from './ws-medium.ts';
 
 export interface NodeWebSocketConnectOptions extends WebSocketConnectOptions {
   /** Further headers of the upgrade request. */
@@ -69,11 +69,13 @@ function dial(
   timeoutMs: number,
   options: NodeWebSocketConnectOptions,
 ): { socket: WebSocket; medium: WsMedium } {
-  const masking: Masking = { isWanted: true };
-  const socket = openSocket(address, token, timeoutMs, options, masking);
+  const socket = openSocket(address, token, timeoutMs, options);
   let isOpen = false;
   const errorOf = (error: Error) => (isOpen ? socketError(error) : connectError(address, error));
-  const medium = new WsMedium(socket, errorOf, masking);
+  // Masks keep a page's bytes from posing as HTTP to a proxy on the way. On the way to this machine itself there
+  // is none, and a mask of zeros saves a copy and a pass over every byte.
+  const isLocal = !address.isSecure && isLoopbackHost(address.host);
+  const medium = new WsMedium(socket, errorOf, isLocal ? 'local client' : 'client');
   socket.on('open', () => {
     isOpen = true;
     medium.wake();
@@ -104,7 +106,6 @@ function openSocket(
   token: string,
   timeoutMs: number,
   options: NodeWebSocketConnectOptions,
-  masking: Masking,
 ): WebSocket {
   const headers: Record<string, string> = { ...options.headers };
   if (token !== '') headers['authorization'] = `Bearer ${token}`;
@@ -116,11 +117,6 @@ function openSocket(
     headers,
   };
   if (options.ca !== undefined) client.ca = options.ca;
-  // Masks keep a page's bytes from posing as HTTP to a proxy on the way. On the way to this machine itself there
-  // is none, and a mask of zeros saves a copy and a pass over every byte. Short messages are masked all the same: `ws`
-  // then writes header and payload as one piece, which costs less than two.
-  if (!address.isSecure && isLoopbackHost(address.host))
-    client.generateMask = (mask) => mask.fill(masking.isWanted ? 1 : 0);
   return new WebSocket(address.url, [SUBPROTOCOL], client);
 }
 

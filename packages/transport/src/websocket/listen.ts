@@ -105,7 +105,7 @@ class Endpoint implements Attachment {
       return;
     }
     this.#sockets.handleUpgrade(request, stream, head, (socket) =>
-      this.#connected(socket, request, url, new ChunkKeeper(stream)),
+      this.#connected(socket, request, url, stream),
     );
   };
 
@@ -120,10 +120,10 @@ class Endpoint implements Attachment {
     }
   }
 
-  #connected(socket: WebSocket, request: IncomingMessage, url: URL, keeper: ChunkKeeper): void {
+  #connected(socket: WebSocket, request: IncomingMessage, url: URL, stream: Duplex): void {
     const given = tokensOf(request, url);
     const { remoteAddress, remotePort } = request.socket;
-    const medium = new WsMedium(socket, socketError, null, keeper);
+    const medium = new WsMedium(socket, socketError, 'server', stream, new ChunkKeeper(stream));
     this.#links.connected(medium, `${remoteAddress}:${remotePort}`, (token) =>
       this.#links.authenticate([token, ...given], request),
     );

@@ -1,33 +1,39 @@
 import type { IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 import { isTransportError, TransportError } from '../errors.ts';
 import { freeBuffer } from '../free-buffer.ts';
 import type { LinkEnd, LinkMedium, OutputChunk } from '../link/medium.ts';
 import { CLOSE_WITH_ERROR, errorOfCloseCode, MAX_SOCKET_BYTES } from './address.ts';
 import type { ChunkKeeper } from './chunk-keeper.ts';
+import { headerSize, MOST_HEADER_BYTES, placeHeader } from './message-header.ts';
 
 /** How long a peer may take to read the farewell before the socket is cut, milliseconds. */
 export const FAREWELL_TIMEOUT_MS = 2000;
 
 const SEND_OPTIONS = { binary: true, compress: false } as const;
 
-/** Messages up to this long are cheaper to copy and to mask than to keep and to write in two pieces, bytes. */
+/** Messages up to this long are cheaper to copy than to keep until they are gone, bytes. */
 const SHORT_BYTES = 2048;
 
-/** Whether the next message is to be masked, for a client's generator of masks. */
-export interface Masking {
-  isWanted: boolean;
-}
+/** How a medium's socket was made. */
+export type WsOrigin =
+  /** Here, to another machine or with TLS: messages are masked. */
+  | 'client'
+  /** Here, to this machine: messages have a mask of zeros. */
+  | 'local client'
+  /** By an upgrade request. */
+  | 'server';
 
 /** A link over a socket of the `ws` package. */
 export class WsMedium implements LinkMedium {
   readonly #socket: WebSocket;
-  readonly #masking: Masking | null;
+  readonly #origin: WsOrigin;
   #session: LinkEnd | null = null;
   #unsentBytes = 0;
   #error: TransportError | null = null;
-  /** The connection below, of a client once it is made. */
+  /** The connection below, of a client once it is made; null where it is no socket of the system's. */
   #connection: Socket | null = null;
   #isReferenced = true;
 
@@ -35,16 +41,19 @@ export class WsMedium implements LinkMedium {
 
   /**
    * @param errorOf - Words an error of the socket for people.
+   * @param connection - Below the socket, of a server's.
    * @param keeper - Of the reads that messages are made of, where it is known to be this socket's alone.
    */
   constructor(
     socket: WebSocket,
     errorOf: (error: Error) => TransportError,
-    masking: Masking | null = null,
+    origin: WsOrigin,
+    connection: Duplex | null = null,
     keeper: ChunkKeeper | null = null,
   ) {
     this.#socket = socket;
-    this.#masking = masking;
+    this.#origin = origin;
+    if (connection instanceof Socket) this.#connection = connection;
     socket.binaryType = 'nodebuffer';
     socket.on('message', (data: RawData, isBinary: boolean) => {
       if (isBinary) {
@@ -100,22 +109,20 @@ export class WsMedium implements LinkMedium {
   }
 
   #write(chunk: OutputChunk): void {
+    if (this.#connection === null || this.#origin === 'client') this.#send(chunk);
+    else this.#writeThrough(this.#connection, chunk);
+  }
+
+  /** Gives a chunk to `ws`. */
+  #send(chunk: OutputChunk): void {
     const { bytes, payload } = chunk;
     const length = bytes.length + (payload?.length ?? 0);
-    if (this.#masking !== null) this.#masking.isWanted = length <= SHORT_BYTES;
     if (length <= SHORT_BYTES && this.#socket.bufferedAmount < SHORT_BYTES) {
-      // A copy costs less than being told when the bytes are gone.
       this.#socket.send(Buffer.from(bytes), SEND_OPTIONS);
       chunk.release();
       return;
     }
-    this.#unsentBytes += length;
-    // The callback comes when the system has taken the bytes, or with an error: `close` tells about that.
-    const gone = () => {
-      this.#unsentBytes -= length;
-      chunk.release();
-      this.wake();
-    };
+    const gone = this.#whenGone(chunk, length);
     if (payload === null) {
       this.#socket.send(bytes, SEND_OPTIONS, gone);
       return;
@@ -123,6 +130,50 @@ export class WsMedium implements LinkMedium {
     // Frames may be cut anywhere between messages.
     this.#socket.send(bytes, SEND_OPTIONS);
     this.#socket.send(payload, SEND_OPTIONS, gone);
+  }
+
+  /**
+   * Writes a chunk as a message of its own to the connection below: one piece with its header, where `ws` would write two. What
+   * `ws` itself has to say goes to the connection at once and whole, so that messages stay whole.
+   */
+  #writeThrough(connection: Socket, chunk: OutputChunk): void {
+    const { bytes, payload, headroomBytes } = chunk;
+    const isMasked = this.#origin === 'local client';
+    const length = bytes.length + (payload?.length ?? 0);
+    const size = headerSize(length, isMasked);
+    if (payload === null && length <= SHORT_BYTES && connection.writableLength < SHORT_BYTES) {
+      const message = Buffer.allocUnsafe(size + length);
+      placeHeader(message, 0, length, isMasked);
+      message.set(bytes, size);
+      connection.write(message);
+      chunk.release();
+      return;
+    }
+    const gone = this.#whenGone(chunk, length);
+    const isGathered = headroomBytes < size || payload !== null;
+    if (isGathered) connection.cork();
+    if (headroomBytes < size) {
+      const header = Buffer.allocUnsafe(MOST_HEADER_BYTES);
+      placeHeader(header, 0, length, isMasked);
+      connection.write(header.subarray(0, size));
+      connection.write(bytes, payload === null ? gone : undefined);
+    } else {
+      const piece = Buffer.from(bytes.buffer, bytes.byteOffset - size, size + bytes.length);
+      placeHeader(piece, 0, length, isMasked);
+      connection.write(piece, payload === null ? gone : undefined);
+    }
+    if (payload !== null) connection.write(payload, gone);
+    if (isGathered) connection.uncork();
+  }
+
+  /** What to do when the system has taken a chunk's bytes, or has failed to: `close` tells about that. */
+  #whenGone(chunk: OutputChunk, length: number): () => void {
+    this.#unsentBytes += length;
+    return () => {
+      this.#unsentBytes -= length;
+      chunk.release();
+      this.wake();
+    };
   }
 
   end(error: Error | null): void {
