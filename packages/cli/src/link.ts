@@ -9,7 +9,7 @@ import { type BackendName, openBackend } from './backend.ts';
 import { oneOf } from './command.ts';
 import { CommandFailure, describe, UsageError } from './errors.ts';
 import type { HostThreadData, HostThreadReport } from './host-thread.ts';
-import { openWorkersDoor } from './workers-door.ts';
+import { openWorkersDoor, removeDoorAtExit } from './workers-door.ts';
 
 /** A guest's bus, and all that has to end with it. */
 export interface Link {
@@ -137,6 +137,7 @@ export async function inWorkerLink(backend: BackendName): Promise<Link> {
     throw new CommandFailure(report.failure);
   }
   worker.unref();
+  if (report.workersUrl !== null) removeDoorAtExit(report.workersUrl);
   const bus = attachGuestBus(ends.guest);
   return {
     bus,

@@ -49,8 +49,10 @@ const UNSETTLED_EXIT_CODE = 13;
 /**
  * Runs a program in this process as `node PROGRAM ARGS` would. Resolves when its main module has been evaluated;
  * what it started may go on. What it throws ends the process with code 1 and one line that says what and where.
+ *
+ * @param prepare called right before, when all of our own listeners are in place.
  */
-export async function runProgram(path: string, args: readonly string[]): Promise<void> {
+export async function runProgram(path: string, args: readonly string[], prepare?: () => void): Promise<void> {
   process.argv.splice(1, process.argv.length - 1, path, ...args);
   process.on('uncaughtException', (error) => {
     // A program that handles such errors itself has added a listener of its own.
@@ -59,7 +61,7 @@ export async function runProgram(path: string, args: readonly string[]): Promise
   });
   let isEvaluated = false;
   let isIdle = false;
-  process.once('beforeExit', () => {
+  process.on('beforeExit', () => {
     isIdle = true;
   });
   process.once('exit', () => {
@@ -67,6 +69,7 @@ export async function runProgram(path: string, args: readonly string[]): Promise
     process.exitCode = UNSETTLED_EXIT_CODE;
     process.stderr.write(`dxgwire: ${path} ended while its top level awaited what nothing can settle\n`);
   });
+  prepare?.();
   try {
     await import(pathToFileURL(path).href);
     isEvaluated = true;

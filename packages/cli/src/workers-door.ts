@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Host } from '@dxgwire/host';
 import { listen } from '@dxgwire/transport/listen';
 
@@ -41,4 +41,10 @@ export async function openWorkersDoor(host: Host, adapters: readonly number[]): 
     end();
     return null;
   }
+}
+
+/** Removes a door's folder when this process ends: a thread that opened it may not come to it. */
+export function removeDoorAtExit(url: string): void {
+  const folder = dirname(url.slice('unix:'.length));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
 }

@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { createGPU, globals } from '@dxgwire/guest/webgpu';
+import { createGPU, globals, type RemoteGPU } from '@dxgwire/guest/webgpu';
 import type { GuestBus } from '@dxgwire/transport';
 import { tapGuestBus } from '@dxgwire/transport/capture';
 import { adapterSelector } from '../adapter-selector.ts';
@@ -7,6 +7,7 @@ import { BACKENDS } from '../backend.ts';
 import { installCanvas } from '../canvas.ts';
 import { GuestCaptures } from '../capture-file.ts';
 import { type Command, oneOf, parseOptions, splitAtProgram, wholeNumber } from '../command.ts';
+import { holdEnd } from '../ending.ts';
 import { CommandFailure, describe, ExitCode, UsageError } from '../errors.ts';
 import { checkCodec, codecFrom, connectLink, inProcessLink, inWorkerLink, type Link } from '../link.ts';
 import { findProgram, installGlobals, type ProgramGpu, runProgram } from '../program.ts';
@@ -189,12 +190,7 @@ async function runOnLink(link: Link, { path, rest, adapter, statistics, canvas }
     });
   }
   stayAliveFor(gpu, bus);
-  // Nothing is left to do: say goodbye, so that the host need not find out.
-  process.once('beforeExit', () => {
-    bus.ref?.();
-    void gpu.close().then(() => link.close());
-  });
-  sayGoodbye(bus);
+  sayGoodbye(gpu, bus);
   bus.onInterruption = (isInterrupted) => {
     const what = isInterrupted ? 'lost; trying to connect again' : 'made again';
     process.stderr.write(`dxgwire: the connection to the host was ${what}\n`);
@@ -202,19 +198,29 @@ async function runOnLink(link: Link, { path, rest, adapter, statistics, canvas }
   installGlobals({ gpu, globals });
   if (canvas !== null) {
     const end = (): void => {
-      void gpu.close().then(() => process.exit());
+      void gpu.close({ silently: true }).then(() => process.exit());
     };
     installCanvas({ ...canvas, end });
   }
-  await runProgram(path, rest);
+  await runProgram(path, rest, () => {
+    // Nothing is left to do: say goodbye, so that the host need not find out.
+    holdEnd(gpu, async () => {
+      bus.ref?.();
+      await gpu.close({ silently: true });
+      await link.close();
+    });
+  });
 }
 
 /**
  * Tells the host when this process ends in the middle of something: by `process.exit`, an error or a signal. Else the
  * host would wait for a lost connection to come back, and keep all that belongs to it until then.
  */
-function sayGoodbye(bus: GuestBus): void {
-  process.once('exit', () => void bus.close());
+function sayGoodbye(gpu: RemoteGPU, bus: GuestBus): void {
+  process.once('exit', () => {
+    void gpu.close({ silently: true });
+    void bus.close();
+  });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     const end = () => {
       // A program that handles the signal itself has added a listener of its own.

@@ -32,8 +32,10 @@ export interface CreateGPUOptions {
 
 /** What our `GPU` has beside the standard's members. */
 export interface RemoteGPU {
-  /** Ends all devices and the link. */
-  close(): Promise<void>;
+  /** Ends all devices and the link. Silently: `device.lost` does not resolve, for a program that is over. */
+  close(options?: { readonly silently?: boolean }): Promise<void>;
+  /** Resolves when the host has answered what was asked of it so far, with its errors; null: it has already. */
+  settle(): Promise<void> | null;
   readonly statistics: Readonly<Statistics>;
   /** What each adapter of the host has of memory for this program, as it says now; empty before the first adapter. */
   videoMemory(): Promise<VideoMemory[]>;
@@ -66,7 +68,8 @@ export function createGPU(options: CreateGPUOptions): GPU & RemoteGPU {
   });
   const gpu = new GPUInterface(CONSTRUCT, session);
   Object.defineProperties(gpu, {
-    close: { value: () => session.close() },
+    close: { value: (options: { silently?: boolean } = {}) => session.close(options.silently) },
+    settle: { value: () => session.settle() },
     statistics: { value: session.statistics },
     videoMemory: { value: () => session.videoMemory() },
     pendingOperations: { get: () => session.pendingOperations },

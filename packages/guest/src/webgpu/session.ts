@@ -1,6 +1,6 @@
 import { Feature } from '@dxgwire/protocol';
 import { decodeAdapterCaps } from '@dxgwire/protocol/blobs';
-import { STREAM_VERSION } from '@dxgwire/protocol/stream';
+import { ops, STREAM_VERSION } from '@dxgwire/protocol/stream';
 import type { GuestBus } from '@dxgwire/transport';
 import { type KmtDriver, type KmtProcess, startDriver, unwrap } from '../kmt/index.ts';
 import type { AdapterInfo } from '../kmt/types/adapter.ts';
@@ -78,7 +78,10 @@ export class Session {
   private pendingCount = 0;
   private keepAlive: ReturnType<typeof setInterval> | undefined;
   private link: Promise<Link | null> | null = null;
-  private readonly cores = new Set<DeviceCore>();
+  /** The devices, and how many submissions of each the host is known to have answered. */
+  private readonly cores = new Map<DeviceCore, number>();
+  /** Called when the last answer of a destroyed device is there. */
+  private readonly endings = new Map<DeviceCore, () => void>();
   private closed = false;
   private readonly counters: SharedCounters = {
     begin: () => this.count(1),
@@ -131,11 +134,44 @@ export class Session {
     return asked.length === 0 ? [] : (await this.wait(Promise.all(asked))).flat();
   }
 
-  /** Ends all devices and the link. */
-  async close(): Promise<void> {
+  /** Resolves when the host has answered all that devices were asked to do so far; null: it has already. */
+  settle(): Promise<void> | null {
+    const waits: Promise<void>[] = [];
+    for (const [core, answered] of this.cores) {
+      if (core.lost === null && core.outbox.submissions === answered) continue;
+      waits.push(core.lost === null ? this.answered(core) : this.ended(core));
+    }
+    return waits.length === 0 ? null : Promise.all(waits).then(() => {});
+  }
+
+  /** Asks a device for something that it answers behind all that it was asked before. */
+  private async answered(core: DeviceCore): Promise<void> {
+    this.counters.begin();
+    await new Promise<void>((resolve) => {
+      ops.pushErrorScope(core.writer, 'validation');
+      ops.popErrorScope(
+        core.writer,
+        core.requests.add('scope', () => resolve(), resolve),
+      );
+      core.outbox.flush();
+    });
+    if (this.cores.has(core)) this.cores.set(core, core.outbox.submissions);
+    this.counters.end();
+  }
+
+  private ended(core: DeviceCore): Promise<void> {
+    this.counters.begin();
+    return new Promise<void>((resolve) => this.endings.set(core, resolve)).finally(() => this.counters.end());
+  }
+
+  /** Ends all devices and the link; silently: a program that has ended hears nothing of it. */
+  async close(silently = false): Promise<void> {
     if (this.closed) return;
     this.closed = true;
-    for (const core of [...this.cores]) core.destroy();
+    for (const core of [...this.cores.keys()]) {
+      if (silently) core.events = null;
+      core.destroy();
+    }
     const link = await this.link;
     if (link === null || link === undefined) return;
     await link.process.closeDevice();
@@ -169,7 +205,7 @@ export class Session {
       this.statistics.roundTrips += driver.statistics.completionsAwaited;
       const process = await this.wait(driver.openDevice({ comm: processName }));
       process.onPostFailure = () => {
-        for (const core of this.cores) core.kernel.check();
+        for (const core of this.cores.keys()) core.kernel.check();
       };
       driver.onLost = () => {
         this.link = null;
@@ -253,8 +289,12 @@ export class Session {
             wait: (answer) => this.wait(answer),
           });
           const core = new DeviceCore({ kernel, counters: this.counters, stagingLimitBytes });
-          this.cores.add(core);
-          core.onLost = () => this.cores.delete(core);
+          this.cores.set(core, 0);
+          core.onLost = () => {
+            this.cores.delete(core);
+            this.endings.get(core)?.();
+            this.endings.delete(core);
+          };
           return core;
         } finally {
           this.counters.end();

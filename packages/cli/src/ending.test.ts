@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { dxgwire, HostProcess } from './test-support/dxgwire.ts';
+
+const OPEN = 'const device = await (await navigator.gpu.requestAdapter()).requestDevice();\n';
+
+describe('a program that has run ends as it does with Dawn in its process', () => {
+  let host: HostProcess;
+  let folder: string;
+
+  before(async () => {
+    host = await HostProcess.start([]);
+    folder = mkdtempSync(join(tmpdir(), 'dxgwire-ending-'));
+  });
+  after(async () => {
+    rmSync(folder, { recursive: true, force: true });
+    await host.stop();
+  });
+
+  async function run(source: string, ways: readonly string[] = [], environment?: Record<string, string>) {
+    const path = join(folder, 'program.mjs');
+    writeFileSync(path, source);
+    const link = ways.length === 0 ? ['--connect', host.url] : ways;
+    const { code, stdout, stderr } = await dxgwire(['run', ...link, path], environment);
+    return { code, stdout, stderr };
+  }
+
+  for (const ways of [[], ['--local'], ['--in-process'], ['--in-worker']]) {
+    it(`hears nothing of a loss, and once of its end (${ways[0] ?? '--connect'})`, async () => {
+      const source = `${OPEN}
+        device.lost.then(({ reason }) => console.log('lost', reason));
+        process.on('exit', (code) => console.log('exit', code));
+        device.queue.submit([]);
+        await device.queue.onSubmittedWorkDone();`;
+      assert.deepEqual(await run(source, ways), { code: 0, stdout: 'exit 0\n', stderr: '' });
+      const listening = `${source} process.on('beforeExit', () => console.log('nothing left'));`;
+      const stdout = 'nothing left\nexit 0\n';
+      assert.deepEqual(await run(listening, ways), { code: 0, stdout, stderr: '' });
+    });
+  }
+
+  it('may go on in beforeExit', async () => {
+    const source = `${OPEN}
+      let left = 2;
+      process.on('beforeExit', async () => {
+        if (left === 0) return;
+        left -= 1;
+        const buffer = device.createBuffer({ size: 16, usage: GPUBufferUsage.MAP_READ });
+        await buffer.mapAsync(GPUMapMode.READ);
+        console.log('mapped', left);
+      });`;
+    assert.deepEqual(await run(source), { code: 0, stdout: 'mapped 1\nmapped 0\n', stderr: '' });
+  });
+
+  it('is told of all errors before it ends, also of a device that it destroyed', async () => {
+    const source = `${OPEN}
+      device.onuncapturederror = (event) => {
+        console.log(event.error.constructor.name);
+        event.preventDefault();
+      };
+      device.createBuffer({ size: 4, usage: 0 });`;
+    const expected = { code: 0, stdout: 'GPUValidationError\n', stderr: '' };
+    assert.deepEqual(await run(source), expected);
+    assert.deepEqual(await run(`${source} device.destroy();`), expected);
+  });
+
+  it('a worker is told of all errors before it ends', async () => {
+    const source = `import { isMainThread, Worker } from 'node:worker_threads';
+      if (isMainThread) new Worker(new URL(import.meta.url));
+      else {
+        ${OPEN}
+        device.lost.then(() => console.log('lost'));
+        device.onuncapturederror = (event) => {
+          console.log(event.error.constructor.name);
+          event.preventDefault();
+        };
+        device.createBuffer({ size: 4, usage: 0 });
+      }`;
+    assert.deepEqual(await run(source), { code: 0, stdout: 'GPUValidationError\n', stderr: '' });
+  });
+
+  it('leaves no folder behind when it ends in the middle', async () => {
+    const own = mkdtempSync(join(folder, 'temporary-'));
+    const source = 'await navigator.gpu.requestAdapter(); process.exit(3);';
+    const { code } = await run(source, ['--in-worker', '--backend', 'reference'], { TMPDIR: own });
+    assert.equal(code, 3);
+    assert.deepEqual(readdirSync(own), []);
+  });
+});

@@ -1,0 +1,47 @@
+/** A GPU as far as the end of its program concerns it. */
+export interface EndingGpu {
+  /** Resolves when the host has answered what was sent so far; null: it has already. */
+  settle(): Promise<void> | null;
+}
+
+/** A host that says nothing for so long does not keep a program that has ended. Milliseconds. */
+const LONGEST_WAIT_MS = 5000;
+
+/**
+ * Stands between Node and a program's listeners for `beforeExit`. With Dawn in the process, all that a program did
+ * wrong has been said when its last line has run; here the host may have to say it still. So the program has come to
+ * its end only when the host has answered: until then it hears of no `beforeExit`.
+ *
+ * Behind that, `close` may take its time to say goodbye, which Node does not count as work of the program's: nobody
+ * hears of a second `beforeExit`. A program that listens for `beforeExit` may go on working in it; `close` is not
+ * called for such a one, and its link ends within `exit`.
+ *
+ * Call it before the program runs, behind all listeners for `beforeExit` that are not the program's.
+ */
+export function holdEnd(gpu: EndingGpu, close?: () => Promise<void>): void {
+  const ownListeners = process.listenerCount('beforeExit');
+  const emit = process.emit as (this: NodeJS.Process, event: string, ...args: unknown[]) => boolean;
+  let isClosing = false;
+  const isHeld = (): boolean => {
+    if (isClosing) return true;
+    const answer = gpu.settle();
+    if (answer === null) return false;
+    const timer = setTimeout(() => {
+      isGivenUp = true;
+    }, LONGEST_WAIT_MS);
+    void answer.then(() => clearTimeout(timer));
+    return true;
+  };
+  let isGivenUp = false;
+  process.emit = function (this: NodeJS.Process, event: string, ...args: unknown[]): boolean {
+    if (event !== 'beforeExit') return emit.call(this, event, ...args);
+    if (!isGivenUp && isHeld()) return false;
+    const mayGoOn = isGivenUp || process.listenerCount('beforeExit') > ownListeners;
+    const heard = emit.call(this, event, ...args);
+    if (!mayGoOn && close !== undefined) {
+      isClosing = true;
+      void close();
+    }
+    return heard;
+  } as typeof process.emit;
+}
