@@ -66,21 +66,41 @@ export function createGPU(options: CreateGPUOptions): GPU & RemoteGPU {
     processName: options.processName ?? 'webgpu',
     log,
   });
-  const gpu = new GPUInterface(CONSTRUCT, session);
-  Object.defineProperties(gpu, {
-    close: { value: (options: { silently?: boolean } = {}) => session.close(options.silently) },
-    settle: { value: () => session.settle() },
-    statistics: { value: session.statistics },
-    videoMemory: { value: () => session.videoMemory() },
-    pendingOperations: { get: () => session.pendingOperations },
-    onPendingChange: {
-      get: () => session.onPendingChange,
-      set: (callback: RemoteGPU['onPendingChange']) => {
-        session.onPendingChange = callback;
-      },
-    },
-  });
-  return gpu as unknown as GPU & RemoteGPU;
+  return new RemoteGPUInterface(session) as unknown as GPU & RemoteGPU;
+}
+
+/** A `GPU` with our own members: behind the standard's prototype, for an object of an interface has none of its own. */
+class RemoteGPUInterface extends GPUInterface {
+  readonly #session: Session;
+  constructor(session: Session) {
+    super(CONSTRUCT, session);
+    this.#session = session;
+  }
+  static {
+    // To the program it is a GPU.
+    delete (RemoteGPUInterface.prototype as { constructor?: unknown }).constructor;
+  }
+  get statistics(): Readonly<Statistics> {
+    return this.#session.statistics;
+  }
+  get pendingOperations(): number {
+    return this.#session.pendingOperations;
+  }
+  get onPendingChange(): RemoteGPU['onPendingChange'] {
+    return this.#session.onPendingChange;
+  }
+  set onPendingChange(callback) {
+    this.#session.onPendingChange = callback;
+  }
+  close(options: { readonly silently?: boolean } = {}): Promise<void> {
+    return this.#session.close(options.silently);
+  }
+  settle(): Promise<void> | null {
+    return this.#session.settle();
+  }
+  videoMemory(): Promise<VideoMemory[]> {
+    return this.#session.videoMemory();
+  }
 }
 
 function connector(connect: CreateGPUOptions['connect'], link: LinkOptions): () => Promise<GuestBus> {

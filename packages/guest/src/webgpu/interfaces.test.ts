@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { makeFakeDevice } from './fake-device.ts';
 import { globals } from './globals.ts';
+import { createGPU } from './index.ts';
 
 const constructible = new Set([
   'GPUValidationError',
@@ -132,4 +133,18 @@ test('methods refuse wrong receivers, missing members and wrong objects', async 
   const mapAsync = globals.GPUBuffer.prototype.mapAsync as (this: unknown) => Promise<unknown>;
   await assert.rejects(mapAsync.call({}), TypeError);
   device.destroy();
+});
+
+test('what createGPU gives is a GPU to the program, its own members beside', () => {
+  const gpu = createGPU({ connect: () => Promise.reject(new Error('none')), log: () => {} });
+  assert.ok(gpu instanceof globals.GPU);
+  assert.equal(gpu.constructor, globals.GPU);
+  assert.equal(String(gpu), '[object GPU]');
+  assert.deepEqual(Reflect.ownKeys(gpu), []);
+  assert.deepEqual(
+    Reflect.ownKeys(globals.GPU.prototype).filter((key) => /close|settle|statistics/.test(String(key))),
+    [],
+  );
+  assert.equal(gpu.pendingOperations, 0);
+  assert.equal(gpu.settle(), null);
 });
