@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 
-/** The few system calls for memory that several processes see. Linux only. */
+/** The few system calls for memory that several processes see, and for such processes. Linux only. */
 export interface NativeMemory {
   /**
    * Maps `lengthBytes` of an open file, shared, for reading and writing.
@@ -11,6 +11,8 @@ export interface NativeMemory {
   createMemoryFile(name: string): number;
   /** Asks the kernel to kill this process when the thread that started it ends. @returns whether it agreed. */
   dieWithParent(): boolean;
+  /** Lets other threads have this thread's core, if any wants it. */
+  yieldCore(): void;
 }
 
 /** A mapping and its bytes. */
@@ -58,6 +60,7 @@ function load(): NativeMemory {
   const prctl = libc.func(
     'int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)',
   );
+  const schedYield = libc.func('int sched_yield()');
   const unreachable = new FinalizationRegistry<{ address: bigint; lengthBytes: number }>(
     ({ address, lengthBytes }) => {
       munmap(address, lengthBytes);
@@ -84,5 +87,8 @@ function load(): NativeMemory {
       return fileDescriptor;
     },
     dieWithParent: () => prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) === 0,
+    yieldCore: () => {
+      schedYield();
+    },
   };
 }

@@ -61,7 +61,7 @@ async function main(): Promise<void> {
     // Behind all promises that Dawn settled in this round: their answers share one write.
     process.nextTick(() => {
       scheduled = false;
-      polling.noteEvent();
+      polling.noteAnswered();
       const taken = batch.take();
       socket.write(taken, () => batch.recycle(taken));
     });
@@ -72,7 +72,7 @@ async function main(): Promise<void> {
     const server = new ProcessServer(gpu, new MappedRegions(), batch, send);
     const reader = new FrameReader();
     receive = (bytes) => {
-      polling.noteEvent();
+      polling.noteReceived();
       reader.push(bytes, server.onFrame);
       server.endTurn();
     };
