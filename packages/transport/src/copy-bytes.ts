@@ -23,15 +23,15 @@ export function copyBytes(
 }
 
 /**
- * As {@link copyBytes} between arrays that are also seen as 32-bit words from their first byte on. Offsets must
- * be multiples of 4; up to 3 bytes beyond `length` are copied as well, so both arrays must have them.
+ * As {@link copyBytes} between arrays that are also seen as 64-bit words from their first byte on. Offsets and length must be
+ * multiples of 8.
  */
-export function copyWords(
+export function copyLongWords(
   target: Uint8Array,
-  targetWords: Uint32Array,
+  targetLongWords: BigUint64Array,
   targetOffset: number,
   source: Uint8Array,
-  sourceWords: Uint32Array,
+  sourceLongWords: BigUint64Array,
   sourceOffset: number,
   length: number,
 ): void {
@@ -39,9 +39,30 @@ export function copyWords(
     target.set(source.subarray(sourceOffset, sourceOffset + length), targetOffset);
     return;
   }
-  const to = targetOffset >>> 2;
-  const from = sourceOffset >>> 2;
-  copyWholeWords(targetWords, to, sourceWords, from, (length + 3) >>> 2);
+  copyWholeLongWords(targetLongWords, targetOffset >>> 3, sourceLongWords, sourceOffset >>> 3, length >>> 3);
+}
+
+/**
+ * A 64-bit word takes no longer than one of 32, and makes no bigint once the loop is compiled. (A double would do the same, but for
+ * those bits that are no number.)
+ */
+function copyWholeLongWords(
+  target: BigUint64Array,
+  targetWord: number,
+  source: BigUint64Array,
+  sourceWord: number,
+  count: number,
+): void {
+  let to = targetWord;
+  let from = sourceWord;
+  const end = targetWord + count;
+  for (; to + 4 <= end; to += 4, from += 4) {
+    target[to] = source[from]!;
+    target[to + 1] = source[from + 1]!;
+    target[to + 2] = source[from + 2]!;
+    target[to + 3] = source[from + 3]!;
+  }
+  for (; to < end; to += 1, from += 1) target[to] = source[from]!;
 }
 
 /** Eight words to a turn: most packets are short, and the loop itself would cost as much as the words. */
@@ -75,6 +96,7 @@ function copyWholeWords(
 export class PayloadCopier {
   #source: Uint8Array | null = null;
   #words: Uint32Array | null = null;
+  #longWords: BigUint64Array | null = null;
 
   /** `targetOffset` must be a multiple of 4. */
   copy(
@@ -96,11 +118,36 @@ export class PayloadCopier {
           return;
         }
       } else {
-        this.#source = source;
-        this.#words = null;
+        this.#remember(source);
       }
     }
     copyBytes(target, targetOffset, source, sourceOffset, length);
+  }
+
+  /** As {@link copy} into an array that is also seen as 64-bit words; `targetOffset` must be a multiple of 8. */
+  copyLong(
+    target: Uint8Array,
+    targetWords: Uint32Array,
+    targetLongWords: BigUint64Array,
+    targetOffset: number,
+    source: Uint8Array,
+    sourceOffset: number,
+    length: number,
+  ): void {
+    if (source === this.#source && length <= WORD_LOOP_BYTES && ((sourceOffset | length) & 7) === 0) {
+      const longWords = this.#longWords ?? this.#longWordsOf(source);
+      if (sourceOffset + length <= longWords.length << 3) {
+        copyWholeLongWords(targetLongWords, targetOffset >>> 3, longWords, sourceOffset >>> 3, length >>> 3);
+        return;
+      }
+    }
+    this.copy(target, targetWords, targetOffset, source, sourceOffset, length);
+  }
+
+  #remember(source: Uint8Array): void {
+    this.#source = source;
+    this.#words = null;
+    this.#longWords = null;
   }
 
   #wordsOf(source: Uint8Array): Uint32Array {
@@ -109,5 +156,13 @@ export class PayloadCopier {
       ? new Uint32Array(source.buffer, source.byteOffset, source.length >>> 2)
       : new Uint32Array(0);
     return this.#words;
+  }
+
+  #longWordsOf(source: Uint8Array): BigUint64Array {
+    const aligned = source.byteOffset % 8 === 0;
+    this.#longWords = aligned
+      ? new BigUint64Array(source.buffer, source.byteOffset, source.length >>> 3)
+      : new BigUint64Array(0);
+    return this.#longWords;
   }
 }

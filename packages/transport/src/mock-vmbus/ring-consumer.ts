@@ -1,12 +1,11 @@
-import { copyBytes, copyWords } from '../copy-bytes.ts';
+import { copyBytes, copyLongWords } from '../copy-bytes.ts';
 import { TransportError } from '../errors.ts';
 import { MAX_PACKET_BYTES, type Packet, PacketKind } from '../transport.ts';
 import { FEATURE_PENDING_SEND_SIZE, RingHeader, type RingMemory } from './ring-memory.ts';
-import { checkIndex, PACKET_TRAILER_BYTES } from './ring-producer.ts';
+import { checkIndex, PACKET_HEADER_BYTES, PACKET_TRAILER_BYTES } from './ring-producer.ts';
 
 const INITIAL_PACKET_BYTES = 4096;
 const KNOWN_FLAGS = 1;
-const CACHE_LINE_WORDS = 16;
 
 /**
  * The reading end of a ring (vmbus-ring.md §6 and §7). Everything is read from shared memory once, into private
@@ -19,22 +18,22 @@ export class RingConsumer {
   readonly #memory: RingMemory;
   readonly #bytes: Uint8Array;
   readonly #words: Uint32Array;
-  #packetWords: Uint32Array;
+  readonly #longWords: BigUint64Array;
+  #packetLongWords: BigUint64Array;
   /** Where the next packet starts, and the same as of the last release. */
   #read = 0;
   #released = 0;
   /** The producer's index as of the last load. */
   #write = 0;
-  /** Keeps the reads of {@link #touchNext} from being left out as useless. */
-  #touched = 0;
 
   constructor(memory: RingMemory) {
     this.#memory = memory;
     this.#bytes = memory.bytes;
     this.#words = memory.words;
+    this.#longWords = memory.longWords;
     this.sizeBytes = memory.bytes.length;
     const bytes = new Uint8Array(INITIAL_PACKET_BYTES);
-    this.#packetWords = new Uint32Array(bytes.buffer);
+    this.#packetLongWords = new BigUint64Array(bytes.buffer);
     this.packet = {
       kind: PacketKind.inBand,
       idLow: 0,
@@ -61,21 +60,10 @@ export class RingConsumer {
   /** True when the producer has published more than was taken. */
   hasData(): boolean {
     if (this.#read !== this.#write) return true;
-    this.#write = checkIndex('write_index', this.#memory.load(RingHeader.writeIndex), this.sizeBytes);
-    if (this.#read !== this.#write) return true;
-    this.#touchNext();
-    return false;
-  }
-
-  /**
-   * Has the processor fetch the place of the next packet along with the index that will show it: whoever looks again and again
-   * else waits for one after the other. What is read there says nothing and is used for nothing.
-   */
-  #touchNext(): void {
-    const words = this.#words;
-    const word = this.#read >>> 2;
-    const second = word + CACHE_LINE_WORDS;
-    this.#touched = (this.#touched + words[word]! + (second < words.length ? words[second]! : 0)) | 0;
+    const write = this.#memory.load(RingHeader.writeIndex);
+    if (write === this.#write) return false;
+    this.#write = checkIndex('write_index', write, this.sizeBytes);
+    return true;
   }
 
   /** As {@link hasData}. */
@@ -94,19 +82,31 @@ export class RingConsumer {
     const start = this.#read;
     const words = this.#words;
     const word = start >>> 2;
-    const count = size >>> 2;
     const second = start + 8 === size ? 0 : word + 2;
     const typeAndOffset = words[word]!;
     const lengthAndFlags = words[word + 1]!;
-    const packet = this.packet;
-    packet.idLow = words[second]!;
-    packet.idHigh = words[second + 1 === count ? 0 : second + 1]!;
-    const offset = (typeAndOffset >>> 16) * 8;
-    const end = (lengthAndFlags & 0xffff) * 8;
+    const idLow = words[second]!;
+    const idHigh = words[second + 1]!;
     const kind = typeAndOffset & 0xffff;
+    const offset = (typeAndOffset >>> 16) * 8;
     const flags = lengthAndFlags >>> 16;
-    this.#check(kind, offset, end, flags);
+    const end = (lengthAndFlags & 0xffff) * 8;
     const length = end - offset;
+    const ahead = this.#write - start;
+    const available = ahead >= 0 ? ahead : ahead + size;
+    if (
+      offset < PACKET_HEADER_BYTES ||
+      length < 0 ||
+      length > MAX_PACKET_BYTES ||
+      end + PACKET_TRAILER_BYTES > available ||
+      (kind !== PacketKind.inBand && kind !== PacketKind.completion) ||
+      (flags & ~KNOWN_FLAGS) !== 0
+    ) {
+      this.#refuse(kind, offset, end, flags, available);
+    }
+    const packet = this.packet;
+    packet.idLow = idLow;
+    packet.idHigh = idHigh;
     packet.kind = kind as PacketKind;
     packet.flags = flags;
     packet.length = length;
@@ -114,7 +114,7 @@ export class RingConsumer {
     let from = start + offset;
     if (from >= size) from -= size;
     if (from + length <= size) {
-      copyWords(packet.bytes, this.#packetWords, 0, this.#bytes, this.#words, from, length);
+      copyLongWords(packet.bytes, this.#packetLongWords, 0, this.#bytes, this.#longWords, from, length);
     } else {
       const first = size - from;
       copyBytes(packet.bytes, 0, this.#bytes, from, first);
@@ -125,31 +125,19 @@ export class RingConsumer {
     return true;
   }
 
-  /** Checks a private copy of a packet's header against what the producer has published. */
-  #check(kind: number, offset: number, end: number, flags: number): void {
-    const ahead = this.#write - this.#read;
-    const available = ahead >= 0 ? ahead : ahead + this.sizeBytes;
-    if (offset < 16 || end < offset || end + PACKET_TRAILER_BYTES > available) {
-      throw new TransportError(
-        'bad-ring',
-        `a packet at ${this.#read} says payload ${offset}..${end} with ${available} bytes published`,
-      );
+  /** Says what is wrong with a packet whose header, in a private copy, was checked against what the producer has published. */
+  #refuse(kind: number, offset: number, end: number, flags: number, available: number): never {
+    const length = end - offset;
+    const at = `a packet at ${this.#read}`;
+    let what = `${at} has ${length} payload bytes; the limit is ${MAX_PACKET_BYTES}`;
+    if (offset < PACKET_HEADER_BYTES || length < 0 || end + PACKET_TRAILER_BYTES > available) {
+      what = `${at} says payload ${offset}..${end} with ${available} bytes published`;
+    } else if (kind !== PacketKind.inBand && kind !== PacketKind.completion) {
+      what = `${at} has type ${kind}; 6 and 11 are known`;
+    } else if ((flags & ~KNOWN_FLAGS) !== 0) {
+      what = `${at} has unknown flags 0x${flags.toString(16)}`;
     }
-    if (kind !== PacketKind.inBand && kind !== PacketKind.completion) {
-      throw new TransportError('bad-ring', `a packet at ${this.#read} has type ${kind}; 6 and 11 are known`);
-    }
-    if ((flags & ~KNOWN_FLAGS) !== 0) {
-      throw new TransportError(
-        'bad-ring',
-        `a packet at ${this.#read} has unknown flags 0x${flags.toString(16)}`,
-      );
-    }
-    if (end - offset > MAX_PACKET_BYTES) {
-      throw new TransportError(
-        'bad-ring',
-        `a packet at ${this.#read} has ${end - offset} payload bytes; the limit is ${MAX_PACKET_BYTES}`,
-      );
-    }
+    throw new TransportError('bad-ring', what);
   }
 
   #grow(length: number): void {
@@ -157,7 +145,7 @@ export class RingConsumer {
     while (capacity < length) capacity *= 2;
     this.packet.bytes = new Uint8Array(capacity);
     this.packet.view = new DataView(this.packet.bytes.buffer);
-    this.#packetWords = new Uint32Array(this.packet.bytes.buffer);
+    this.#packetLongWords = new BigUint64Array(this.packet.bytes.buffer);
   }
 
   /**

@@ -20,9 +20,10 @@ export const FEATURE_PENDING_SEND_SIZE = 1;
  * the ring is made; the data area itself is always touched as a typed array.
  */
 export interface RingMemory {
-  /** Data area as bytes and as 32-bit words (the host is little endian, as is the ring). */
+  /** Data area as bytes, and as words of 32 and of 64 bits (the host is little endian, as is the ring). */
   readonly bytes: Uint8Array;
   readonly words: Uint32Array;
+  readonly longWords: BigUint64Array;
   /** Whether another thread looks at the very same data area, so that the two processors pass its cache lines to each other. */
   readonly isPassedAround: boolean;
   /** Reads a header word, unsigned. A sequentially consistent load where the memory is shared. */
@@ -35,6 +36,7 @@ export interface RingMemory {
 class SharedRingMemory implements RingMemory {
   readonly bytes: Uint8Array;
   readonly words: Uint32Array;
+  readonly longWords: BigUint64Array;
   readonly isPassedAround = true;
   readonly #header: Uint32Array;
 
@@ -42,6 +44,7 @@ class SharedRingMemory implements RingMemory {
     this.#header = new Uint32Array(buffer, offset, RING_HEADER_BYTES / 4);
     this.bytes = new Uint8Array(buffer, offset + RING_HEADER_BYTES, dataBytes);
     this.words = new Uint32Array(buffer, offset + RING_HEADER_BYTES, dataBytes / 4);
+    this.longWords = new BigUint64Array(buffer, offset + RING_HEADER_BYTES, dataBytes / 8);
   }
 
   load(word: number): number {
@@ -57,6 +60,7 @@ class SharedRingMemory implements RingMemory {
 class LocalRingMemory implements RingMemory {
   readonly bytes: Uint8Array;
   readonly words: Uint32Array;
+  readonly longWords: BigUint64Array;
   readonly isPassedAround = false;
   readonly #header: Uint32Array;
 
@@ -64,6 +68,7 @@ class LocalRingMemory implements RingMemory {
     this.#header = new Uint32Array(buffer, offset, RING_HEADER_BYTES / 4);
     this.bytes = new Uint8Array(buffer, offset + RING_HEADER_BYTES, dataBytes);
     this.words = new Uint32Array(buffer, offset + RING_HEADER_BYTES, dataBytes / 4);
+    this.longWords = new BigUint64Array(buffer, offset + RING_HEADER_BYTES, dataBytes / 8);
   }
 
   load(word: number): number {
@@ -78,16 +83,16 @@ class LocalRingMemory implements RingMemory {
 /**
  * Wraps the bytes of one ring: a header page, then the data area.
  *
- * @param bytes - Header page and data area; starts at a multiple of 4 in its buffer, data a multiple of 8 long.
+ * @param bytes - Header page and data area; starts at a multiple of 8 in its buffer, data a multiple of 8 long.
  * @param threads - `one` when both ends run on this thread; `many` uses `Atomics` for the header.
  * @throws TransportError `out-of-range` when the bytes cannot be a ring.
  */
 export function createRingMemory(bytes: Uint8Array, threads: 'one' | 'many'): RingMemory {
   const dataBytes = bytes.length - RING_HEADER_BYTES;
-  if (dataBytes < 32 || dataBytes % 8 !== 0 || bytes.byteOffset % 4 !== 0) {
+  if (dataBytes < 32 || dataBytes % 8 !== 0 || bytes.byteOffset % 8 !== 0) {
     throw new TransportError(
       'out-of-range',
-      `a ring needs ${RING_HEADER_BYTES} header bytes, at least 32 data bytes in multiples of 8, and 4-byte ` +
+      `a ring needs ${RING_HEADER_BYTES} header bytes, at least 32 data bytes in multiples of 8, and 8-byte ` +
         `alignment; got ${bytes.length} bytes at offset ${bytes.byteOffset}`,
     );
   }

@@ -17,6 +17,7 @@ const DATA_BYTES = 256;
 class WatchedMemory implements RingMemory {
   readonly bytes: Uint8Array;
   readonly words: Uint32Array;
+  readonly longWords: BigUint64Array;
   readonly isPassedAround: boolean;
   readonly plain: RingMemory;
   readonly accesses: string[] = [];
@@ -27,6 +28,7 @@ class WatchedMemory implements RingMemory {
     this.plain = createRingMemory(new Uint8Array(new SharedArrayBuffer(length)), threads);
     this.bytes = this.plain.bytes;
     this.words = this.plain.words;
+    this.longWords = this.plain.longWords;
     this.isPassedAround = this.plain.isPassedAround;
   }
 

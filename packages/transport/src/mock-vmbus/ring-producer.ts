@@ -7,9 +7,13 @@ import { FEATURE_PENDING_SEND_SIZE, RingHeader, type RingMemory } from './ring-m
 export const PACKET_HEADER_BYTES = 16;
 export const PACKET_TRAILER_BYTES = 8;
 
-/** Claimed at a time, bytes. */
+/** Where the payload starts, in units of 8 bytes, in the place it has in a packet's first word. */
+const TYPE_WORD_OFFSET = (PACKET_HEADER_BYTES / 8) << 16;
+
+/** Claimed at a time within a batch, bytes. */
 const CLAIMED_BYTES = 512;
-const CACHE_LINE_WORDS = 16;
+const CACHE_LINE_BYTES = 64;
+const CACHE_LINE_WORDS = CACHE_LINE_BYTES / 4;
 
 /** Space that a packet with `payloadBytes` of payload takes in a ring: header, padded payload, trailer. */
 export function packetSpace(payloadBytes: number): number {
@@ -42,14 +46,15 @@ export class RingProducer {
   readonly #memory: RingMemory;
   readonly #bytes: Uint8Array;
   readonly #words: Uint32Array;
+  readonly #longWords: BigUint64Array;
   readonly #isPassedAround: boolean;
   /** Where the next packet starts, and the same as of the last publish. */
   #write = 0;
   #published = 0;
   /** The consumer's index as of the last load. Being stale only under-estimates the room. */
   #read = 0;
-  #wrapped: Uint8Array | null = null;
-  #wrappedWords: Uint32Array | null = null;
+  /** Where a packet that crosses the end of the area is laid out. */
+  #aside: Uint8Array | null = null;
   #armed = false;
   /** Up to where the next packets' cache lines are this processor's, see {@link #claim}. */
   #claimed = 0;
@@ -62,6 +67,7 @@ export class RingProducer {
     this.#memory = memory;
     this.#bytes = memory.bytes;
     this.#words = memory.words;
+    this.#longWords = memory.longWords;
     this.#isPassedAround = memory.isPassedAround;
     this.sizeBytes = memory.bytes.length;
     memory.store(RingHeader.featureBits, FEATURE_PENDING_SEND_SIZE);
@@ -110,52 +116,62 @@ export class RingProducer {
     length: number,
   ): boolean {
     const space = packetSpace(length);
-    if (!this.hasRoom(space)) return false;
+    if (this.#room() <= space && !this.hasRoom(space)) return false;
     const start = this.#write;
     const end = start + space;
-    let target = this.#bytes;
-    let words = this.#words;
-    let at = start;
-    // A packet that crosses the end of the area is laid out aside, and copied in two pieces.
-    const isSplit = end > this.sizeBytes;
-    if (isSplit) {
-      if (this.#wrapped === null || this.#wrapped.length < space) {
-        this.#wrapped = new Uint8Array(space);
-        this.#wrappedWords = new Uint32Array(this.#wrapped.buffer);
-      }
-      target = this.#wrapped;
-      words = this.#wrappedWords!;
-      at = 0;
+    if (end >= this.sizeBytes) {
+      this.#writeAtEnd(kind, idLow, idHigh, flags, bytes, offset, length);
+      return true;
     }
-    const word = at >>> 2;
-    const trailer = (at + space - PACKET_TRAILER_BYTES) >>> 2;
-    words[trailer] = 0;
-    words[trailer + 1] = start;
-    words[word] = kind | ((PACKET_HEADER_BYTES / 8) << 16);
+    const words = this.#words;
+    const word = start >>> 2;
+    const trailer = (end - PACKET_TRAILER_BYTES) >>> 2;
+    words[word] = kind | TYPE_WORD_OFFSET;
     words[word + 1] = ((space - PACKET_TRAILER_BYTES) >>> 3) | ((flags & CARRIED_PACKET_FLAGS) << 16);
     words[word + 2] = idLow;
     words[word + 3] = idHigh;
-    if (length > 0) {
-      // Zeroing the last eight payload bytes first leaves exactly the padding zero.
-      if ((length & 7) !== 0) {
-        words[trailer - 2] = 0;
-        words[trailer - 1] = 0;
-      }
-      this.#copier.copy(target, words, at + PACKET_HEADER_BYTES, bytes, offset, length);
+    // Zeroing the last eight payload bytes first leaves exactly the padding zero.
+    if ((length & 7) !== 0) {
+      words[trailer - 2] = 0;
+      words[trailer - 1] = 0;
     }
-    // The first packet of a batch claims nothing: one that is sent alone leaves the next one's place to who looks for it.
+    const at = start + PACKET_HEADER_BYTES;
+    this.#copier.copyLong(this.#bytes, words, this.#longWords, at, bytes, offset, length);
+    words[trailer] = 0;
+    words[trailer + 1] = start;
+    // The first packet of a batch claims nothing: that is left until it is shown.
     if (this.#isPassedAround && start !== this.#published && end > this.#claimed) this.#claim(end);
-    if (isSplit) {
-      const first = this.sizeBytes - start;
-      copyBytes(this.#bytes, start, target, 0, first);
-      copyBytes(this.#bytes, 0, target, first, space - first);
-      this.#write = end - this.sizeBytes;
-      this.#claimed = 0;
-    } else {
-      this.#write = end === this.sizeBytes ? 0 : end;
-      if (this.#write === 0) this.#claimed = 0;
-    }
+    this.#write = end;
     return true;
+  }
+
+  /** As {@link tryWrite} for a packet that reaches the end of the area or crosses it: laid out aside, and copied in two pieces. */
+  #writeAtEnd(
+    kind: number,
+    idLow: number,
+    idHigh: number,
+    flags: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): void {
+    const space = packetSpace(length);
+    if (this.#aside === null || this.#aside.length < space) this.#aside = new Uint8Array(space);
+    const aside = this.#aside;
+    const view = new DataView(aside.buffer);
+    view.setUint32(0, kind | TYPE_WORD_OFFSET, true);
+    view.setUint32(4, ((space - PACKET_TRAILER_BYTES) >>> 3) | ((flags & CARRIED_PACKET_FLAGS) << 16), true);
+    view.setUint32(8, idLow, true);
+    view.setUint32(12, idHigh, true);
+    copyBytes(aside, PACKET_HEADER_BYTES, bytes, offset, length);
+    const trailer = space - PACKET_TRAILER_BYTES;
+    aside.fill(0, PACKET_HEADER_BYTES + length, trailer + 4);
+    view.setUint32(trailer + 4, this.#write, true);
+    const first = this.sizeBytes - this.#write;
+    copyBytes(this.#bytes, this.#write, aside, 0, first);
+    copyBytes(this.#bytes, 0, aside, first, space - first);
+    this.#write = space - first;
+    this.#claimed = 0;
   }
 
   /**
@@ -172,6 +188,19 @@ export class RingProducer {
   }
 
   /**
+   * As {@link #claim} where a packet has just been shown to a consumer that looks: while it takes that one, the lines of a next small
+   * one come, but for the first, which holds the end of this one.
+   */
+  #claimNext(): void {
+    const first = (this.#write + CACHE_LINE_BYTES - 1) & -CACHE_LINE_BYTES;
+    const end = first + 2 * CACHE_LINE_BYTES;
+    if (end > this.sizeBytes || this.#room() <= end - this.#write) return;
+    const words = this.#words;
+    words[first >>> 2] = 0;
+    words[(first >>> 2) + CACHE_LINE_WORDS] = 0;
+  }
+
+  /**
    * Shows all written packets to the consumer.
    *
    * @returns true when the consumer must be signalled: it has not masked, and it had emptied the ring as far as
@@ -183,7 +212,10 @@ export class RingProducer {
     this.#published = this.#write;
     // The store is a full barrier on both sides: packet bytes before it, the loads below after it.
     this.#memory.store(RingHeader.writeIndex, this.#write);
-    if (this.#memory.load(RingHeader.interruptMask) !== 0) return false;
+    if (this.#memory.load(RingHeader.interruptMask) !== 0) {
+      if (this.#isPassedAround) this.#claimNext();
+      return false;
+    }
     this.#read = checkIndex('read_index', this.#memory.load(RingHeader.readIndex), this.sizeBytes);
     return this.#read === old;
   }

@@ -379,5 +379,6 @@ describe('a hostile peer of a ring', () => {
     assert.throws(() => make(new Uint8Array(4096)), isOutOfRange);
     assert.throws(() => make(new Uint8Array(4096 + 36)), isOutOfRange);
     assert.throws(() => make(new Uint8Array(4096 + 65).subarray(1)), isOutOfRange);
+    assert.throws(() => make(new Uint8Array(4096 + 68).subarray(4)), isOutOfRange);
   });
 });

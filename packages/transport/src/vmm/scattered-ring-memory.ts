@@ -11,6 +11,7 @@ import { PAGE_BYTES } from '../transport.ts';
 export class ScatteredRingMemory implements RingMemory {
   readonly bytes: Uint8Array;
   readonly words: Uint32Array;
+  readonly longWords: BigUint64Array;
   readonly isPassedAround = false;
   readonly #header: Uint32Array;
   readonly #pages: readonly Uint8Array[];
@@ -29,6 +30,7 @@ export class ScatteredRingMemory implements RingMemory {
     this.#isProducer = end === 'producer';
     this.bytes = new Uint8Array(data.length * PAGE_BYTES);
     this.words = new Uint32Array(this.bytes.buffer);
+    this.longWords = new BigUint64Array(this.bytes.buffer);
   }
 
   load(word: number): number {

@@ -15,6 +15,7 @@ class HostileRing implements RingMemory {
   readonly plain = new Uint8Array(DATA_BYTES);
   readonly bytes: Uint8Array;
   readonly words: Uint32Array;
+  readonly longWords: BigUint64Array;
   readonly isPassedAround = true;
   readonly #plainWords = new Uint32Array(this.plain.buffer);
   readonly #header = new Uint32Array(HEADER_WORDS);
@@ -25,10 +26,11 @@ class HostileRing implements RingMemory {
   constructor() {
     this.bytes = this.#watched(this.plain);
     this.words = this.#watched(this.#plainWords);
+    this.longWords = this.#watched(new BigUint64Array(this.plain.buffer));
   }
 
   /** The same array, but every element is read after a step of the other end. */
-  #watched<T extends Uint8Array | Uint32Array>(array: T): T {
+  #watched<T extends Uint8Array | Uint32Array | BigUint64Array>(array: T): T {
     return new Proxy(array, {
       get: (target, key) => {
         if (typeof key === 'string' && key.charCodeAt(0) <= 0x39) {
