@@ -166,3 +166,62 @@ export class PayloadCopier {
     return this.#longWords;
   }
 }
+
+/**
+ * Copies payloads of whole long words to where they may lie as such. Where the source lies at a multiple of 8, too, as in the rings of
+ * VMBus, they go eight bytes at a time, which takes half of what words take.
+ */
+export class LongCopier {
+  #source: Uint8Array | null = null;
+  #longs: BigUint64Array | null = null;
+
+  /** `targetOffset` and `length` must be multiples of 8. */
+  copy(
+    target: Uint8Array,
+    targetLongs: BigUint64Array,
+    targetOffset: number,
+    source: Uint8Array,
+    sourceOffset: number,
+    length: number,
+  ): void {
+    if (source === this.#source) {
+      const longs = this.#longs ?? this.#longsOf(source);
+      const end = sourceOffset + length;
+      if ((sourceOffset & 7) === 0 && end >>> 3 <= longs.length) {
+        copyWholeLongs(targetLongs, targetOffset >>> 3, longs, sourceOffset >>> 3, length >>> 3);
+        return;
+      }
+    } else {
+      this.#source = source;
+      this.#longs = null;
+    }
+    copyBytes(target, targetOffset, source, sourceOffset, length);
+  }
+
+  #longsOf(source: Uint8Array): BigUint64Array {
+    const aligned = source.byteOffset % 8 === 0;
+    this.#longs = aligned
+      ? new BigUint64Array(source.buffer, source.byteOffset, source.length >>> 3)
+      : new BigUint64Array(0);
+    return this.#longs;
+  }
+}
+
+function copyWholeLongs(
+  target: BigUint64Array,
+  targetLong: number,
+  source: BigUint64Array,
+  sourceLong: number,
+  count: number,
+): void {
+  let to = targetLong;
+  let from = sourceLong;
+  const end = targetLong + count;
+  for (; to + 4 <= end; to += 4, from += 4) {
+    target[to] = source[from]!;
+    target[to + 1] = source[from + 1]!;
+    target[to + 2] = source[from + 2]!;
+    target[to + 3] = source[from + 3]!;
+  }
+  for (; to < end; to += 1, from += 1) target[to] = source[from]!;
+}

@@ -198,6 +198,28 @@ describe('capture', () => {
     assert.equal(records.length - 1 + gap.records, 100);
   });
 
+  it('tells a gap before what fits behind it, and records nothing once it is closed', async () => {
+    const writer = new MemoryWriter();
+    const recorder = new CaptureRecorder(writer, { maxPendingBytes: 1000 });
+    recorder.begin({ link: 'none', side: 'host', codec: 'dxgkrnl' });
+    const bytes = new Uint8Array(2000);
+    const packet = (length: number) =>
+      recorder.packet('g2h', 1, PacketKind.inBand, 1, 0, 0, bytes, 0, length);
+    for (const length of [8, 16, 2000, 8, 1500, 24]) packet(length);
+    await recorder.close();
+    packet(8);
+    recorder.windowStore(8, 1, 0);
+    const seen = read(writer.bytes).records.map((record) =>
+      record.kind === 'packet'
+        ? record.bytes.length
+        : record.kind === 'gap'
+          ? -record.lostBytes
+          : record.kind,
+    );
+    assert.deepEqual(seen, [8, 16, -2000, 8, -1500, 24]);
+    assert.equal(recorder.pendingBytes, 0);
+  });
+
   it('stops recording when the writer fails, and says so once', async () => {
     const errors: string[] = [];
     const failing = { write: () => Promise.reject(new Error('disk full')), close: () => Promise.resolve() };

@@ -61,6 +61,48 @@ describe('RecordBuffer', () => {
     }
   });
 
+  it('writes short packets and stores as the long way says them, and refuses what is not short', () => {
+    process.stdout.write(`SEED=${SEED}\n`);
+    const next = random(SEED);
+    const buffer = new RecordBuffer();
+    const sources = [0, 0, 8, 4, 1].map((start) => new Uint8Array(4096 + start).subarray(start));
+    for (const source of sources) for (const at of source.keys()) source[at] = next(256);
+    const number = () => (next(2 ** 16) * 2 ** 16 + next(2 ** 16)) >>> next(32);
+    const expected: unknown[] = [];
+    const out: Uint8Array[] = [];
+    let shortCount = 0;
+    for (let count = 0; count < 20_000; count += 1) {
+      const timeUs = number() + (next(50) === 0 ? 2 ** 32 : 0);
+      buffer.allowShort(timeUs, next(20) === 0 ? next(100) : 300);
+      const source = sources[next(sources.length)]!;
+      const length = next(4) === 0 ? next(300) : next(31) * 8;
+      const offset = next(3) === 0 ? next(3000) : next(400) * 8;
+      const idHigh = next(4) === 0 ? number() : next(128);
+      const fields = [next(2), next(65_536), next(2) === 0 ? 6 : 11, number(), idHigh, next(256)] as const;
+      if (buffer.shortPacket(...fields, source, offset, length)) shortCount += 1;
+      else buffer.packet(timeUs, ...fields, source, offset, length);
+      expected.push([1, timeUs, ...fields, Buffer.from(source.subarray(offset, offset + length))]);
+      const [place, low, high] = [next(9) === 0 ? 2 ** 40 : number(), number(), number()];
+      if (buffer.shortStore(place, low | 0, high | 0)) shortCount += 1;
+      else buffer.windowStore(timeUs, place, low, high);
+      expected.push([11, timeUs, place, low, high]);
+      buffer.forbidShort();
+      assert.equal(buffer.shortStore(0, 0, 0), false);
+      while (buffer.hasFullChunk) {
+        out.push(buffer.take()!.slice());
+        buffer.giveBack();
+      }
+    }
+    out.push(buffer.take()!);
+    const all = Buffer.concat(out);
+    assert.equal(all.length, buffer.position);
+    assert.ok(shortCount > 10_000, `${shortCount} were short`);
+    const read: unknown[] = new Unpackr({ useRecords: false }).unpackMultiple(all) as unknown[];
+    for (const [index, value] of read.entries())
+      assert.equal(JSON.stringify(value), JSON.stringify(expected[index]), `record ${index}`);
+    assert.equal(read.length, expected.length);
+  });
+
   it('uses its chunks again, and splits what is longer than one', () => {
     const buffer = new RecordBuffer();
     const long = new Uint8Array(3 * CHUNK_BYTES).fill(9);

@@ -1,16 +1,16 @@
-import { copyBytes, PayloadCopier } from '../copy-bytes.ts';
+import { copyBytes, LongCopier } from '../copy-bytes.ts';
 import { RecordKind } from './records.ts';
 
 /** Large enough that a write costs little for each record, small enough to stay in a processor's cache. */
 export const CHUNK_BYTES = 256 * 1024;
 /** Most bytes of a packet's record before its payload, padding included. */
 const MAX_PACKET_HEAD_BYTES = 40;
-/** Longest payload that is copied as words, which takes up to 3 bytes more than it has. */
-const MAX_SHORT_BYTES = 160;
+/** Longest payload of a short record: its length is one byte. */
+const MAX_SHORT_BYTES = 248;
 /** Chunks that are kept for the next records. */
 const MAX_SPARE_CHUNKS = 4;
 const TWO_TO_32 = 4_294_967_296;
-/** A head with short numbers, whole words long: nearly all packets have one. */
+/** What stands before the payload of a short packet; the record of a store is as long. Whole long words. */
 const SHORT_HEAD_BYTES = 24;
 /** Words are written as this machine has them; MessagePack's own numbers are big-endian. */
 const isLittleEndian = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
@@ -29,27 +29,49 @@ const Pack = {
   uint32: 0xce,
 } as const;
 
-/** A piece of memory as bytes, words and numbers. */
+/** A piece of memory as bytes, words, long words and numbers. */
 class Chunk {
   readonly bytes = new Uint8Array(CHUNK_BYTES);
   readonly words = new Uint32Array(this.bytes.buffer);
+  readonly longs = new BigUint64Array(this.bytes.buffer);
   readonly view = new DataView(this.bytes.buffer);
   length = 0;
 }
 
 /**
- * Records behind each other in chunks that are used again and again. The record of a packet, of which there may be
- * millions a second, is written as MessagePack by hand: without an object, an array or a view for each.
+ * Records behind each other in chunks that are used again and again. The records of which there may be millions a second, packets and
+ * stores, are written as MessagePack by hand: without an object, an array or a view for each.
+ *
+ * Numbers need not be as short as they can be in MessagePack: they are written longer where that brings a payload to a multiple
+ * of 8, so that long words can be copied.
  */
 export class RecordBuffer {
-  /** Bytes that no {@link take} has taken. */
-  bytes = 0;
+  /** Bytes in full chunks that no {@link take} has taken. */
+  #fullBytes = 0;
+  /** Bytes of all records so far, without those in the current chunk. */
+  #before = 0;
   #current = new Chunk();
+  /** Up to here the short way may write in the current chunk; 0: not at all. */
+  #shortEnd = 0;
+  /** The time as the first words of a record hold it. */
+  #timeHigh = 0;
+  #timeLow = 0;
   readonly #full: Chunk[] = [];
   readonly #spare: Chunk[] = [];
   /** One for each way: what comes and what goes is in other buffers, each used again and again. */
-  readonly #copiers = [new PayloadCopier(), new PayloadCopier()] as const;
+  readonly #incoming = new LongCopier();
+  readonly #outgoing = new LongCopier();
   #taken: Chunk | null = null;
+
+  /** Bytes that no {@link take} has taken. */
+  get bytes(): number {
+    return this.#fullBytes + this.#current.length;
+  }
+
+  /** Bytes of all records so far. */
+  get position(): number {
+    return this.#before + this.#current.length;
+  }
 
   /** Whether a chunk is full: time to write it. */
   get hasFullChunk(): boolean {
@@ -61,10 +83,81 @@ export class RecordBuffer {
     this.#append(bytes, 0, bytes.length);
   }
 
+  /** Lets {@link shortPacket} and {@link shortStore} write so many bytes, with this time. */
+  allowShort(timeUs: number, roomBytes: number): void {
+    if (!isLittleEndian || timeUs >= TWO_TO_32) return;
+    this.#shortEnd = Math.min(CHUNK_BYTES, this.#current.length + roomBytes);
+    this.#timeHigh = (timeUs & 0xff00_0000) >>> 0;
+    this.#timeLow = ((timeUs >>> 16) & 0xff) | (timeUs & 0xff00) | ((timeUs & 0xff) << 16);
+  }
+
+  /** From now on what is short goes the long way as well. */
+  forbidShort(): void {
+    this.#shortEnd = 0;
+  }
+
   /**
-   * Appends the record of a packet. Numbers need not be as short as they can be in MessagePack: channel and flags are
-   * written longer where that brings the payload to a multiple of 4, so that words can be copied.
+   * Appends the record of a packet as nearly all are: a head of {@link SHORT_HEAD_BYTES} and a payload of whole long words.
+   *
+   * @returns false for any other and where {@link allowShort} has not given room: {@link packet} takes it.
    */
+  shortPacket(
+    way: number,
+    channel: number,
+    kind: number,
+    idLow: number,
+    idHigh: number,
+    flags: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): boolean {
+    const chunk = this.#current;
+    const start = chunk.length;
+    const end = start + SHORT_HEAD_BYTES + length;
+    if (
+      end > this.#shortEnd ||
+      length > MAX_SHORT_BYTES ||
+      ((start | length) & 7) !== 0 ||
+      idHigh >>> 7 !== 0 ||
+      flags >= 0x100
+    )
+      return false;
+    const { words } = chunk;
+    const at = start >>> 2;
+    // Array of 9, kind of record, time as uint32, way, channel as uint32, kind, id as uint32 and fixint, flags as uint8,
+    // length as bin8.
+    words[at] = 0xce_01_99 | this.#timeHigh;
+    words[at + 1] = this.#timeLow | (way << 24);
+    words[at + 2] = 0xce | ((channel >>> 24) << 8) | (channel & 0xff_0000) | ((channel & 0xff00) << 16);
+    words[at + 3] = (channel & 0xff) | (kind << 8) | 0xce_0000 | (idLow & 0xff00_0000);
+    words[at + 4] = ((idLow >>> 16) & 0xff) | (idLow & 0xff00) | ((idLow & 0xff) << 16) | (idHigh << 24);
+    words[at + 5] = 0xcc | (flags << 8) | 0xc4_0000 | (length << 24);
+    const copier = way === 0 ? this.#incoming : this.#outgoing;
+    copier.copy(chunk.bytes, chunk.longs, start + SHORT_HEAD_BYTES, bytes, offset, length);
+    chunk.length = end;
+    return true;
+  }
+
+  /** Appends the record of a 64-bit value stored in the window. @returns false: {@link windowStore} takes it. */
+  shortStore(offset: number, low: number, high: number): boolean {
+    const chunk = this.#current;
+    const start = chunk.length;
+    if (start + SHORT_HEAD_BYTES > this.#shortEnd || (start & 7) !== 0 || offset >= TWO_TO_32) return false;
+    const { words } = chunk;
+    const at = start >>> 2;
+    // Array of 5 with a length of 16 bits, kind of record, time, offset and the two halves as uint32.
+    words[at] = 0x0b_05_00_dc;
+    words[at + 1] = 0xce | (this.#timeHigh >>> 16) | ((this.#timeLow & 0xffff) << 16);
+    words[at + 2] = (this.#timeLow >>> 16) | 0xce00 | ((offset >>> 24) << 16) | ((offset << 8) & 0xff00_0000);
+    words[at + 3] = ((offset >>> 8) & 0xff) | ((offset & 0xff) << 8) | 0xce_0000 | (low & 0xff00_0000);
+    words[at + 4] = ((low >>> 16) & 0xff) | (low & 0xff00) | ((low & 0xff) << 16) | 0xce00_0000;
+    words[at + 5] = (high >>> 24) | ((high >>> 8) & 0xff00) | ((high << 8) & 0xff_0000) | (high << 24);
+    chunk.length = start + SHORT_HEAD_BYTES;
+    return true;
+  }
+
+  /** Appends the record of any packet, byte by byte. */
   packet(
     timeUs: number,
     way: number,
@@ -77,51 +170,17 @@ export class RecordBuffer {
     offset: number,
     length: number,
   ): void {
-    if (this.#current.length + MAX_PACKET_HEAD_BYTES + MAX_SHORT_BYTES > CHUNK_BYTES) this.#nextChunk();
-    const chunk = this.#current;
-    const isShort =
-      length <= MAX_SHORT_BYTES &&
-      ((chunk.length | length) & 3) === 0 &&
-      timeUs < TWO_TO_32 &&
-      idHigh < 0x80 &&
-      flags < 0x100;
-    if (isShort && isLittleEndian) {
-      const { bytes: out, length: start, words } = chunk;
-      writeShortHead(words, start >>> 2, timeUs, way, channel, kind, idLow, idHigh, flags, length);
-      (way === 0 ? this.#copiers[0] : this.#copiers[1]).copy(
-        out,
-        words,
-        start + SHORT_HEAD_BYTES,
-        bytes,
-        offset,
-        length,
-      );
-      chunk.length = start + SHORT_HEAD_BYTES + length;
-      this.bytes += SHORT_HEAD_BYTES + length;
-      return;
-    }
-    this.#longPacket(timeUs, way, channel, kind, idLow, idHigh, flags, bytes, offset, length);
-  }
-
-  /** Any packet, byte by byte. */
-  #longPacket(
-    timeUs: number,
-    way: number,
-    channel: number,
-    kind: number,
-    idLow: number,
-    idHigh: number,
-    flags: number,
-    bytes: Uint8Array,
-    offset: number,
-    length: number,
-  ): void {
-    const { bytes: out, length: start, view, words } = this.#current;
+    if (this.#current.length + MAX_PACKET_HEAD_BYTES > CHUNK_BYTES) this.#nextChunk();
+    const { bytes: out, length: start, view } = this.#current;
     const isShortTime = timeUs < TWO_TO_32;
-    const isShortId = idHigh < 0x80;
+    let padding = 0;
+    let isLongId = idHigh >= 0x80;
     const lengthBytes = length < 0x100 ? 2 : length < 0x10000 ? 3 : 5;
-    const least = 19 + (isShortTime ? 0 : 4) + (isShortId ? 1 : 5) + lengthBytes;
-    const padding = -(start + least) & 3;
+    padding = -(start + 19 + (isShortTime ? 0 : 4) + (isLongId ? 5 : 1) + lengthBytes) & 7;
+    if (!isLongId && padding >= 4) {
+      isLongId = true;
+      padding -= 4;
+    }
     let at = start;
     out[at++] = Pack.arrayOf9;
     out[at++] = RecordKind.packet;
@@ -148,12 +207,11 @@ export class RecordBuffer {
     out[at] = Pack.uint32;
     view.setUint32(at + 1, idLow);
     at += 5;
-    if (isShortId) out[at++] = idHigh;
-    else {
+    if (isLongId) {
       out[at] = Pack.uint32;
       view.setUint32(at + 1, idHigh);
       at += 5;
-    }
+    } else out[at++] = idHigh;
     if ((padding & 1) === 0) {
       out[at++] = Pack.uint8;
     } else {
@@ -161,19 +219,11 @@ export class RecordBuffer {
       out[at++] = 0;
     }
     out[at++] = flags;
-    at = packLength(out, view, at, length);
-    this.#current.length = at;
-    this.bytes += at - start;
-    if (length > MAX_SHORT_BYTES) {
-      this.#append(bytes, offset, length);
-      return;
-    }
-    (way === 0 ? this.#copiers[0] : this.#copiers[1]).copy(out, words, at, bytes, offset, length);
-    this.#current.length = at + length;
-    this.bytes += length;
+    this.#current.length = packLength(out, view, at, length);
+    this.#append(bytes, offset, length);
   }
 
-  /** Appends the record of a 64-bit value stored in the window. */
+  /** Appends the record of any 64-bit value stored in the window. */
   windowStore(timeUs: number, offset: number, low: number, high: number): void {
     if (this.#current.length + MAX_PACKET_HEAD_BYTES > CHUNK_BYTES) this.#nextChunk();
     const { bytes: out, length: start, view } = this.#current;
@@ -182,14 +232,7 @@ export class RecordBuffer {
     let at = packNumber(out, view, start + 2, timeUs);
     at = packNumber(out, view, at, offset);
     at = packNumber(out, view, at, low >>> 0);
-    if (high >>> 0 < 0x10000) {
-      // Whole words long, as is a packet: what follows stays aligned.
-      out[at] = Pack.uint16;
-      view.setUint16(at + 1, high);
-      at += 3;
-    } else at = packNumber(out, view, at, high >>> 0);
-    this.#current.length = at;
-    this.bytes += at - start;
+    this.#current.length = packNumber(out, view, at, high >>> 0);
   }
 
   /** Appends the record of a publication; null: its bytes are not kept. */
@@ -212,7 +255,6 @@ export class RecordBuffer {
     if (bytes === null) out[at++] = Pack.nil;
     else at = packLength(out, view, at, bytes.length);
     this.#current.length = at;
-    this.bytes += at - start;
     if (bytes !== null) this.#append(bytes, 0, bytes.length);
   }
 
@@ -222,7 +264,7 @@ export class RecordBuffer {
     const chunk = this.#full.shift();
     if (chunk === undefined) return null;
     this.#taken = chunk;
-    this.bytes -= chunk.length;
+    this.#fullBytes -= chunk.length;
     return chunk.bytes.subarray(0, chunk.length);
   }
 
@@ -237,8 +279,9 @@ export class RecordBuffer {
   /** Forgets all. */
   clear(): void {
     this.#full.length = 0;
+    this.#fullBytes = 0;
     this.#current.length = 0;
-    this.bytes = 0;
+    this.#shortEnd = 0;
   }
 
   #append(bytes: Uint8Array, offset: number, length: number): void {
@@ -250,37 +293,16 @@ export class RecordBuffer {
       this.#current.length += part;
       done += part;
     }
-    this.bytes += length;
   }
 
   #nextChunk(): void {
+    const { length } = this.#current;
     this.#full.push(this.#current);
+    this.#fullBytes += length;
+    this.#before += length;
+    this.#shortEnd = 0;
     this.#current = this.#spare.pop() ?? new Chunk();
   }
-}
-
-/**
- * What {@link RecordBuffer.packet} writes before a payload of up to {@link MAX_SHORT_BYTES}, as six words: array of 9, kind
- * of record, time as uint32, way, channel as uint32, kind, id as uint32 and fixint, flags as uint8, length as bin8.
- */
-function writeShortHead(
-  words: Uint32Array,
-  at: number,
-  timeUs: number,
-  way: number,
-  channel: number,
-  kind: number,
-  idLow: number,
-  idHigh: number,
-  flags: number,
-  length: number,
-): void {
-  words[at] = 0xce_01_99 | (timeUs & 0xff00_0000);
-  words[at + 1] = ((timeUs >>> 16) & 0xff) | (timeUs & 0xff00) | ((timeUs & 0xff) << 16) | (way << 24);
-  words[at + 2] = 0xce | ((channel >>> 24) << 8) | (channel & 0xff_0000) | ((channel & 0xff00) << 16);
-  words[at + 3] = (channel & 0xff) | (kind << 8) | 0xce_0000 | (idLow & 0xff00_0000);
-  words[at + 4] = ((idLow >>> 16) & 0xff) | (idLow & 0xff00) | ((idLow & 0xff) << 16) | (idHigh << 24);
-  words[at + 5] = 0xcc | (flags << 8) | 0xc4_0000 | (length << 24);
 }
 
 /** A whole number up to 2^53. */

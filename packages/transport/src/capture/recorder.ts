@@ -46,8 +46,8 @@ const DEFAULT_MAX_PENDING_BYTES = 8 << 20;
 /** Most bytes of memory in one record: no record may be longer than a reader takes, 16 MiB. */
 export const MAX_CONTENT_BYTES = 8 << 20;
 const FLUSH_DELAY_MS = 100;
-/** Records of one turn of the event loop that share a reading of the clock: it costs as much as a record. */
-const RECORDS_PER_CLOCK_READING = 64;
+/** Records of one turn of the event loop share a reading of the clock, so many bytes of them: it costs as much as a record. */
+const BYTES_PER_CLOCK_READING = 8192;
 
 /** A stream of records towards a writer, with bounded memory. */
 export class CaptureRecorder {
@@ -64,9 +64,9 @@ export class CaptureRecorder {
   #hasHeader = false;
   /** What no write has taken yet. */
   readonly #buffer = new RecordBuffer();
-  /** The last reading of the clock, and for how many records it is still good. */
+  /** The last reading of the clock, and up to which position in the file it is good. */
   #nowUs = 0;
-  #clockUses = 0;
+  #clockEnd = 0;
   #isTurnWatched = false;
   #writingBytes = 0;
   #writing: Promise<void> = Promise.resolve();
@@ -117,22 +117,14 @@ export class CaptureRecorder {
     offset: number,
     length: number,
   ): void {
-    if (!this.#hasRoom(length)) return;
-    this.#readClock();
     const way = direction === 'g2h' ? 0 : 1;
     const carried = flags & CARRIED_PACKET_FLAGS;
-    this.#buffer.packet(
-      this.#nowUs,
-      way,
-      channel,
-      kind,
-      idLow >>> 0,
-      idHigh >>> 0,
-      carried,
-      bytes,
-      offset,
-      length,
-    );
+    const buffer = this.#buffer;
+    if (buffer.shortPacket(way, channel, kind, idLow, idHigh, carried, bytes, offset, length)) return;
+    if (!this.#hasRoom(length)) return;
+    this.#readClock();
+    const low = idLow >>> 0;
+    buffer.packet(this.#nowUs, way, channel, kind, low, idHigh >>> 0, carried, bytes, offset, length);
     this.#appended();
   }
 
@@ -159,6 +151,7 @@ export class CaptureRecorder {
 
   /** A 64-bit value stored in the window: a fence. */
   windowStore(offset: number, low: number, high: number): void {
+    if (this.#buffer.shortStore(offset, low, high)) return;
     if (!this.#hasRoom(0)) return;
     this.#readClock();
     this.#buffer.windowStore(this.#nowUs, offset, low, high);
@@ -176,6 +169,7 @@ export class CaptureRecorder {
     if (this.#isOpen) {
       if (this.#gapRecords > 0) this.#writeGap();
       this.#isOpen = false;
+      this.#buffer.forbidShort();
     }
     this.#cancelTimer?.();
     this.#cancelTimer = null;
@@ -188,6 +182,8 @@ export class CaptureRecorder {
   #hasRoom(sizeBytes: number): boolean {
     if (!this.#isOpen) return false;
     if (this.pendingBytes + sizeBytes > this.#maxPendingBytes) {
+      // The gap has to be told before anything that still fits.
+      this.#buffer.forbidShort();
       this.droppedRecords += 1;
       this.#gapRecords += 1;
       this.#gapBytes += sizeBytes;
@@ -204,18 +200,18 @@ export class CaptureRecorder {
 
   /** For the records of this turn, or the first of them. */
   #readClock(): void {
-    this.#clockUses -= 1;
-    if (this.#clockUses >= 0) return;
+    if (this.#buffer.position < this.#clockEnd) return;
     this.#timeUs();
-    this.#clockUses = RECORDS_PER_CLOCK_READING;
+    this.#clockEnd = this.#buffer.position + BYTES_PER_CLOCK_READING;
     if (this.#isTurnWatched) return;
     this.#isTurnWatched = true;
     this.#clock.defer(this.#endTurn);
   }
 
   readonly #endTurn = (): void => {
-    this.#clockUses = 0;
+    this.#clockEnd = 0;
     this.#isTurnWatched = false;
+    this.#buffer.forbidShort();
   };
 
   #writeGap(): void {
@@ -230,7 +226,11 @@ export class CaptureRecorder {
   }
 
   #appended(): void {
-    if (this.#buffer.hasFullChunk) this.#flush();
+    const buffer = this.#buffer;
+    if (buffer.hasFullChunk) this.#flush();
+    const sinceReading = this.#clockEnd - buffer.position;
+    if (sinceReading > 0)
+      buffer.allowShort(this.#nowUs, Math.min(sinceReading, this.#maxPendingBytes - this.pendingBytes));
     this.#cancelTimer ??= this.#clock.setTimer(this.#onTimer, FLUSH_DELAY_MS);
   }
 
