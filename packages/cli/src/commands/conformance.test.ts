@@ -72,6 +72,27 @@ describe('dxgwire conformance', () => {
     assert.ok((JSON.parse(stdout) as JsonReport).passed > 15, stdout);
   });
 
+  it('waits for a guest no longer than it is told, and ends what it has started', async () => {
+    const nobody = await dxgwire(['conformance', '--guest', 'ws://127.0.0.1:0', '--arrival', '50']);
+    assert.equal(nobody.code, 2, nobody.stdout);
+    assert.match(nobody.stderr, /^.*nobody to judge: no guest has connected to ws:.* within 50 ms.*$/m);
+    // It connects, and then says nothing for ever.
+    const silent = `
+      const { connect } = await import(${JSON.stringify(import.meta.resolve('@dxgwire/transport/connect'))});
+      await connect(process.argv[1]);
+      setInterval(() => {}, 1000);`;
+    const guest = [process.execPath, '--input-type=module', '-e', silent, '{}'];
+    for (const [option, reason] of [
+      ['--silence', /^given up: the guest has said nothing for 300 ms/m],
+      ['--limit', /^given up: the guest's link has not ended within 300 ms/m],
+    ] as const) {
+      const args = ['conformance', '--guest', 'ws://127.0.0.1:0', option, '300', '--', ...guest];
+      const { code, stdout, stderr } = await dxgwire(args);
+      assert.equal(code, 1, stdout + stderr);
+      assert.match(stdout, reason);
+    }
+  });
+
   it('ends with 2 when nobody is there, or the command line is wrong', async () => {
     const port = await takePort();
     await port.close();

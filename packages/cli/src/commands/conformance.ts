@@ -1,32 +1,32 @@
-import { spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import {
   ConformanceFailure,
-  type GuestRunOptions,
   type HostProfile,
   type Report,
   reportJunit,
   reportText,
-  runGuestConformance,
   runHostConformance,
 } from '@dxgwire/conformance';
 import { createHost, createSilentLog } from '@dxgwire/host';
 import { encodeContextBlob } from '@dxgwire/protocol/blobs';
 import { STREAM_VERSION } from '@dxgwire/protocol/stream';
-import { type HostBus, isTransportError } from '@dxgwire/transport';
+import { isTransportError } from '@dxgwire/transport';
 import { connect } from '@dxgwire/transport/connect';
-import { listen } from '@dxgwire/transport/listen';
 import { createInProcessBus } from '@dxgwire/transport/mock-vmbus';
 import { connectToChild } from '@dxgwire/transport/stream';
 import { BACKENDS, openBackend } from '../backend.ts';
 import { type Command, oneOf, parseOptions, wholeNumber } from '../command.ts';
 import { describe, ExitCode, UsageError } from '../errors.ts';
 import { tokenFrom } from '../token.ts';
+import { judgeGuestAt } from './conformance-guest.ts';
 import { createProgress } from './conformance-progress.ts';
 
 const OPTIONS = {
   guest: { type: 'string' },
   observe: { type: 'boolean' },
+  arrival: { type: 'string', default: '60000' },
+  silence: { type: 'string', default: '60000' },
+  limit: { type: 'string', default: '600000' },
   'in-process': { type: 'boolean' },
   backend: { type: 'string', default: 'reference' },
   token: { type: 'string' },
@@ -37,6 +37,9 @@ const OPTIONS = {
   junit: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const;
+
+/** Longer ones no timer takes. */
+const MAX_DELAY_MS = 2 ** 31 - 1;
 
 const HELP = `dxgwire conformance: judges a host, or a guest, of the protocol from outside
 
@@ -50,6 +53,9 @@ listens on URL and judges the guest that connects there until its link ends; COM
 Options:
   --filter TEXT   only requirements of this number or group, or with this in their text; several with commas
   --timeout MS    how long each answer may take; default 5000
+  --arrival MS    of a guest: how long until it connects; default 60000
+  --silence MS    of a guest: how long it may say nothing while its link lasts; default 60000
+  --limit MS      of a guest: how long it is judged at most; default 600000
   --observe       of a guest: look only; else the host does, now and then, what a guest has to bear
   --token SECRET  the host's token, or the one that guests must give (or DXGWIRE_TOKEN)
   --in-process    judge a host of this program, without a URL
@@ -59,7 +65,7 @@ Options:
   --junit FILE    also writes it as JUnit XML
   --help          this text
 
-Exit codes: 0 all passed, 1 some failed or the host was given up, 2 a wrong command line, or nobody to judge.
+Exit codes: 0 all passed, 1 some failed or the kit gave up, 2 a wrong command line, or nobody to judge.
 `;
 
 export const conformance: Command = {
@@ -73,6 +79,9 @@ export const conformance: Command = {
       return ExitCode.success;
     }
     const timeoutMs = wholeNumber('timeout', values.timeout, 1, 600_000);
+    const arrivalMs = wholeNumber('arrival', values.arrival, 1, MAX_DELAY_MS);
+    const silenceMs = wholeNumber('silence', values.silence, 1, MAX_DELAY_MS);
+    const limitMs = wholeNumber('limit', values.limit, 1, MAX_DELAY_MS);
     const backend = oneOf('backend', values.backend, BACKENDS);
     const targets =
       positionals.length + (values.guest === undefined ? 0 : 1) + (values['in-process'] ? 1 : 0);
@@ -93,7 +102,7 @@ export const conformance: Command = {
           values.guest,
           backend,
           withToken,
-          { ...filter, isObserving: values.observe === true },
+          { ...filter, isObserving: values.observe === true, arrivalMs, silenceMs, limitMs },
           program,
           rest,
         );
@@ -161,67 +170,6 @@ async function judgeInProcess(
     await host.close();
     await backend.close();
   }
-}
-
-async function judgeGuestAt(
-  url: string,
-  name: (typeof BACKENDS)[number],
-  token: { readonly token?: string },
-  options: GuestRunOptions,
-  program: string | undefined,
-  rest: readonly string[],
-): Promise<Report> {
-  const { backend, adapters } = await openBackend(name, undefined, createSilentLog());
-  const host = createHost({ backend });
-  let arrive: (bus: HostBus) => void = () => {};
-  const arrived = new Promise<HostBus>((resolve) => {
-    arrive = resolve;
-  });
-  let isTaken = false;
-  const listener = await listen(url, {
-    ...token,
-    onBus(bus) {
-      if (isTaken) bus.abort(new Error('this kit judges one guest'));
-      else arrive(bus);
-      isTaken = true;
-    },
-    leaseMs: 0,
-  });
-  try {
-    process.stderr.write(`waiting for a guest at ${listener.url}\n`);
-    const gone =
-      program === undefined
-        ? new Promise<never>(() => {})
-        : startGuest(program, rest, listener.url, () => isTaken);
-    const started = arrived.then((bus) =>
-      runGuestConformance(bus, (judged) => host.attach(judged, { adapters }), options),
-    );
-    return await Promise.race([started, gone]);
-  } finally {
-    await listener.close();
-    await host.close();
-    await backend.close();
-  }
-}
-
-/** Starts the guest; `{}` among its arguments stands for the URL. Rejects when it ends without having connected. */
-function startGuest(
-  program: string,
-  rest: readonly string[],
-  url: string,
-  isTaken: () => boolean,
-): Promise<never> {
-  const child = spawn(
-    program,
-    rest.map((word) => (word === '{}' ? url : word)),
-    { stdio: ['ignore', 'ignore', 'inherit'] },
-  );
-  return new Promise((_, reject) => {
-    child.once('error', (error) => reject(new UsageError(`cannot start '${program}': ${error.message}`)));
-    child.once('exit', () => {
-      if (!isTaken()) reject(new UsageError(`'${program}' ended without having connected`));
-    });
-  });
 }
 
 /** Private data that a host's driver wants: a host with the WebGPU backend makes contexts of its own kind only. */

@@ -11,6 +11,8 @@ interface Finding {
 
 /** Judges what a guest sends, event by event, by every rule. */
 export class GuestJudge {
+  /** How often the guest has given a sign of life: a packet, a channel, a write to its device. */
+  signs = 0;
   readonly #view: GuestView;
   readonly #findings = new Map<string, Finding>();
 
@@ -21,6 +23,7 @@ export class GuestJudge {
 
   take(event: GuestEvent): void {
     const view = this.#view;
+    if (event.kind !== 'answer' && event.kind !== 'oddity') this.signs += 1;
     view.begin(event);
     for (const rule of guestRules) {
       const verdict = rule.look(event, view);

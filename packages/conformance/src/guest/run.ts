@@ -1,15 +1,22 @@
 import type { HostBus } from '@dxgwire/transport';
 import { isChosen, type Report, summarize } from '../host/run.ts';
-import { judgeGuest } from './tap.ts';
+import { type JudgedBus, judgeGuest } from './tap.ts';
 
 export interface GuestRunOptions {
   readonly filter?: string | RegExp;
   /** Whether to look only: else the host does, now and then, what a guest has to bear. */
   readonly isObserving?: boolean;
+  /** How long a guest may say nothing while its link lasts, milliseconds; then the kit gives up. Default: for ever. */
+  readonly silenceMs?: number;
+  /** How long a guest is judged at most, milliseconds. Default: until its link ends. */
+  readonly limitMs?: number;
+  /** Ends the judging when it resolves, with what it says as the reason. */
+  readonly stop?: Promise<string>;
 }
 
 /**
- * Judges the guest at the other end of a bus until its link ends.
+ * Judges the guest at the other end of a bus until its link ends, or until the kit gives up: then its report says why (`gaveUp`), and
+ * the link is ended.
  *
  * @param serve attaches a host to the bus that it is given: any host that works will do.
  */
@@ -20,7 +27,52 @@ export async function runGuestConformance(
 ): Promise<Report> {
   const judged = judgeGuest(bus, options.isObserving ?? false);
   serve(judged.bus);
-  await judged.ended;
+  const gaveUp = await outcome(judged, options);
   const results = judged.judge.results().filter(({ requirement }) => isChosen(requirement, options.filter));
-  return summarize('guest', results, []);
+  const report = summarize('guest', results, []);
+  if (gaveUp === null) return report;
+  // Not before the results are there: it is no fault of the guest's that its link ends.
+  bus.abort(new Error(`the conformance kit gives up: ${gaveUp}`));
+  return { ...report, gaveUp };
+}
+
+/** @returns null when the guest's link has ended, else why it is not waited for any longer. */
+async function outcome(
+  { ended, judge }: JudgedBus,
+  { limitMs, silenceMs, stop }: GuestRunOptions,
+): Promise<string | null> {
+  const timers = new Set<ReturnType<typeof setTimeout>>();
+  const after = (delayMs: number, then: () => void): void => {
+    const timer = setTimeout(() => {
+      timers.delete(timer);
+      then();
+    }, delayMs);
+    timers.add(timer);
+  };
+  const ways: Promise<string | null>[] = [ended.then(() => null)];
+  if (stop !== undefined) ways.push(stop);
+  if (limitMs !== undefined)
+    ways.push(
+      new Promise((resolve) => {
+        after(limitMs, () => resolve(`the guest's link has not ended within ${limitMs} ms`));
+      }),
+    );
+  if (silenceMs !== undefined)
+    ways.push(
+      new Promise((resolve) => {
+        let signs = -1;
+        const look = (): void => {
+          if (judge.signs === signs) {
+            resolve(`the guest has said nothing for ${silenceMs} ms, and its link has not ended`);
+            return;
+          }
+          ({ signs } = judge);
+          after(silenceMs, look);
+        };
+        look();
+      }),
+    );
+  const why = await Promise.race(ways);
+  for (const timer of timers) clearTimeout(timer);
+  return why;
 }
