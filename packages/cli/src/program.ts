@@ -1,6 +1,6 @@
-import { statSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { resolve } from 'node:path';
+import { readFileSync, statSync } from 'node:fs';
+import Module, { createRequire } from 'node:module';
+import { dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
 import { CommandFailure, describe, ExitCode, isDebugging } from './errors.ts';
@@ -71,10 +71,45 @@ export async function runProgram(path: string, args: readonly string[], prepare?
   });
   prepare?.();
   try {
-    await import(pathToFileURL(path).href);
+    await loadMain(path);
     isEvaluated = true;
   } catch (error) {
     failWith(path, error);
+  }
+}
+
+/** Node's own loader, as far as it is not in the types: what runs `node PROGRAM`. */
+const loader = Module as unknown as {
+  readonly _extensions: Readonly<Record<string, unknown>>;
+  _load(path: string, parent: null, isMain: boolean): unknown;
+  runMain(path: string): unknown;
+};
+
+/**
+ * Evaluates a program as the main module of this process: in CommonJS `require.main === module` holds, and
+ * `import.meta.main` where Node has it.
+ */
+async function loadMain(path: string): Promise<void> {
+  if (!isModule(path)) loader._load(path, null, true);
+  else if ('main' in import.meta) loader.runMain(path);
+  else await import(pathToFileURL(path).href);
+}
+
+/** False for what CommonJS reads: also for what has to be looked into, by a loader that does so itself. */
+function isModule(path: string): boolean {
+  const extension = extname(path);
+  // Where CommonJS reads no TypeScript it takes it for JavaScript; the other loader says what is wrong.
+  if (/^\.([mc]?tsx?|wasm)$/.test(extension) && !('.ts' in loader._extensions)) return true;
+  if (/^\.[mc][jt]s$/.test(extension)) return extension[1] === 'm';
+  for (let folder = dirname(path); ; folder = dirname(folder)) {
+    try {
+      const { type } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { type?: unknown };
+      return type === 'module';
+    } catch (error) {
+      // A package.json that cannot be read is for the loader to complain about.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return false;
+    }
+    if (dirname(folder) === folder) return false;
   }
 }
 
