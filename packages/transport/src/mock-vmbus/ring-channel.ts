@@ -251,24 +251,29 @@ export class RingChannel implements Channel {
     const consumer = this.#consumer;
     if (this.#isServing || this.#state !== 'open' || this.#onPacket === null) return 0;
     if (!this.#isPolled) this.#beginPolling();
+    try {
+      if (consumer.hasData()) return this.#takePolled();
+      this.#polledInVain();
+    } catch (error) {
+      this.abort(error as Error);
+    }
+    return 0;
+  }
+
+  #takePolled(): number {
+    const consumer = this.#consumer;
     let taken = 0;
+    this.#vainPolls = 0;
     this.#isServing = true;
     try {
-      if (!consumer.hasData()) {
-        this.#polledInVain();
-        return 0;
-      }
-      this.#vainPolls = 0;
-      while (taken < PACKETS_PER_SERVICE && this.#isDraining && consumer.next()) {
+      while (taken < PACKETS_PER_SERVICE && this.#isDraining() && consumer.next()) {
         taken += 1;
         this.#deliver(consumer.packet);
         if (consumer.unreleasedBytes >= this.#releaseBytes) this.#release();
         // Answers to all that is known to have come leave before the next look at the other side's words.
         if (!consumer.hasKnownData) break;
       }
-      if (this.#isDraining) this.#pushOut();
-    } catch (error) {
-      this.abort(error as Error);
+      if (this.#isDraining()) this.#pushOut();
     } finally {
       this.#isServing = false;
     }
@@ -284,7 +289,14 @@ export class RingChannel implements Channel {
   }
 
   #polledInVain(): void {
-    if (this.#producer.hasUnpublished || this.#queue.count > 0) this.#pushOut();
+    if (this.#producer.hasUnpublished || this.#queue.count > 0) {
+      this.#isServing = true;
+      try {
+        this.#pushOut();
+      } finally {
+        this.#isServing = false;
+      }
+    }
     this.#vainPolls += 1;
     if (this.#vainPolls === VAIN_POLLS_BEFORE_RELEASE) this.#release();
   }
@@ -308,22 +320,25 @@ export class RingChannel implements Channel {
     }
   }
 
-  /** While this side closes it still empties the ring, or two sides that close at once wait for each other. */
-  get #isDraining(): boolean {
+  /**
+   * While this side closes it still empties the ring, or two sides that close at once wait for each other. No getter: V8 looks a
+   * private one up by a call of its runtime, each time.
+   */
+  #isDraining(): boolean {
     return this.#state === 'closing' || (this.#state === 'open' && this.#onPacket !== null);
   }
 
   /** Takes packets with the interrupt mask up, then looks once more after lowering it (vmbus-ring.md §7). */
   #drain(): void {
     const consumer = this.#consumer;
-    if (!this.#isDraining) {
+    if (!this.#isDraining()) {
       if (this.#peerClosed && !consumer.hasData()) this.#end(null);
       return;
     }
     let budget = PACKETS_PER_SERVICE;
     consumer.mask();
     for (;;) {
-      while (budget > 0 && this.#isDraining && consumer.next()) {
+      while (budget > 0 && this.#isDraining() && consumer.next()) {
         budget -= 1;
         this.#deliver(consumer.packet);
         if (consumer.unreleasedBytes >= this.#releaseBytes) this.#release();
@@ -343,10 +358,10 @@ export class RingChannel implements Channel {
       this.#release();
       if (lookout?.watch(consumer) === true) continue;
       consumer.unmask();
-      if (!this.#isDraining || !consumer.hasData()) break;
+      if (!this.#isDraining() || !consumer.hasData()) break;
       consumer.mask();
     }
-    if (this.#peerClosed && this.#isDraining) this.#end(null);
+    if (this.#peerClosed && this.#isDraining()) this.#end(null);
   }
 
   /** Shows what handlers have sent. */
