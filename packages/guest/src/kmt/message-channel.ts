@@ -103,6 +103,11 @@ export class MessageChannel {
     return this.send(bytes, length, 0, 0);
   }
 
+  /** Shows the host at once what was sent, and not only at the end of the turn. */
+  flush(): void {
+    if (this.lost === null && this.channel.isOpen) this.channel.flush();
+  }
+
   /** Settles every pending request once. */
   lose(loss: KmtLoss): void {
     if (this.lost !== null) return;

@@ -356,6 +356,10 @@ export class KmtProcess implements Types.D3dkmtCalls, Types.D3dkmtPosts {
     return queuedCalls.calling(queuedCalls.waitForSynchronizationObjectFromGpu, this.caller, args);
   }
 
+  flushPosts(): void {
+    this.state.driver.wire.global?.flush();
+  }
+
   postSubmitCommand(args: Types.SubmitCommandArgs): number {
     return queuedCalls.posting(queuedCalls.submitCommand, this.caller, args, this.way('submitCommand'));
   }

@@ -131,6 +131,8 @@ export interface D3dkmtCalls {
  * `onPostFailure`.
  */
 export interface D3dkmtPosts {
+  /** Shows the host at once what was posted, and not only at the end of the turn. */
+  flushPosts(): void;
   postSubmitCommand(args: Submission.SubmitCommandArgs): number;
   postSubmitCommandToHwQueue(args: Submission.SubmitCommandToHwQueueArgs): number;
   postSubmitSignalSyncObjectsToHwQueue(args: Submission.SubmitSignalSyncObjectsToHwQueueArgs): number;

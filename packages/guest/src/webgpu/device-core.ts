@@ -107,6 +107,7 @@ export class DeviceCore {
           counters.statistics.submissions += 1;
           kernel.submitFrom(region, lengthBytes, fence);
         },
+        publish: () => kernel.publish(),
         completed: () => kernel.completed(),
         whenCompleted: (fence, callback) => kernel.whenCompleted(fence, callback),
         schedule: (callback) => queueMicrotask(callback),

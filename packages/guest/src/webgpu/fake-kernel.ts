@@ -37,6 +37,8 @@ export class FakeKernel implements DeviceKernel {
   private nextVa = 0x1_0000_0000;
   private handles = 0;
   private total = 0;
+  /** How many submissions there were at each {@link publish}. */
+  readonly published: number[] = [];
   private fence = 0;
   private readonly waiters: { readonly fence: number; readonly callback: () => void }[] = [];
 
@@ -59,6 +61,10 @@ export class FakeKernel implements DeviceKernel {
 
   submitFrom(region: StagingRegion, lengthBytes: number, fence: number): void {
     this.decode(this.memoryAt(region.gpuVaLow, region.gpuVaHigh, lengthBytes).slice(), fence);
+  }
+
+  publish(): void {
+    this.published.push(this.submissions.length);
   }
 
   completed(): number {

@@ -41,6 +41,8 @@ export interface DeviceKernel {
   submit(privateData: Uint8Array, fence: number): void;
   /** Submits a stream at a GPU virtual address. */
   submitFrom(region: StagingRegion, lengthBytes: number, fence: number): void;
+  /** Shows the host at once what was submitted, and not only at the end of the turn. */
+  publish(): void;
   /** The progress fence's value; no message. */
   completed(): number;
   /** Calls back once when the progress fence has reached a value, or the device is gone. */

@@ -155,6 +155,10 @@ export class KmtKernel implements DeviceKernel {
     if (ret < 0) this.refused(ret);
   }
 
+  publish(): void {
+    if (!this.closed) this.options.process.flushPosts();
+  }
+
   completed(): number {
     return Number(this.handles.progressView.value());
   }

@@ -18,6 +18,7 @@ function makeOutbox(options: { staging?: boolean; limitBytes?: number } = {}) {
     {
       submit: (bytes, fence) => kernel.submit(bytes, fence),
       submitFrom: (region, length, fence) => kernel.submitFrom(region, length, fence),
+      publish: () => kernel.publish(),
       completed: () => kernel.completed(),
       whenCompleted: (fence, callback) => kernel.whenCompleted(fence, callback),
       schedule: () => {},
@@ -55,6 +56,23 @@ test('Outbox sends nothing until something was recorded, and then all of it in o
     kernel.submissions.map(({ fence }) => fence),
     [1],
   );
+});
+
+test('Outbox shows the host a part of much bulk data while it copies the rest, and none of little', async () => {
+  const { kernel, heap, outbox } = makeOutbox({ limitBytes: 6 * BLOCK_BYTES });
+  await heap.grow(5 * BLOCK_BYTES);
+  const data = new Uint8Array(20 << 20);
+  const written = (): number => kernel.argumentsOf('writeBufferFrom').length;
+  outbox.upload(bufferUpload(1, data), false);
+  assert.deepEqual(kernel.published, []);
+  const before = outbox.lastFence;
+  outbox.upload(bufferUpload(2, data), false);
+  assert.equal(kernel.published.length, 1, 'when 32 MiB were copied and more were to be');
+  assert.ok(kernel.published[0]! > before);
+  outbox.flush();
+  assert.equal(written(), 10);
+  const [first] = kernel.published;
+  assert.ok(first! < kernel.submissions.length, 'with the rest behind it');
 });
 
 test('Outbox splits a long stream at its records, and puts a long record into staging memory', async () => {

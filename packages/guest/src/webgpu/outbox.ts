@@ -16,8 +16,14 @@ const FULL_WORDS = 24_576;
  */
 const WORTHWHILE_WORDS = 2048;
 
-/** Bulk data is cut into pieces of at most this, so that the host works on one while the next is copied, bytes. */
+/** Bulk data is cut into pieces of at most this, which find room in staging memory more easily, bytes. */
 const PIECE_BYTES = 4 * 1024 * 1024;
+
+/**
+ * So much bulk data is shown to the host at once: it works on them while the program's thread copies the next. Showing less
+ * gains no more, and keeps the thread longer: two cores that are far apart copy slowly from each other's caches. Bytes.
+ */
+const PUBLISH_BYTES = 32 * 1024 * 1024;
 
 /** Most bytes of one piece that travels in the stream because there is no staging memory. */
 const INLINE_PIECE_BYTES = 65_536;
@@ -28,6 +34,8 @@ export interface SubmitPort {
   submit(privateData: Uint8Array, fence: number): void;
   /** Submits a stream that lies at a GPU virtual address. */
   submitFrom(region: StagingRegion, lengthBytes: number, fence: number): void;
+  /** Shows the host at once what was submitted, and not only at the end of the turn. */
+  publish(): void;
   /** The value of the queue's progress fence, read from the guest's own memory. */
   completed(): number;
   /** Calls back once when the progress fence has reached a value. */
@@ -86,6 +94,8 @@ export class Outbox {
   private waiting = false;
   private closed = false;
   private sealed = false;
+  /** Bulk data that was submitted and not shown to the host yet, bytes. */
+  private unpublishedBytes = 0;
 
   constructor(port: SubmitPort, heap: StagingHeap) {
     this.port = port;
@@ -116,6 +126,7 @@ export class Outbox {
 
   private readonly flushLater = (): void => {
     this.scheduled = false;
+    this.unpublishedBytes = 0;
     this.flush();
   };
 
@@ -253,6 +264,11 @@ export class Outbox {
     const { data } = upload;
     let done = start;
     while (done < data.length) {
+      if (this.unpublishedBytes >= PUBLISH_BYTES) {
+        if (regions !== null) this.flush();
+        this.unpublishedBytes = 0;
+        this.port.publish();
+      }
       const length = upload.cut(done, inline ? INLINE_PIECE_BYTES : PIECE_BYTES);
       const piece = data.subarray(done, done + length);
       const region = inline ? null : this.take(length);
@@ -271,6 +287,7 @@ export class Outbox {
         this.regions.push(region!);
         if (done < data.length) this.flush();
       }
+      this.unpublishedBytes += length;
     }
     return done;
   }
