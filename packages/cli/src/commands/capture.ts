@@ -1,6 +1,6 @@
 import { isTransportError } from '@dxgwire/transport';
 import { FrameTap } from '@dxgwire/transport/capture';
-import { type LinkProxy, proxyLink } from '@dxgwire/transport/capture/proxy';
+import { checkProxyUrls, type LinkProxy, proxyLink } from '@dxgwire/transport/capture/proxy';
 import { GuestCaptures } from '../capture-file.ts';
 import { type Command, parseOptions } from '../command.ts';
 import { CommandFailure, describe, ExitCode, UsageError } from '../errors.ts';
@@ -25,8 +25,8 @@ It stands between them and hands everything on unchanged. Messages, memory and t
 connection has FILE-2, and so on. See \`dxgwire decode\`, \`dxgwire replay\` and \`dxgwire export\`.
 
 Options:
-  --listen URL   where guests connect: ws:, tcp: or unix:. Port 0 takes a free one
-  --connect URL  the host, by any of them, also another one
+  --listen URL   where guests connect: ws:, tcp:, unix:, device: or stdio:. Port 0 takes a free one
+  --connect URL  the host, by any of them or wss:, also another one; stdio:COMMAND starts a host for each guest
   --json         one line of JSON in place of text, once it listens
   --help         this text
 
@@ -50,6 +50,12 @@ export const capture: Command = {
         'capture needs --listen URL, --connect URL and one file; see `dxgwire capture --help`',
       );
     }
+    try {
+      // Before a file is made anew that may hold something.
+      checkProxyUrls({ listen, connect });
+    } catch (error) {
+      throw new UsageError(describe(error), { cause: error });
+    }
     const stop = untilInterrupted();
     const captures = await GuestCaptures.open(path, (file, error) =>
       process.stderr.write(`dxgwire: the capture ${file} ends here: ${describe(error)}\n`),
@@ -63,8 +69,10 @@ export const capture: Command = {
       throw new (isUsage ? UsageError : CommandFailure)(describe(error), { cause: error });
     }
     const text = values.json === true ? JSON.stringify({ url: proxy.url }) : `listening on ${proxy.url}`;
-    process.stdout.write(`${text}\n`);
-    await stop;
+    // Over standard input and output, that is where the link runs.
+    const isTaken = [listen, connect].some((url) => /^stdio:(\/\/)?$/i.test(url));
+    (isTaken ? process.stderr : process.stdout).write(`${text}\n`);
+    await Promise.race([stop, proxy.ended ?? stop]);
     await proxy.close();
     await captures.close();
     return ExitCode.success;

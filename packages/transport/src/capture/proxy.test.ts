@@ -7,7 +7,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { WebSocket, WebSocketServer } from 'ws';
+import { connect } from '../connect.ts';
 import { isTransportError } from '../errors.ts';
+import { listen } from '../listen.ts';
+import { createDeviceLine } from '../stream/testing/pseudo-terminal.ts';
+import type { HostBus } from '../transport.ts';
 import { type LinkTap, proxyLink } from './proxy.ts';
 import type { Direction } from './records.ts';
 
@@ -257,17 +261,85 @@ describe('a proxy of links', () => {
   });
 });
 
+describe('a proxy of links between devices and pipes', () => {
+  it('starts a host for each guest, and ends with it', async () => {
+    const between = await proxy('tcp:127.0.0.1:0', 'stdio:head -c 300000');
+    for (const sent of [pattern(300_000), pattern(300_000).reverse()]) {
+      const guest = dial(between.url);
+      const closed = once(guest, 'close');
+      const back = reads(guest, sent.length);
+      guest.write(sent);
+      assert.ok((await back).equals(sent));
+      await closed;
+    }
+    assert.equal(between.taps.length, 2);
+    for (const tap of between.taps) {
+      await tap.over;
+      assert.equal(tap.bytes('h2g').length, 300_000);
+    }
+    await between.close();
+  });
+
+  it('tells a guest by the end of its connection that a command or a device is not there', async () => {
+    for (const connect of ['stdio:exec /nonexistent/command 2>&-', `device:${join(folder, 'none')}`]) {
+      const between = await proxy('ws://127.0.0.1:0', connect);
+      const guest = new WebSocket(between.url, 'dxgwire');
+      await once(guest, 'close');
+      await between.taps[0]!.over;
+      assert.equal(between.taps[0]!.ends, 1);
+      await between.close();
+    }
+  });
+
+  it('stands between two devices', async (context) => {
+    const lines = [createDeviceLine(), createDeviceLine()];
+    const [guestLine, hostLine] = lines;
+    if (guestLine == null || hostLine == null) {
+      context.skip('no pseudo-terminals can be made here');
+      return;
+    }
+    try {
+      const between = await proxy(`device:${guestLine.paths[1]}`, `device:${hostLine.paths[0]}`);
+      const hosts: HostBus[] = [];
+      const listener = await listen(`device:${hostLine.paths[1]}`, {
+        windowMegabytes: 1,
+        guestMemoryBytes: 1 << 20,
+        onBus: (host) => {
+          hosts.push(host);
+          host.onClose = () => {};
+          host.start();
+        },
+      });
+      const guest = await connect(`device:${guestLine.paths[0]}`);
+      const ended = new Promise((resolve) => {
+        hosts[0]!.onClose = resolve;
+      });
+      await guest.close();
+      assert.equal(await ended, null);
+      assert.ok(between.taps[0]!.bytes('g2h').length > 0);
+      assert.ok(between.taps[0]!.bytes('h2g').length > 0);
+      await listener.close();
+      await between.close();
+    } finally {
+      for (const line of lines) await line?.cut();
+    }
+  });
+});
+
 describe('a proxy that cannot be made', () => {
   it('says which URL is wrong, or why it cannot listen', async () => {
     const taken = await streamServer(() => {});
     const port = taken.url.slice(taken.url.lastIndexOf(':') + 1);
     const right = 'tcp:127.0.0.1:1';
     for (const [listen, connect, code, pattern] of [
-      ['stdio:', right, 'bad-url', /listens on ws:, tcp: and unix:, not stdio/],
-      ['tcp:127.0.0.1:0', 'stdio:cat', 'bad-url', /connects to ws:, tcp: and unix:, not command/],
+      ['stdio:cat', right, 'bad-url', /listens on stdio: itself/],
+      ['stdio:', 'stdio:', 'bad-url', /lead to one end only/],
+      [`device:${folder}`, right, 'listen-failed', /cannot open .*: that is a folder/],
+      [`device:${join(folder, 'none')}`, right, 'listen-failed', /there is no such device/],
       ['wss://127.0.0.1:0', right, 'bad-url', /no certificate/],
       ['ws://', right, 'bad-url', /not a URL/],
-      ['shm:gpu', right, 'bad-url', /expected unix:/],
+      ['shm:gpu', right, 'bad-url', /nothing between its ends.*host --listen shm:gpu --capture FILE/],
+      ['tcp:127.0.0.1:0', 'shm:gpu', 'bad-url', /run --connect shm:gpu --trace FILE/],
       [taken.url, right, 'listen-failed', /EADDRINUSE/],
       [`ws://127.0.0.1:${port}`, right, 'listen-failed', /EADDRINUSE/],
     ] as const) {

@@ -1,31 +1,14 @@
+import { spawn } from 'node:child_process';
 import { createServer, type IncomingMessage } from 'node:http';
 import { connect as connectSocket, createServer as createStreamServer, type Socket } from 'node:net';
-import { type RawData, WebSocket, WebSocketServer } from 'ws';
+import { WebSocket, WebSocketServer } from 'ws';
 import { TransportError } from '../errors.ts';
-import { parseStreamUrl, streamUrl } from '../stream/address.ts';
+import { parseStreamUrl, type StreamAddress, streamUrl } from '../stream/address.ts';
+import { openDeviceFile } from '../stream/device-file.ts';
 import { listenOnSocketFile } from '../stream/socket-file.ts';
 import { MAX_MESSAGE_BYTES, parseWebSocketUrl, SUBPROTOCOL, urlOfRequest } from '../websocket/address.ts';
+import { type Pipe, socketPipe, streamsPipe, webSocketPipe } from './pipes.ts';
 import type { Direction } from './records.ts';
-
-/** Bytes that may wait towards one end before the other is no longer read. */
-const HIGH_WATER_BYTES = 1 << 20;
-/** Longest piece that is written at once: less than the largest message of a WebSocket. */
-const PIECE_BYTES = MAX_MESSAGE_BYTES / 2;
-
-/** Longest reason of a closing frame. */
-const MAX_REASON_BYTES = 123;
-
-/** One connection, whatever carries its bytes. */
-interface Pipe {
-  onData: (bytes: Uint8Array) => void;
-  onDrain: () => void;
-  onEnd: (code: number, reason: string) => void;
-  /** @returns false when enough waits: stop until `onDrain`. */
-  write(bytes: Uint8Array): boolean;
-  end(code: number, reason: string): void;
-  pause(): void;
-  resume(): void;
-}
 
 /** Sees the bytes that pass on one connection. */
 export interface LinkTap {
@@ -37,6 +20,8 @@ export interface LinkTap {
 export interface LinkProxy {
   /** Where guests connect. */
   readonly url: string;
+  /** Settles when no further guest can come; left out where guests may always come. */
+  readonly ended?: Promise<void>;
   close(): Promise<void>;
 }
 
@@ -48,41 +33,88 @@ export interface ProxyOptions {
 }
 
 /**
- * Stands between guests and a host and hands their bytes on unchanged: `ws:`, `tcp:` and `unix:` on either side, alike
- * or not. Tokens pass through it.
+ * Stands between guests and a host and hands their bytes on unchanged, over any medium that moves bytes, alike at both ends or
+ * not. Tokens pass through it. Standard input and output, and a device, have one guest, or one after the other on one connection.
  *
  * @throws TransportError `bad-url`, `listen-failed`.
  */
 export async function proxyLink({ connect, listen, onConnection }: ProxyOptions): Promise<LinkProxy> {
   const pipes = new Set<Pipe>();
+  checkProxyUrls({ connect, listen });
   const dial = dialler(connect);
-  const accept = (guest: Pipe, request: IncomingMessage | null) => {
+  let ended: () => void = () => {};
+  const whenEnded = new Promise<void>((resolve) => {
+    ended = resolve;
+  });
+  const accept = async (guest: Pipe, request: IncomingMessage | null) => {
     guest.pause();
     const tap = onConnection();
-    const host = dial(request);
     let isOver = false;
+    let host: Pipe | null = null;
     const over = () => {
       pipes.delete(guest);
-      pipes.delete(host);
+      if (host !== null) pipes.delete(host);
       if (!isOver) tap.end();
       isOver = true;
+      ended();
     };
     pipes.add(guest);
+    guest.onEnd = over;
+    try {
+      host = await dial(request);
+    } catch (error) {
+      guest.end(1011, (error as Error).message);
+      // Its own farewell has to be heard.
+      guest.resume();
+      over();
+      return;
+    }
+    if (isOver) {
+      host.end(1001, 'the guest has gone');
+      return;
+    }
     pipes.add(host);
     join(guest, host, (bytes) => tap.push('g2h', bytes), over);
     join(host, guest, (bytes) => tap.push('h2g', bytes), over);
     guest.resume();
   };
-  const { stop, url } = await (isWebSocket(listen)
+  const { hasOneGuest, stop, url } = await (isWebSocket(listen)
     ? listenWebSocket(listen, accept)
     : listenStream(listen, accept));
   return {
     url,
+    ...(hasOneGuest === true ? { ended: whenEnded } : {}),
     async close() {
       for (const pipe of pipes) pipe.end(1001, 'the capture ends');
       await stop();
     },
   };
+}
+
+/** Says what is wrong with the two URLs before anything is opened. @throws TransportError `bad-url`. */
+export function checkProxyUrls({ connect, listen }: Pick<ProxyOptions, 'connect' | 'listen'>): void {
+  for (const url of [connect, listen]) refuseSharedMemory(url);
+  if ([connect, listen].every((url) => /^stdio:(\/\/)?$/i.test(url)))
+    throw new TransportError('bad-url', 'standard input and output lead to one end only: name the other');
+  dialler(connect);
+  if (!isWebSocket(listen)) {
+    if (parseStreamUrl(listen).address.kind !== 'command') return;
+    throw new TransportError('bad-url', `'${listen}': a capture listens on stdio: itself; a guest starts it`);
+  }
+  if (!parseWebSocketUrl(listen).isSecure) return;
+  throw new TransportError(
+    'bad-url',
+    'a capture has no certificate to listen with: use ws: in place of wss:',
+  );
+}
+
+function refuseSharedMemory(url: string): void {
+  if (!/^shm:/i.test(url)) return;
+  throw new TransportError(
+    'bad-url',
+    `shared memory has nothing between its ends that could be recorded: use \`dxgwire host --listen ${url} --capture FILE\`, ` +
+      `or \`dxgwire run --connect ${url} --trace FILE\``,
+  );
 }
 
 function join(from: Pipe, to: Pipe, see: (bytes: Uint8Array) => void, over: () => void): void {
@@ -101,14 +133,9 @@ function isWebSocket(url: string): boolean {
   return /^wss?:/i.test(url);
 }
 
-function dialler(url: string): (request: IncomingMessage | null) => Pipe {
-  if (!isWebSocket(url)) {
-    const { address } = parseStreamUrl(url);
-    if (address.kind === 'unix') return () => socketPipe(connectSocket(address.path));
-    if (address.kind === 'tcp')
-      return () => socketPipe(connectSocket({ host: address.host, port: address.port, noDelay: true }));
-    throw new TransportError('bad-url', `a capture connects to ws:, tcp: and unix:, not ${address.kind}`);
-  }
+/** How to reach the host, for each connection. @throws TransportError `bad-url`. */
+function dialler(url: string): (request: IncomingMessage | null) => Pipe | Promise<Pipe> {
+  if (!isWebSocket(url)) return streamDialler(parseStreamUrl(url).address);
   const address = parseWebSocketUrl(url);
   return (request) => {
     const named = (request?.headers['sec-websocket-protocol'] ?? SUBPROTOCOL)
@@ -129,18 +156,44 @@ function dialler(url: string): (request: IncomingMessage | null) => Pipe {
   };
 }
 
-type Accept = (guest: Pipe, request: IncomingMessage | null) => void;
+function streamDialler(address: StreamAddress): () => Pipe | Promise<Pipe> {
+  switch (address.kind) {
+    case 'unix':
+      return () => socketPipe(connectSocket(address.path));
+    case 'tcp':
+      return () => socketPipe(connectSocket({ host: address.host, port: address.port, noDelay: true }));
+    case 'stdio':
+      return () => streamsPipe(process.stdin, process.stdout);
+    case 'command':
+      return () => {
+        const child = spawn(address.command, { shell: true, stdio: ['pipe', 'pipe', 'inherit'] });
+        return streamsPipe(child.stdout, child.stdin, child);
+      };
+    case 'device':
+      return async () => await devicePipe(address.path, true, 'connect-failed');
+  }
+}
 
-async function listenWebSocket(
-  text: string,
-  accept: Accept,
-): Promise<{ url: string; stop(): Promise<void> }> {
-  const { host: hostname, isSecure, url } = parseWebSocketUrl(text);
-  if (isSecure)
-    throw new TransportError(
-      'bad-url',
-      `a capture has no certificate to listen with: use ws: in place of wss:`,
-    );
+async function devicePipe(
+  path: string,
+  dropsStale: boolean,
+  code: 'connect-failed' | 'listen-failed',
+): Promise<Pipe> {
+  const { streams } = await openDeviceFile(path, dropsStale, code);
+  return streamsPipe(streams.readable, streams.writable);
+}
+
+type Accept = (guest: Pipe, request: IncomingMessage | null) => Promise<void>;
+
+interface Listening {
+  readonly url: string;
+  /** Whether no other guest can come. */
+  readonly hasOneGuest?: true;
+  stop(): Promise<void>;
+}
+
+async function listenWebSocket(text: string, accept: Accept): Promise<Listening> {
+  const { host: hostname, url } = parseWebSocketUrl(text);
   const { port } = new URL(url);
   const server = createServer();
   const sockets = new WebSocketServer({
@@ -149,7 +202,7 @@ async function listenWebSocket(
     maxPayload: MAX_MESSAGE_BYTES,
     handleProtocols: (protocols) => (protocols.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
   });
-  sockets.on('connection', (socket, request) => accept(webSocketPipe(socket), request));
+  sockets.on('connection', (socket, request) => void accept(webSocketPipe(socket), request));
   await listening(text, (done, failed) => {
     sockets.on('error', failed);
     server.listen(Number(port), hostname.replace(/^\[|\]$/g, ''), done);
@@ -170,27 +223,39 @@ async function listenWebSocket(
   };
 }
 
-async function listenStream(text: string, accept: Accept): Promise<{ url: string; stop(): Promise<void> }> {
+async function listenStream(text: string, accept: Accept): Promise<Listening> {
   const { address } = parseStreamUrl(text);
+  if (address.kind === 'stdio' || address.kind === 'device') {
+    const one =
+      address.kind === 'stdio'
+        ? streamsPipe(process.stdin, process.stdout)
+        : await devicePipe(address.path, false, 'listen-failed');
+    void accept(one, null);
+    const stop = async () => {
+      if (address.kind === 'stdio') process.stdin.destroy();
+    };
+    return { url: streamUrl(address), hasOneGuest: true, stop };
+  }
   const sockets = new Set<Socket>();
   const server = createStreamServer({ noDelay: true }, (socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
-    accept(socketPipe(socket), null);
+    void accept(socketPipe(socket), null);
   });
   let url: string;
   let removeFile = () => {};
   if (address.kind === 'unix') {
     removeFile = await listenOnSocketFile(server, address.path);
     url = streamUrl(address);
-  } else if (address.kind === 'tcp') {
+  } else {
+    if (address.kind !== 'tcp') throw new TransportError('bad-url', `a capture cannot listen on ${text}`);
     await listening(text, (done, failed) => {
       server.once('error', failed);
       server.listen(address.port, address.host, done);
     });
     const bound = server.address();
     url = streamUrl({ ...address, port: typeof bound === 'object' && bound !== null ? bound.port : 0 });
-  } else throw new TransportError('bad-url', `a capture listens on ws:, tcp: and unix:, not ${address.kind}`);
+  }
   return {
     url,
     async stop() {
@@ -215,83 +280,4 @@ async function listening(
       ),
     );
   });
-}
-
-const nothing = (): void => {};
-
-function socketPipe(socket: Socket): Pipe {
-  const pipe: Pipe = {
-    onData: nothing,
-    onDrain: nothing,
-    onEnd: nothing,
-    write: (bytes) => socket.destroyed || socket.write(bytes),
-    end: () => void socket.end(),
-    pause: () => void socket.pause(),
-    resume: () => void socket.resume(),
-  };
-  let failure = '';
-  socket.on('data', (bytes) => pipe.onData(bytes));
-  socket.on('drain', () => pipe.onDrain());
-  socket.on('error', (error) => {
-    failure = error.message;
-  });
-  socket.on('close', () => {
-    pipe.onDrain();
-    pipe.onEnd(failure === '' ? 1000 : 1011, failure);
-  });
-  return pipe;
-}
-
-/** As much of a text as a closing frame holds. */
-function shortened(reason: string): Buffer {
-  const space = new Uint8Array(MAX_REASON_BYTES);
-  // Never ends inside a character.
-  const { written } = new TextEncoder().encodeInto(reason, space);
-  return Buffer.from(space.buffer, 0, written);
-}
-
-function webSocketPipe(socket: WebSocket): Pipe {
-  const early: Uint8Array[] = [];
-  const send = (bytes: Uint8Array) => {
-    for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
-      socket.send(bytes.subarray(at, at + PIECE_BYTES), () => {
-        if (socket.bufferedAmount < HIGH_WATER_BYTES / 4) pipe.onDrain();
-      });
-    }
-  };
-  const pipe: Pipe = {
-    onData: nothing,
-    onDrain: nothing,
-    onEnd: nothing,
-    write(bytes) {
-      if (socket.readyState === WebSocket.CONNECTING) {
-        early.push(bytes.slice());
-        return false;
-      }
-      if (socket.readyState !== WebSocket.OPEN) return true;
-      send(bytes);
-      return socket.bufferedAmount < HIGH_WATER_BYTES;
-    },
-    end(code, reason) {
-      // Codes below 3000 that a program may send are few.
-      const isSendable = code === 1000 || code === 1001 || code === 1011 || code >= 3000;
-      socket.close(isSendable ? code : 1011, shortened(reason));
-    },
-    pause: () => socket.pause(),
-    resume: () => socket.resume(),
-  };
-  let failure = '';
-  socket.on('open', () => {
-    for (const bytes of early.splice(0)) send(bytes);
-    pipe.onDrain();
-  });
-  socket.on('message', (data: RawData) => pipe.onData(data as Buffer));
-  socket.on('error', (error) => {
-    failure = error.message;
-  });
-  socket.on('close', (code, reason) => {
-    pipe.onDrain();
-    pipe.onEnd(code, failure === '' ? reason.toString() : failure);
-  });
-  return pipe;
 }
