@@ -22,14 +22,32 @@ export function installInWorkers(link: WorkerLink): void {
   patchWorker();
 }
 
+/**
+ * Code that a worker gets as text runs at once, whatever it was told to load first: so it is told to load that itself.
+ * What the code declares, throws and imports is as without; it has to be CommonJS, for a text that is a module waits.
+ */
+function behind(preload: string, code: string): string {
+  const run = `setImmediate(() => (0, eval)(${JSON.stringify(code)}))`;
+  return `import(${JSON.stringify(preload)}).then(() => { ${run}; });`;
+}
+
+/** Whether a text will be run as a module: then Node first loads what it is told to load first. */
+function isModuleText(code: string, execArgv: readonly string[]): boolean {
+  if (execArgv.some((argument) => /^--(input|experimental-default)-type(=module)?$/.test(argument)))
+    return true;
+  return /^\s*(import\s*[\w{*'"]|export\s)/m.test(code);
+}
+
 /** Has every new worker load our preparation first. */
 export function patchWorker(): void {
   const { Worker } = threads;
   const preload = new URL('./worker-preload.js', import.meta.url).href;
   class PreparedWorker extends Worker {
-    constructor(filename: string | URL, options: threads.WorkerOptions = {}) {
-      const execArgv = [...(options.execArgv ?? process.execArgv), '--import', preload];
-      super(filename, { ...options, execArgv });
+    constructor(filename: string | URL, options?: threads.WorkerOptions | null) {
+      const given = options?.execArgv ?? process.execArgv;
+      const isText = options?.eval === true && typeof filename === 'string' && !isModuleText(filename, given);
+      const execArgv = isText ? given : [...given, '--import', preload];
+      super(isText ? behind(preload, filename) : filename, { ...options, execArgv });
     }
   }
   Object.defineProperty(PreparedWorker, 'name', { value: 'Worker', configurable: true });

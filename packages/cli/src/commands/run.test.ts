@@ -203,6 +203,26 @@ describe('dxgwire run', () => {
     assert.deepEqual(readdirSync(temporary), []);
   });
 
+  it('gives a GPU to workers whose code is a text, and runs it as Node does', async () => {
+    const source = `import { once } from 'node:events';
+      import { Worker } from 'node:worker_threads';
+      const head = "let last = 1; const { parentPort, workerData, Worker } = require('node:worker_threads');";
+      const tail = "const os = await import('node:os'); const adapter = await navigator.gpu.requestAdapter();" +
+        "parentPort.postMessage([workerData, last, typeof os.cpus, typeof GPUBufferUsage, adapter.info.vendor !== undefined])";
+      const own = new Worker(head + '(async () => {' + tail + '})()', { eval: true, workerData: 5, execArgv: [] });
+      console.log(JSON.stringify((await once(own, 'message'))[0]));
+      const wrong = new Worker("throw new RangeError('mine')", { eval: true });
+      console.log(String((await once(wrong, 'error'))[0]));
+      const nothing = new Worker(new URL('data:text/javascript,'), null);
+      console.log((await once(nothing, 'exit'))[0]);
+      const text = "import { parentPort } from 'node:worker_threads'; parentPort.postMessage(typeof navigator.gpu)";
+      const module = new Worker(text, { eval: true, execArgv: ['--input-type=module'] });
+      console.log((await once(module, 'message'))[0]);`;
+    const { code, stdout, stderr } = await dxgwire(['run', '--in-worker', program('texts.mjs', source)]);
+    const expected = ['[5,1,"function","object",true]', 'RangeError: mine', '0', 'object', ''];
+    assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: expected.join('\n'), stderr: '' });
+  });
+
   it('runs the main module of a folder', async () => {
     mkdirSync(join(folder, 'package'));
     program('package/package.json', '{ "main": "entry.mjs" }');
