@@ -7,12 +7,12 @@ import {
   reportText,
   runGuestConformance,
 } from '@dxgwire/conformance';
-import { KmtEvent, startDriver } from '@dxgwire/guest/kmt';
 import { createHost } from '@dxgwire/host';
 import { createReferenceBackend } from '@dxgwire/host/backends/reference';
 import { type Channel, type GuestBus, type Packet, PacketKind } from '@dxgwire/transport';
 import { createInProcessBus } from '@dxgwire/transport/mock-vmbus';
 import { brokenGuests, judgeTrace } from './broken-guests.ts';
+import { useDriver } from './driver-program.ts';
 
 function text(judge: GuestJudge): string {
   return judge
@@ -49,26 +49,6 @@ function crashOn(bus: GuestBus, isTooMuch: (packet: Packet) => boolean, onCrash:
     },
     set: (target, key, value) => Reflect.set(target, key, value, target),
   });
-}
-
-/** A program on our driver: a device, and fences that are waited for. */
-async function useDriver(bus: GuestBus): Promise<void> {
-  const driver = await startDriver(bus);
-  const process = await driver.openDevice({ pid: 1, comm: 'conformance' });
-  const { adapters } = await process.enumAdapters3({ filter: 1n, adapterCount: 8 });
-  const { device } = await process.createDevice({ adapter: adapters[0]?.adapterHandle ?? 0 });
-  for (let round = 0; round < 6; round += 1) {
-    const { syncObject } = await process.createSynchronizationObject2({ device, info: { type: 5 } });
-    const asyncEvent = new KmtEvent();
-    const objects = [syncObject];
-    await process.waitForSynchronizationObjectFromCpu({ device, objects, fenceValues: [1n], asyncEvent });
-    await process.signalSynchronizationObjectFromCpu({ device, objects, fenceValues: [1n] });
-    await asyncEvent.wait();
-    assert.equal(asyncEvent.count, 0, 'the event came once');
-    await process.destroySynchronizationObject({ syncObject });
-  }
-  await process.closeDevice();
-  await driver.close();
 }
 
 async function judgeDriver(isTooMuch: (packet: Packet) => boolean, isObserving = false): Promise<Report> {

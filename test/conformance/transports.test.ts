@@ -12,6 +12,8 @@ import { connect } from '@dxgwire/transport/connect';
 import { listen } from '@dxgwire/transport/listen';
 import { attachGuestBus, attachHostBus, createSharedBus } from '@dxgwire/transport/mock-vmbus/worker';
 import { connectToChild } from '@dxgwire/transport/stream';
+import { createDeviceLine } from '@dxgwire/transport/testing';
+import { Machine } from '../embedding/machine.ts';
 
 /** The kit over every transport. The hostile groups run in process and over WebSocket; here what uses each path once. */
 
@@ -44,6 +46,33 @@ async function overUrl(url: string): Promise<void> {
   }
 }
 
+/** A line for each link: one carries one at a time, and says nothing of an end. */
+async function overDevices(): Promise<void> {
+  const backend = createReferenceBackend();
+  const host = createHost({ backend });
+  const ends: (() => Promise<unknown>)[] = [];
+  try {
+    await demandAll(async () => {
+      const line = createDeviceLine();
+      if (line === null) throw new Error('no further pseudo-terminal can be made');
+      const listener = await listen(`device:${line.paths[0]}`, {
+        onBus: (bus) => host.attach(bus),
+        guestMemoryBytes: 4 << 20,
+        windowMegabytes: 8,
+      });
+      ends.push(async () => {
+        await listener.close();
+        await line.cut();
+      });
+      return await connect(`device:${line.paths[1]}`);
+    }, FEW_LINKS);
+  } finally {
+    await Promise.all(ends.map((end) => end()));
+    await host.close();
+    await backend.close();
+  }
+}
+
 if (isMainThread) {
   describe('the conformance kit on our host, over', () => {
     for (const url of ['ws://127.0.0.1:0', 'tcp:127.0.0.1:0']) {
@@ -58,6 +87,32 @@ if (isMainThread) {
         } finally {
           rmSync(folder, { recursive: true });
         }
+      });
+    }
+
+    it('device, one pseudo-terminal after the other', async (context) => {
+      const probe = createDeviceLine();
+      if (probe === null) {
+        context.skip('no pseudo-terminals can be made here');
+        return;
+      }
+      await probe.cut();
+      await overDevices();
+    });
+
+    for (const ringPages of ['together', 'apart'] as const) {
+      it(`a virtual machine's VMBus, ring pages ${ringPages}`, async () => {
+        const backend = createReferenceBackend();
+        const host = createHost({ backend });
+        const machines: Machine[] = [];
+        await demandAll(async () => {
+          const machine = new Machine(host, { ringPages });
+          machines.push(machine);
+          return machine.guest;
+        }, FEW_LINKS);
+        for (const machine of machines) await machine.powerOff();
+        await host.close();
+        await backend.close();
       });
     }
 

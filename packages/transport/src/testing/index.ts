@@ -9,3 +9,4 @@ export { createVirtualLink, type VirtualClock, type VirtualMedium } from '../lin
 export { RingConsumer } from '../mock-vmbus/ring-consumer.ts';
 export { RingHeader, type RingMemory } from '../mock-vmbus/ring-memory.ts';
 export { RingProducer } from '../mock-vmbus/ring-producer.ts';
+export { createDeviceLine, type DeviceLine } from '../stream/testing/pseudo-terminal.ts';
