@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { parse } from 'node:path';
 import { withAgreedCodec } from '@dxgwire/host';
@@ -62,6 +63,8 @@ export class GuestCaptures {
   readonly #onError: (path: string, error: Error) => void;
   readonly #first: FileHandle;
   readonly #recorders = new Map<CaptureRecorder, string>();
+  /** How the files that are not whole yet are ended within a call. */
+  readonly #unfinished = new Map<CaptureRecorder, () => void>();
   #count = 0;
 
   private constructor(path: string, first: FileHandle, onError: (path: string, error: Error) => void) {
@@ -99,10 +102,12 @@ export class GuestCaptures {
       file ??= open(path, 'w');
       return file;
     };
+    let writtenBytes = 0;
     const writer = {
       write: async (chunk: Uint8Array) => {
         const handle = await opened();
         await handle.writeFile(chunk);
+        writtenBytes += chunk.length;
       },
       close: async () => (await opened()).close(),
     };
@@ -111,6 +116,14 @@ export class GuestCaptures {
       onError: (error) => this.#onError(path, error),
     });
     this.#recorders.set(recorder, path);
+    if (this.#count === 1) {
+      this.#unfinished.set(recorder, () => {
+        // At its place: the same bytes may be on their way to it at this moment.
+        for (const chunk of recorder.closeNow()) {
+          writtenBytes += writeSync(this.#first.fd, chunk, 0, chunk.length, writtenBytes);
+        }
+      });
+    }
     return { recorder, end: () => void this.#end(recorder, path) };
   }
 
@@ -120,10 +133,24 @@ export class GuestCaptures {
     if (this.#count === 0) await this.#first.close();
   }
 
+  /** Writes what is left of the first file within the call, for a process that ends. */
+  closeNow(): void {
+    for (const [recorder, finish] of this.#unfinished) {
+      try {
+        finish();
+      } catch (error) {
+        const failure = error instanceof Error ? error : new Error(describe(error));
+        this.#onError(this.#recorders.get(recorder) ?? this.#path, failure);
+      }
+    }
+    this.#unfinished.clear();
+  }
+
   async #end(recorder: CaptureRecorder, path: string): Promise<void> {
     if (!this.#recorders.delete(recorder)) return;
     try {
       await recorder.close();
+      this.#unfinished.delete(recorder);
     } catch (error) {
       this.#onError(path, error instanceof Error ? error : new Error(describe(error)));
     }

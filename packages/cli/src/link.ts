@@ -17,6 +17,8 @@ export interface Link {
   /** Where workers of the program can connect to the same host; null: nowhere. */
   readonly workersUrl: string | null;
   close(): Promise<void>;
+  /** What is to be done within the call when the process ends in the middle of something. */
+  closeNow?(): void;
 }
 
 /** Codecs that `--codec` takes. */

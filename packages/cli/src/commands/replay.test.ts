@@ -166,6 +166,29 @@ describe('dxgwire capture and replay', () => {
     assert.match(stdout, /bus closed\n$/);
   });
 
+  for (const end of [
+    'process.exit(3);',
+    "throw new Error('over');",
+    "process.kill(process.pid, 'SIGTERM');",
+  ]) {
+    it(`keeps all of a trace when the program ends by ${end}`, async () => {
+      const path = join(folder, 'cut.dxgcap');
+      const source = join(folder, 'cut.mjs');
+      writeFileSync(
+        source,
+        `const device = await (await navigator.gpu.requestAdapter()).requestDevice();
+        device.queue.submit([]);
+        await device.queue.onSubmittedWorkDone();
+        ${end}`,
+      );
+      const ran = await dxgwire(['run', '--in-worker', '--trace', path, source]);
+      assert.notEqual(ran.code, 0);
+      const { code, stdout, stderr } = await dxgwire(['decode', path]);
+      assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+      assert.match(stdout, /SubmitCommandToHwQueue, \d+ bytes/);
+    });
+  }
+
   it('gives one line for what is no capture, is damaged or cut off', async () => {
     const good = readFileSync(join(folder, 'mixed.dxgcap'));
     const header = good.subarray(0, good.indexOf(0x9a));

@@ -140,7 +140,7 @@ async function openLocal(adapter: string | undefined): Promise<ProgramGpu> {
   }
 }
 
-/** The same link, recorded into a file. Its last records are written when the program ends by itself. */
+/** The same link, recorded into a file. */
 async function traced(link: Link, path: string): Promise<Link> {
   const captures = await GuestCaptures.open(path, (file, error) =>
     process.stderr.write(`dxgwire: the trace ${file} ends here: ${describe(error)}\n`),
@@ -153,6 +153,7 @@ async function traced(link: Link, path: string): Promise<Link> {
       await link.close();
       await captures.close();
     },
+    closeNow: () => captures.closeNow(),
   };
 }
 
@@ -190,7 +191,7 @@ async function runOnLink(link: Link, { path, rest, adapter, statistics, canvas }
     });
   }
   stayAliveFor(gpu, bus);
-  sayGoodbye(gpu, bus);
+  sayGoodbye(gpu, link);
   bus.onInterruption = (isInterrupted) => {
     const what = isInterrupted ? 'lost; trying to connect again' : 'made again';
     process.stderr.write(`dxgwire: the connection to the host was ${what}\n`);
@@ -216,16 +217,18 @@ async function runOnLink(link: Link, { path, rest, adapter, statistics, canvas }
  * Tells the host when this process ends in the middle of something: by `process.exit`, an error or a signal. Else the
  * host would wait for a lost connection to come back, and keep all that belongs to it until then.
  */
-function sayGoodbye(gpu: RemoteGPU, bus: GuestBus): void {
+function sayGoodbye(gpu: RemoteGPU, { bus, closeNow }: Link): void {
   process.once('exit', () => {
     void gpu.close({ silently: true });
     void bus.close();
+    closeNow?.();
   });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     const end = () => {
       // A program that handles the signal itself has added a listener of its own.
       if (process.listenerCount(signal) > 1) return;
       void bus.close();
+      closeNow?.();
       process.off(signal, end);
       process.kill(process.pid, signal);
     };

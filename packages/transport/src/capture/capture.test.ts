@@ -220,6 +220,29 @@ describe('capture', () => {
     assert.equal(recorder.pendingBytes, 0);
   });
 
+  it('ends within a call with all that the writer has not said that it has', async () => {
+    const writer = new MemoryWriter();
+    const recorder = new CaptureRecorder(writer);
+    recorder.begin({ link: 'bus', side: 'guest', codec: 'dxgkrnl' });
+    let release = () => {};
+    writer.gate = new Promise((resolve) => {
+      release = resolve;
+    });
+    // More than a chunk: the first is on its way to a writer that does not come to it.
+    const bytes = new Uint8Array(3 << 20).fill(7);
+    for (let id = 1; id <= 2; id++) recorder.packet('g2h', 1, 6, id, 0, 0, bytes, 0, bytes.length);
+    await Promise.resolve();
+    assert.equal(writer.chunks.length, 0);
+    const { records } = read(Buffer.concat(recorder.closeNow()));
+    assert.deepEqual(
+      records.map(({ kind }) => kind),
+      ['packet', 'packet'],
+    );
+    assert.deepEqual(recorder.closeNow().slice(1), []);
+    release();
+    await recorder.close();
+  });
+
   it('stops recording when the writer fails, and says so once', async () => {
     const errors: string[] = [];
     const failing = { write: () => Promise.reject(new Error('disk full')), close: () => Promise.resolve() };

@@ -69,6 +69,8 @@ export class CaptureRecorder {
   #clockEnd = 0;
   #isTurnWatched = false;
   #writingBytes = 0;
+  /** What the writer was given and has not said that it has. */
+  #inFlight: Uint8Array | null = null;
   #writing: Promise<void> = Promise.resolve();
   #cancelTimer: (() => void) | null = null;
   #gapRecords = 0;
@@ -166,6 +168,24 @@ export class CaptureRecorder {
 
   /** Writes what is left and closes the writer. */
   async close(): Promise<void> {
+    this.#end();
+    this.#flush();
+    await this.#writing;
+    await this.#writer.close();
+  }
+
+  /**
+   * Ends within this call, for a process that ends: the writer, which takes its time, is asked for nothing more.
+   * @returns what it has not said that it has written, in order; it may be about to write the first piece.
+   */
+  closeNow(): Uint8Array[] {
+    this.#end();
+    const left: Uint8Array[] = this.#inFlight === null ? [] : [this.#inFlight];
+    for (let next = this.#buffer.take(); next !== null; next = this.#buffer.take()) left.push(next);
+    return left;
+  }
+
+  #end(): void {
     if (this.#isOpen) {
       if (this.#gapRecords > 0) this.#writeGap();
       this.#isOpen = false;
@@ -173,9 +193,6 @@ export class CaptureRecorder {
     }
     this.#cancelTimer?.();
     this.#cancelTimer = null;
-    this.#flush();
-    await this.#writing;
-    await this.#writer.close();
   }
 
   /** Whether a record is kept; one that is not is counted, and the gap is told before the next that is. */
@@ -251,10 +268,13 @@ export class CaptureRecorder {
   async #write(first: Uint8Array): Promise<void> {
     for (let bytes: Uint8Array | null = first; bytes !== null; ) {
       this.#writingBytes = bytes.length;
+      this.#inFlight = bytes;
       try {
         await this.#writer.write(bytes);
+        this.#inFlight = null;
       } catch (error) {
         this.#isOpen = false;
+        this.#inFlight = null;
         this.#buffer.clear();
         this.#writingBytes = 0;
         this.#onError?.(error instanceof Error ? error : new Error(String(error)));
