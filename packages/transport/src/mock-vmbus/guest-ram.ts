@@ -1,3 +1,4 @@
+import { copyBlock } from '../copy-block.ts';
 import { TransportError } from '../errors.ts';
 import type { GpadlTable } from '../gpadl.ts';
 import { PageAllocator } from '../page-allocator.ts';
@@ -58,7 +59,7 @@ class MappedBlock implements GuestMemoryBlock {
 
   write(offset: number, source: Uint8Array): void {
     checkSpan('write to guest memory', offset, source.length, this.length);
-    this.bytes.set(source, offset);
+    copyBlock(this.bytes, offset, source);
   }
 }
 
