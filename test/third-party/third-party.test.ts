@@ -56,8 +56,8 @@ describe('unmodified libraries give the same results through a host as on the lo
   });
 
   for (const name of readdirSync(folder).sort()) {
-    if (name === SHARED || !name.endsWith('.mjs')) continue;
-    it(name.replace('.mjs', ''), async () => {
+    if (name === SHARED || !/\.[cm]js$/.test(name)) continue;
+    it(name.replace(/\.[cm]js$/, ''), async () => {
       const program = join(folder, name);
       const [local, remote] = await Promise.all([
         run(['--local', program]),
