@@ -51,10 +51,15 @@ const DEFAULT_RETURN_RING_BYTES = 256 * 1024;
 /**
  * A `GPU` as the WebGPU standard defines it, whose adapters are those of a host. It is there at once; the link is
  * made by the first `requestAdapter`, which gives null when there is no host, and says why to `log`.
+ *
+ * @throws TypeError for a `connect` that is none of what it may be; RangeError for a `returnRingBytes` that is no size of one.
  */
 export function createGPU(options: CreateGPUOptions): GPU & RemoteGPU {
   const { connect, link = {}, log = (message) => console.warn(message) } = options;
   const returnRingBytes = options.returnRingBytes ?? DEFAULT_RETURN_RING_BYTES;
+  if (typeof connect !== 'string' && typeof connect !== 'function' && typeof connect?.open !== 'function') {
+    throw new TypeError(`connect is no URL, bus or function that makes a bus: ${String(connect)}`);
+  }
   if (returnRingBytes < 4096 || returnRingBytes % 4096 !== 0) {
     throw new RangeError(`returnRingBytes ${returnRingBytes} is not a positive multiple of 4096`);
   }

@@ -147,4 +147,10 @@ test('what createGPU gives is a GPU to the program, its own members beside', () 
   );
   assert.equal(gpu.pendingOperations, 0);
   assert.equal(gpu.settle(), null);
+  for (const connect of [undefined, null, 5, {}]) {
+    assert.throws(() => createGPU({ connect: connect as never }), {
+      name: 'TypeError',
+      message: /^connect is no URL/,
+    });
+  }
 });
