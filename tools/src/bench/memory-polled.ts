@@ -12,21 +12,23 @@ export interface Sleeper {
 /** Longer than any answer takes. */
 const SLEEP_MS = 1000;
 
+type RingEnd = Channel & { poll(): number };
+
+function isPolled(channel: Channel): channel is RingEnd {
+  return channel.poll !== undefined;
+}
+
 /** One end of a channel whose thread does nothing else meanwhile: it never goes back to its event loop. */
 export class PolledChannel {
-  readonly #channel: Channel;
-  readonly #poll: () => number;
+  readonly #channel: RingEnd;
   readonly #sleep: () => void;
   #isServing = false;
   #isAnswered = false;
   readonly #pause = new Int32Array(new SharedArrayBuffer(4));
 
   constructor(channel: Channel, bus: Partial<Sleeper>) {
+    assert.ok(isPolled(channel), 'a ring can be polled');
     this.#channel = channel;
-    this.#poll = () => {
-      assert.ok(channel.poll !== undefined, 'a ring can be polled');
-      return channel.poll();
-    };
     this.#sleep = () => {
       assert.ok(bus.sleep !== undefined, 'only threads can sleep on each other');
       bus.sleep(SLEEP_MS);
@@ -39,7 +41,7 @@ export class PolledChannel {
     this.#isServing = true;
     setImmediate(() => {
       while (this.#isServing) {
-        if (this.#poll() === 0 && mode === 'sleep') this.#sleep();
+        if (this.#channel.poll() === 0 && mode === 'sleep') this.#sleep();
       }
     });
   }
@@ -80,7 +82,7 @@ export class PolledChannel {
     this.#channel.send(PacketKind.inBand, 1, 0, PACKET_FLAG_COMPLETION_REQUESTED, payload, 0, payload.length);
     this.#channel.flush();
     for (;;) {
-      this.#poll();
+      this.#channel.poll();
       if (this.#isAnswered) return;
       if (mode === 'sleep') this.#sleep();
     }
