@@ -83,6 +83,8 @@ class SoakRun {
 
   constructor(options: SoakOptions) {
     this.#options = options;
+    // Also where Ctrl-C ends the run.
+    process.once('exit', () => rmSync(this.#folder, { recursive: true, force: true }));
     this.#random = new SimRandom(options.seed);
   }
 
