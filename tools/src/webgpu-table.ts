@@ -41,8 +41,13 @@ const DIFFERENCES = `
 | \`writeBuffer\` with a view of a \`SharedArrayBuffer\` | works | ends the process | \`device.queue.writeBuffer(buffer, 0, new Uint8Array(new SharedArrayBuffer(4)))\` |
 | \`createTexture(null)\` | \`TypeError\` | ends the process | \`device.createTexture(null)\` |
 | \`importExternalTexture()\` without an argument | \`TypeError\` | ends the process | \`device.importExternalTexture()\` |
+| \`createComputePipelineAsync\` without \`compute\`, a \`Symbol\` as a label, \`null\` among \`entries\` | \`TypeError\` | ends the process | \`device.createBindGroupLayout({ entries: [null] })\` |
+| a method that returns a promise, on an object of another kind | a rejected promise | throws | \`navigator.gpu.requestAdapter.call({})\` |
+| \`requestAdapter\` with options that are no object | \`TypeError\` | taken | \`navigator.gpu.requestAdapter(5)\` |
+| a size of no number or of more than three | \`TypeError\` | \`Error\`, or taken | \`device.createTexture({ size: [1, 1, 1, 1], format: 'rgba8unorm', usage: 4 })\` |
+| \`createShaderModule\` without \`code\` | \`TypeError\` | compiles the text "undefined" | \`device.createShaderModule({})\` |
 | maps that wait when their device is destroyed | rejected within \`destroy()\` | rejected later, behind \`device.lost\` | \`buffer.mapAsync(GPUMapMode.READ).catch(console.log); device.destroy(); device.lost.then(console.log)\` |
-| \`requiredFeatures\` that is a \`Set\` | taken | \`TypeError\` | \`adapter.requestDevice({ requiredFeatures: new Set(['timestamp-query']) })\` |
+| \`requiredFeatures\` that is a \`Set\`, \`submit\` of one | taken | \`TypeError\` | \`adapter.requestDevice({ requiredFeatures: new Set(['timestamp-query']) })\` |
 | \`requiredLimits: adapter.limits\` | asks for nothing: a record has own members only | takes all of them | \`(await adapter.requestDevice({ requiredLimits: adapter.limits })).limits.maxTextureDimension1D\` |
 `;
 
