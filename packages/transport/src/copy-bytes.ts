@@ -188,7 +188,7 @@ export class LongCopier {
       const longs = this.#longs ?? this.#longsOf(source);
       const end = sourceOffset + length;
       if ((sourceOffset & 7) === 0 && end >>> 3 <= longs.length) {
-        copyWholeLongs(targetLongs, targetOffset >>> 3, longs, sourceOffset >>> 3, length >>> 3);
+        copyWholeLongWords(targetLongs, targetOffset >>> 3, longs, sourceOffset >>> 3, length >>> 3);
         return;
       }
     } else {
@@ -205,23 +205,4 @@ export class LongCopier {
       : new BigUint64Array(0);
     return this.#longs;
   }
-}
-
-function copyWholeLongs(
-  target: BigUint64Array,
-  targetLong: number,
-  source: BigUint64Array,
-  sourceLong: number,
-  count: number,
-): void {
-  let to = targetLong;
-  let from = sourceLong;
-  const end = targetLong + count;
-  for (; to + 4 <= end; to += 4, from += 4) {
-    target[to] = source[from]!;
-    target[to + 1] = source[from + 1]!;
-    target[to + 2] = source[from + 2]!;
-    target[to + 3] = source[from + 3]!;
-  }
-  for (; to < end; to += 1, from += 1) target[to] = source[from]!;
 }
