@@ -282,5 +282,5 @@ export class BufferState extends ObjectState implements Mappable, Releasable {
 
 /** A label as Dawn shows it in messages. */
 export function quoted(label: string): string {
-  return label === '' ? ' (unlabeled)' : ` ${JSON.stringify(label)}`;
+  return label === '' ? ' (unlabeled)' : ` "${label}"`;
 }

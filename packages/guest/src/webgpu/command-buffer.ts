@@ -7,6 +7,20 @@ import { describe, fail } from './webidl.ts';
 export class CommandBufferState extends ObjectState implements Releasable {
   /** After a submit, the backend knows its id no more. */
   submitted = false;
+  /** The encoder's label when it was finished. */
+  private readonly encoderLabel: string;
+
+  constructor(core: DeviceCore, device: object, id: number, label: string, encoderLabel: string) {
+    super(core, device, id, label);
+    this.encoderLabel = encoderLabel;
+  }
+
+  /** As Dawn names it in messages. */
+  get description(): string {
+    const own = this.label === '' ? '' : ` "${this.label}"`;
+    const from = this.encoderLabel === '' ? '' : ` from CommandEncoder "${this.encoderLabel}"`;
+    return `[CommandBuffer${own}${from}]`;
+  }
 
   released(): void {
     if (!this.submitted) this.core.release(this.id, null);
@@ -49,9 +63,10 @@ export function makeCommandBuffer(
   device: object,
   id: number,
   label: string,
+  encoderLabel: string,
   kept: object[],
 ): GPUCommandBuffer {
-  const state = new CommandBufferState(core, device, id, label);
+  const state = new CommandBufferState(core, device, id, label, encoderLabel);
   state.kept = kept;
   const commandBuffer = new GPUCommandBuffer(CONSTRUCT, state);
   core.track(commandBuffer, state);

@@ -171,7 +171,7 @@ export class GPUCommandEncoder {
     const { label } = commandBufferDescriptor(descriptor, 'GPUCommandBufferDescriptor', core);
     const id = core.newId();
     state.finish((writer) => ops.finish(writer, id, label));
-    return makeCommandBuffer(core, device, id, label, state.takeKept());
+    return makeCommandBuffer(core, device, id, label, state.label, state.takeKept());
   }
   static {
     stateOf = (encoder) => encoder.#state;

@@ -71,8 +71,8 @@ test('what is recorded behind the end raises the errors that Dawn raises', async
       ['validation', 'Parent encoder of [ComputePassEncoder "P"] is already finished.'],
       ['validation', '[CommandEncoder "E"] is already finished.'],
       ['validation', 'Command encoding already finished.'],
-      ['validation', '[CommandBuffer (unlabeled)] cannot be submitted more than once.'],
-      ['validation', 'Submit contains duplicates of [CommandBuffer (unlabeled)].'],
+      ['validation', '[CommandBuffer from CommandEncoder "E"] cannot be submitted more than once.'],
+      ['validation', 'Submit contains duplicates of [CommandBuffer].'],
     ],
   );
   device.destroy();
@@ -144,8 +144,17 @@ test('a render pass takes textures and views, and colors in both forms', async (
     [
       [2, undefined, 0, 0.1, 0.2, 0.3, 1, 'clear', 'store'],
       null,
-      [1, undefined, 0, 1, 0, 0, 0, 'load', 'discard'],
+      [3, undefined, 0, 1, 0, 0, 0, 'load', 'discard'],
     ],
+  );
+  const views = kernel.argumentsOf('createView') as [{ id: number; texture: number }][];
+  assert.deepEqual(
+    views.map(([{ id, texture: source }]) => [id, source]),
+    [
+      [2, 1],
+      [3, 1],
+    ],
+    'a texture stands for a view of it, made at once',
   );
   assert.throws(
     () =>

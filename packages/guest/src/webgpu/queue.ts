@@ -1,7 +1,7 @@
 import { ops } from '@dxgwire/protocol/stream';
 import { bufferState } from './buffer.ts';
 import { bytesOf, contentsOf } from './buffer-source.ts';
-import { INLINE_DATA_BYTES, quoted } from './buffer-state.ts';
+import { INLINE_DATA_BYTES } from './buffer-state.ts';
 import { type CommandBufferState, commandBufferState } from './command-buffer.ts';
 import { texelCopyBufferLayout, texelCopyTextureInfo } from './command-descriptors.ts';
 import type { DeviceCore } from './device-core.ts';
@@ -102,7 +102,8 @@ function submit(core: DeviceCore, states: readonly CommandBufferState[]): void {
       states.map((state) => (state.core === core ? state.id : FOREIGN_ID)),
     );
   } else {
-    core.injectError('validation', `${problem}\n - While calling [Queue].Submit().`);
+    const names = states.map((state) => state.description).join(', ');
+    core.injectError('validation', `${problem}\n - While calling [Queue].Submit([${names}])\n`);
   }
   for (const state of states) {
     if (state.submitted || state.core !== core) continue;
@@ -117,9 +118,9 @@ function submit(core: DeviceCore, states: readonly CommandBufferState[]): void {
 /** Why command buffers cannot be submitted, as far as only we know it. */
 function submissionProblem(states: readonly CommandBufferState[]): string | null {
   const again = states.find((state) => state.submitted);
-  if (again !== undefined) return `[CommandBuffer${quoted(again.label)}] cannot be submitted more than once.`;
+  if (again !== undefined) return `${again.description} cannot be submitted more than once.`;
   const twice = states.find((state, index) => states.indexOf(state) !== index);
-  return twice === undefined ? null : `Submit contains duplicates of [CommandBuffer${quoted(twice.label)}].`;
+  return twice === undefined ? null : `Submit contains duplicates of ${twice.description}.`;
 }
 
 function workDone(core: DeviceCore): Promise<undefined> {

@@ -151,10 +151,20 @@ export function textureReference(value: unknown, what: string, scope: Conversion
   return { id, state: stateOf(value as GPUTexture) };
 }
 
-/** (GPUTexture or GPUTextureView): the id of either. */
+/**
+ * (GPUTexture or GPUTextureView): the id of a view. A texture stands for a default view of it, which is made at once, as
+ * the standard says: what is wrong with it is an error of this call, not of the encoder's `finish()`.
+ */
 export function textureOrViewId(value: unknown, what: string, scope: ConversionScope): number {
-  if (typeof value === 'object' && value !== null && is(value)) return textureId(value, what, scope);
-  return textureViewId(value, what, scope);
+  const isTextureItself = typeof value === 'object' && value !== null && is(value);
+  return textureViewId(isTextureItself ? defaultView(value) : value, what, scope);
+}
+
+/** The view that a texture stands for, with the label that Dawn gives it. */
+function defaultView(texture: GPUTexture): object {
+  const state = stateOf(texture);
+  const label = state.label === '' ? '' : `defaulted from [Texture "${state.label}"]`;
+  return createView(texture, state, { label });
 }
 
 /** GPUDevice.createTexture() */
