@@ -87,7 +87,8 @@ simple-compute-shaders, and anime4k-webgpu.
 ## Differences from Dawn for Node
 ${DIFFERENCES}
 The tour checks the first two against Dawn itself. Results, the text of errors, and the order in which promises of one turn are
-settled, are Dawn's own (\`test/end-to-end/promise-order.test.ts\` compares random programs); a few errors are found before Dawn
+settled, are Dawn's own (\`test/end-to-end/promise-order.test.ts\` compares random programs, and \`test/random-calls\` random calls of all methods with
+descriptors of all kinds); a few errors are found before Dawn
 sees the call, and have a text of ours.
 
 ## Memory
