@@ -74,7 +74,15 @@ export class GuestLink extends LinkSession implements GuestBus {
     this.#options = options;
     const { redial } = options;
     this.#redialer =
-      redial === undefined ? null : new Redialer(redial, (medium) => this.#sayHelloAgain(medium));
+      redial === undefined
+        ? null
+        : new Redialer(options.clock, redial, {
+            connected: (medium) => this.#sayHelloAgain(medium),
+            unanswered: () =>
+              this.dropConnection(
+                new TransportError('time-out', 'the host has not answered over a new connection'),
+              ),
+          });
     this.#gpadls = new GuestGpadls({
       create: (body) => this.sendControl('gpadlCreate', body),
       teardown: (body) => this.sendControl('gpadlTeardown', body),

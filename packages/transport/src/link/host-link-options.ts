@@ -18,6 +18,8 @@ export interface HostLinkOptions<Session = unknown> extends LinkSessionOptions {
   readonly hostName: string;
   /** Whether a guest with this token may come in. */
   readonly authenticate: (token: string) => boolean | Promise<boolean>;
+  /** Why there is no room for a further guest, or null where there is. One that comes back to its session needs none. */
+  readonly fullness?: () => string | null;
   /** The guest has said hello and may come in: set handlers, make offers, call `start`. */
   readonly onReady: (bus: HostBus) => void;
   /** How long the session waits for its guest after a broken connection, milliseconds; 0: it ends with it. */

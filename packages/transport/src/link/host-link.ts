@@ -187,6 +187,11 @@ export class HostLink extends LinkSession implements HostBus {
       this.#handOver(hello);
       return;
     }
+    const fullness = this.#options.fullness?.() ?? null;
+    if (fullness !== null) {
+      this.#refuse('refused', fullness);
+      return;
+    }
     this.#stage = 'ready';
     this.#options.onReady(this);
   }
@@ -212,7 +217,9 @@ export class HostLink extends LinkSession implements HostBus {
 
   /** The guest is back, on another connection; maybe before the old one was missed. */
   #goOn(medium: LinkMedium, guestReceivedBytes: number): void {
-    if (!this.isInterrupted) this.dropConnection();
+    if (!this.isInterrupted) {
+      this.dropConnection(new TransportError('peer-closed', 'the guest has made another connection'));
+    }
     this.takeMedium(medium);
     const received = this.receivedBytes;
     this.#sendWelcome({

@@ -11,7 +11,9 @@ import type { LinkMedium } from './session.ts';
 
 const MEBIBYTE = 1_048_576;
 const DEFAULT_GUEST_MEMORY_BYTES = 1024 * MEBIBYTE;
-const DEFAULT_MAX_GUESTS = 256;
+export const DEFAULT_MAX_GUESTS = 256;
+/** So many more connections than there may be guests may wait to say hello. */
+export const FURTHER_CONNECTIONS = 16;
 
 /** What is the same for every guest of a listener, whatever carries its link. */
 export interface LinkHostSettings {
@@ -63,12 +65,19 @@ export interface LinkHostSettings {
   readonly name?: string;
 }
 
+/** What a guest is told that is one too many. */
+export function fullHost(guests: number): string {
+  return `this host serves as many guests as it may: ${guests}`;
+}
+
 /** The links of one listener: lets guests in, and gives a returning guest's connection to its session. */
 export class HostLinks {
   readonly #settings: LinkHostSettings;
   readonly #transport: string;
   readonly #leaseMs: number;
   readonly #links = new Set<HostLink>();
+  /** Those of them that have been let in. */
+  readonly #guests = new Set<HostLink>();
   #isClosed = false;
   /** Called when the last link has ended. */
   onNoneLeft: (() => void) | null = null;
@@ -85,9 +94,16 @@ export class HostLinks {
     return this.#links.size;
   }
 
-  /** Whether a connection that comes now is one too many. */
+  /**
+   * Whether a connection that comes now is one too many: more than there may be guests wait to say hello. While all guests are
+   * there one may still connect, for it may be one of them that has lost its connection; others are refused when they say hello.
+   */
   get isFull(): boolean {
-    return this.#links.size >= (this.#settings.maxGuests ?? DEFAULT_MAX_GUESTS);
+    return this.#links.size - this.#guests.size >= this.#maxGuests + FURTHER_CONNECTIONS;
+  }
+
+  get #maxGuests(): number {
+    return this.#settings.maxGuests ?? DEFAULT_MAX_GUESTS;
   }
 
   /**
@@ -101,7 +117,6 @@ export class HostLinks {
     authenticate: (token: string) => boolean | Promise<boolean> = (token) => this.authenticate([token]),
   ): void {
     const settings = this.#settings;
-    let isLetIn = false;
     const link: HostLink = new HostLink({
       transport: this.#transport,
       medium,
@@ -118,8 +133,9 @@ export class HostLinks {
       sessionId: randomUUID(),
       hostName: settings.name ?? 'dxgwire host',
       authenticate,
+      fullness: () => (this.#guests.size < this.#maxGuests ? null : fullHost(this.#guests.size)),
       onReady: (bus) => {
-        isLetIn = true;
+        this.#guests.add(link);
         bus.onClose = null;
         settings.onHostBus(bus);
       },
@@ -128,10 +144,11 @@ export class HostLinks {
     });
     link.onClose = (error) => {
       const reason = error ?? new TransportError('peer-closed', 'the guest went away before its hello');
-      if (!isLetIn) settings.onRefused?.(reason, peer);
+      if (!this.#guests.has(link)) settings.onRefused?.(reason, peer);
     };
     link.onEnded = () => {
       this.#links.delete(link);
+      this.#guests.delete(link);
       if (this.#links.size === 0) this.onNoneLeft?.();
     };
     this.#links.add(link);

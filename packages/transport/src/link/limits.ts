@@ -35,6 +35,12 @@ export const CONFIRM_BY_THE_WAY_BYTES = 16 * 1024;
 /** Pauses between attempts to connect again, milliseconds: doubled each time from the first to the last. */
 export const FIRST_REDIAL_MS = 50;
 export const LAST_REDIAL_MS = 2_000;
+/**
+ * How long an attempt may take until the host has answered, milliseconds: doubled each time from the first to the last. A network
+ * that has swallowed a first packet, or a proxy without a host behind it, must not take up the whole lease.
+ */
+export const FIRST_ATTEMPT_MS = 5_000;
+export const LAST_ATTEMPT_MS = 20_000;
 
 /** What a host takes of a guest's silence: as it was told; else two heartbeats of its own choice, or two minutes. */
 export function silenceOf(settings: { readonly heartbeatMs?: number; readonly silenceMs?: number }): number {

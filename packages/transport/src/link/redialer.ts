@@ -1,21 +1,33 @@
-import { FIRST_REDIAL_MS, LAST_REDIAL_MS } from './limits.ts';
+import type { Clock } from '../clock.ts';
+import { FIRST_ATTEMPT_MS, FIRST_REDIAL_MS, LAST_ATTEMPT_MS, LAST_REDIAL_MS } from './limits.ts';
 import type { LinkMedium } from './medium.ts';
 
 /** Makes a new connection after a pause; rejects when that fails or when `signal` says that it is not wanted. */
 export type Redial = (delayMs: number, signal: AbortSignal) => Promise<LinkMedium>;
 
+/** What a redialer tells of. */
+export interface RedialerTarget {
+  /** Takes the new connection into use: asks the host to go on over it. */
+  connected(medium: LinkMedium): void;
+  /** The host has not answered over the new connection: gives it up and calls {@link Redialer.start}. */
+  unanswered(): void;
+}
+
 /** Tries to connect again until that works or nobody wants it: at once at first, then ever less often. */
 export class Redialer {
+  readonly #clock: Clock;
   readonly #redial: Redial;
-  readonly #connected: (medium: LinkMedium) => void;
+  readonly #target: RedialerTarget;
   #delayMs = 0;
+  #attemptMs = FIRST_ATTEMPT_MS;
   #attempt: AbortController | null = null;
+  #cancelTimer: (() => void) | null = null;
   #isStopped = false;
 
-  /** @param connected - Takes the new connection into use. */
-  constructor(redial: Redial, connected: (medium: LinkMedium) => void) {
+  constructor(clock: Clock, redial: Redial, target: RedialerTarget) {
+    this.#clock = clock;
     this.#redial = redial;
-    this.#connected = connected;
+    this.#target = target;
   }
 
   /** The connection is gone; without effect while an attempt is under way. */
@@ -25,11 +37,12 @@ export class Redialer {
     this.#attempt = attempt;
     const delayMs = this.#delayMs;
     this.#delayMs = Math.min(LAST_REDIAL_MS, Math.max(FIRST_REDIAL_MS, delayMs * 2));
+    this.#limit(delayMs);
     this.#redial(delayMs, attempt.signal).then(
       (medium) => {
         this.#attempt = null;
         if (this.#isStopped) medium.drop();
-        else this.#connected(medium);
+        else this.#target.connected(medium);
       },
       () => {
         this.#attempt = null;
@@ -38,14 +51,30 @@ export class Redialer {
     );
   }
 
+  /** From now on until {@link succeeded} the host has so long to be reached and to answer. */
+  #limit(delayMs: number): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = this.#clock.setTimer(() => {
+      this.#cancelTimer = null;
+      if (this.#attempt !== null) this.#attempt.abort();
+      else this.#target.unanswered();
+    }, delayMs + this.#attemptMs);
+    this.#attemptMs = Math.min(LAST_ATTEMPT_MS, this.#attemptMs * 2);
+  }
+
   /** The session goes on: the next loss is met at once again. */
   succeeded(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
     this.#delayMs = 0;
+    this.#attemptMs = FIRST_ATTEMPT_MS;
   }
 
   /** Nobody wants a connection any more. */
   stop(): void {
     this.#isStopped = true;
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
     this.#attempt?.abort();
   }
 }

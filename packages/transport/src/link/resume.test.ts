@@ -95,7 +95,15 @@ function createNetwork({ seed, cutEvery, onBus }: NetworkOptions) {
   const clock = new VirtualClock();
   const random = new Random(seed);
   const links = new Set<HostLink>();
-  const state = { cuts: 0, connections: 0, isDown: false, current: null as CuttableMedium | null };
+  const state = {
+    cuts: 0,
+    connections: 0,
+    isDown: false,
+    current: null as CuttableMedium | null,
+    /** So many of the next connections lose all that is sent; so many are never made. */
+    swallows: 0,
+    hangs: 0,
+  };
   const connectMedia = (): CuttableMedium => {
     state.connections += 1;
     const left = () => (cutEvery === 0 ? Number.MAX_SAFE_INTEGER : 40 + random.below(cutEvery * 2));
@@ -109,6 +117,11 @@ function createNetwork({ seed, cutEvery, onBus }: NetworkOptions) {
     near.other = far;
     far.other = near;
     state.current = near;
+    if (state.swallows > 0) {
+      state.swallows -= 1;
+      near.other = null;
+      return near;
+    }
     const link: HostLink = new HostLink({
       transport: 'virtual',
       medium: far,
@@ -145,9 +158,13 @@ function createNetwork({ seed, cutEvery, onBus }: NetworkOptions) {
       new Promise((resolve, reject) => {
         const cancel = clock.setTimer(() => {
           if (state.isDown) reject(new Error('no network'));
+          else if (state.hangs > 0) state.hangs -= 1;
           else resolve(connectMedia());
         }, delayMs);
-        signal.addEventListener('abort', cancel);
+        signal.addEventListener('abort', () => {
+          cancel();
+          reject(new Error('given up'));
+        });
       }),
   });
   first.attach(guest);
@@ -327,6 +344,33 @@ describe('a session over connections that break', () => {
     await clock.advance(10_000);
     assert.equal(state.connections, 2);
     assert.deepEqual(closes, { guest: [], host: [] });
+  });
+
+  it('gives a connection up over which nobody answers, and makes another', async () => {
+    const { clock, state, closes, guest, channels } = await openNetwork();
+    const interruptions: boolean[] = [];
+    guest.onInterruption = (isInterrupted) => interruptions.push(isInterrupted);
+    // As a proxy does whose host is gone: it takes what comes and is silent.
+    state.swallows = 1;
+    state.current?.cut();
+    await clock.advance(4900);
+    assert.deepEqual(interruptions, [true]);
+    assert.equal(state.connections, 2);
+    await clock.advance(1000);
+    assert.equal(state.connections, 3);
+    assert.deepEqual(interruptions, [true, false]);
+    // The same where making it takes for ever.
+    state.hangs = 1;
+    state.current?.cut();
+    await clock.advance(4900);
+    assert.deepEqual(interruptions, [true, false, true]);
+    await clock.advance(1000);
+    assert.deepEqual(interruptions, [true, false, true, false]);
+    assert.deepEqual(closes, { guest: [], host: [] });
+    assert.ok(channels[0]?.isOpen);
+    guest.abort(new Error('done'));
+    await clock.advance(60_000);
+    assert.equal(clock.timerCount, 0);
   });
 
   it('says nothing but its greeting first, however much it has received', async () => {

@@ -205,8 +205,8 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
   }
 
   /** Gives a connection up that was not missed yet. */
-  protected dropConnection(): void {
-    this.#connectionLost(new TransportError('peer-closed', 'the guest has made another connection'));
+  protected dropConnection(error: TransportError): void {
+    this.#connectionLost(error);
   }
 
   /** Takes a connection into use, in place of the one that was lost. Only urgent frames go out until {@link resumed}. */

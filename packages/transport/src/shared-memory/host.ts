@@ -1,6 +1,12 @@
 import { createServer, type Socket } from 'node:net';
 import { TransportError } from '../errors.ts';
-import { HostLinks, type LinkHostSettings } from '../link/host-links.ts';
+import {
+  DEFAULT_MAX_GUESTS,
+  FURTHER_CONNECTIONS,
+  fullHost,
+  HostLinks,
+  type LinkHostSettings,
+} from '../link/host-links.ts';
 import { DEFAULT_HANDSHAKE_TIMEOUT_MS, DEFAULT_HEARTBEAT_MS, silenceOf } from '../link/limits.ts';
 import type { GuestMessage, HostMessage } from '../mock-vmbus/control.ts';
 import { VmbusHost, type VmbusHostOptions } from '../mock-vmbus/host-bus.ts';
@@ -36,7 +42,6 @@ export interface SharedMemoryListener {
 }
 
 const DEFAULT_GUEST_MEMORY_BYTES = 1024 * 1_048_576;
-const DEFAULT_MAX_GUESTS = 256;
 
 /**
  * Listens for guests of this machine and this user on `shm:NAME`.
@@ -52,13 +57,16 @@ export async function listenSharedMemory(
   const given = token !== '' && settings.token === undefined ? { ...settings, token } : settings;
   const guests = new Set<Entering>();
   const judge = new HostLinks('shared-memory', given, false);
+  const most = given.maxGuests ?? DEFAULT_MAX_GUESTS;
   const server = createServer((socket) => {
-    if (guests.size >= (given.maxGuests ?? DEFAULT_MAX_GUESTS)) {
+    if (guests.size >= most + FURTHER_CONNECTIONS) {
       socket.on('error', () => {});
       socket.destroy();
       return;
     }
-    const guest: Entering = new Entering(socket, given, judge, () => guests.delete(guest));
+    const letIn = () => [...guests].filter(({ isLetIn }) => isLetIn).length;
+    const fullness = () => (letIn() < most ? null : fullHost(most));
+    const guest: Entering = new Entering(socket, given, judge, fullness, () => guests.delete(guest));
     guests.add(guest);
   });
   const removeFile = await listenOnSocketFile(server, path);
@@ -99,6 +107,8 @@ class Entering {
   readonly #link: SocketLink<FromHost>;
   readonly #settings: SharedMemorySettings;
   readonly #judge: HostLinks;
+  /** Why there is no room for a further guest, or null where there is. */
+  readonly #fullness: () => string | null;
   readonly #onGone: () => void;
   readonly #timer: ReturnType<typeof setTimeout>;
   #stage: 'hello' | 'checking' | 'mapping' | 'open' | 'gone' = 'hello';
@@ -106,9 +116,16 @@ class Entering {
   #files: MemoryFile[] = [];
   #host: VmbusHost | null = null;
 
-  constructor(socket: Socket, settings: SharedMemorySettings, judge: HostLinks, onGone: () => void) {
+  constructor(
+    socket: Socket,
+    settings: SharedMemorySettings,
+    judge: HostLinks,
+    fullness: () => string | null,
+    onGone: () => void,
+  ) {
     this.#settings = settings;
     this.#judge = judge;
+    this.#fullness = fullness;
     this.#onGone = onGone;
     this.#link = new SocketLink(socket, {
       message: (message) => this.#message(message),
@@ -124,6 +141,11 @@ class Entering {
       timeoutMs,
     );
     this.#timer.unref();
+  }
+
+  /** Whether this guest has memory already, and counts. */
+  get isLetIn(): boolean {
+    return this.#stage === 'mapping' || this.#stage === 'open';
   }
 
   #message(value: unknown): void {
@@ -150,7 +172,9 @@ class Entering {
     this.#judge.authenticate([token]).then(
       (isAllowed) => {
         if (this.#stage !== 'checking') return;
-        if (isAllowed) this.#welcome();
+        const fullness = isAllowed ? this.#fullness() : null;
+        if (fullness !== null) this.#refuse('refused', fullness);
+        else if (isAllowed) this.#welcome();
         else this.#refuse('refused', token === '' ? 'a token is needed' : 'the token is not valid');
       },
       (error: Error) => this.#refuse('refused', error.message),

@@ -205,7 +205,7 @@ describe('a host of shared memory', { skip: !isLinux }, () => {
   it('lets in only so many guests, and ends one that is on its way when it stops listening', async () => {
     const listener = await listen(`shm:${freshPath()}`, { windowMegabytes: 1, maxGuests: 1, onBus: start });
     const guest = await connect(listener.url);
-    await fails(connect(listener.url), 'peer-closed', /gone/);
+    await fails(connect(listener.url), 'refused', /as many guests as it may: 1/);
     await guest.close();
     // One that has been welcomed and never maps its memory.
     const socket = createConnection(listener.url.slice('shm:'.length));

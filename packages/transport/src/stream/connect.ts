@@ -2,7 +2,7 @@ import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { createConnection, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../clock.ts';
-import { TransportError } from '../errors.ts';
+import { isTransportError, TransportError } from '../errors.ts';
 import { GuestLink } from '../link/guest-link.ts';
 import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
 import type { GuestBus } from '../transport.ts';
@@ -65,8 +65,10 @@ export async function connectStream(url: string, options: StreamConnectOptions =
   const { medium } = dial(address);
   const redial = address.kind === 'tcp' && options.resume !== false ? redialTo(address) : undefined;
   return await join(medium, given, address.kind, redial, (error) => {
-    // Perhaps the host was killed, and left its socket behind.
-    if (address.kind === 'unix' && error !== null) void removeDeadSocket(address.path);
+    // Perhaps the host was killed, and left its socket behind. One that refuses is alive.
+    const isLost =
+      isTransportError(error) && (error.code === 'peer-closed' || error.code === 'connect-failed');
+    if (address.kind === 'unix' && isLost) void removeDeadSocket(address.path);
   });
 }
 

@@ -58,6 +58,9 @@ export interface Attachment {
   close(): Promise<void>;
 }
 
+/** The paths of our listeners for upgrade requests (null: any), to tell them from those of others. */
+const pathOfListener = new WeakMap<object, string | null>();
+
 /** Lets guests in on the upgrade requests of a server, on one path (null: any). */
 class Endpoint implements Attachment {
   readonly #server: Server;
@@ -80,6 +83,7 @@ class Endpoint implements Attachment {
       handleProtocols: (protocols) => (protocols.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
     };
     this.#sockets = new WebSocketServer(options);
+    pathOfListener.set(this.#onUpgrade, path);
     server.on('upgrade', this.#onUpgrade);
   }
 
@@ -90,9 +94,7 @@ class Endpoint implements Attachment {
       return;
     }
     if (this.#path !== null && url.pathname !== this.#path) {
-      // Another endpoint of the same server may want it.
-      if (this.#server.listenerCount('upgrade') === 1)
-        refuseUpgrade(stream, 404, `no host at ${url.pathname}`);
+      if (this.#isNobodys(url.pathname)) refuseUpgrade(stream, 404, `no host at ${url.pathname}`);
       return;
     }
     const origin = request.headers.origin;
@@ -101,13 +103,23 @@ class Endpoint implements Attachment {
       return;
     }
     if (this.#links.isFull) {
-      refuseUpgrade(stream, 503, `this host serves ${this.#links.count} guests already`);
+      refuseUpgrade(stream, 503, 'too many guests wait to be let in');
       return;
     }
     this.#sockets.handleUpgrade(request, stream, head, (socket) =>
       this.#connected(socket, request, url, stream),
     );
   };
+
+  /** Whether it falls to this endpoint to say that nobody wants a path: it is the first of several, and all are ours. */
+  #isNobodys(path: string): boolean {
+    const listeners = this.#server.listeners('upgrade');
+    if (listeners[0] !== this.#onUpgrade) return false;
+    return listeners.every((listener) => {
+      const theirs = pathOfListener.get(listener);
+      return theirs !== undefined && theirs !== null && theirs !== path;
+    });
+  }
 
   #isOriginAllowed(origin: string, request: IncomingMessage): boolean {
     const { isOriginAllowed, token, authenticate } = this.#settings;
@@ -157,10 +169,20 @@ function tokensOf(request: IncomingMessage, url: URL): string[] {
 
 /**
  * Lets guests in on a server of the caller's, on one path: TLS, other routes and upgrades of other paths stay the
- * caller's.
+ * caller's. Another listener for `upgrade` has to leave this path alone: one that answers whatever is not its own, as
+ * `new WebSocketServer({ server, path })` of `ws` does, ends these links.
+ *
+ * @throws TransportError `bad-url` for what is no path; `listen-failed` where guests are let in on it already.
  */
 export function attachWebSocket(server: Server, path: string, settings: HostLinkSettings): Attachment {
-  return new Endpoint(server, path, settings);
+  const asRequested = path.startsWith('/') ? urlOfRequest(path)?.pathname : undefined;
+  if (asRequested === undefined) {
+    throw new TransportError('bad-url', `'${path}' is not the path of a URL; expected one such as /gpu`);
+  }
+  if (server.listeners('upgrade').some((listener) => pathOfListener.get(listener) === asRequested)) {
+    throw new TransportError('listen-failed', `guests are let in on ${path} of this server already`);
+  }
+  return new Endpoint(server, asRequested, settings);
 }
 
 /**

@@ -219,6 +219,11 @@ describe('WebSocket listener', () => {
     const { port } = server.address() as AddressInfo;
     const one = attachWebSocket(server, '/one', { windowMegabytes: 1, onHostBus: serveSmall });
     const two = attachWebSocket(server, '/two', { windowMegabytes: 2, onHostBus: serveSmall });
+    const badly = (path: string) => () => attachWebSocket(server, path, { onHostBus: serveSmall });
+    assert.throws(badly('one'), (error) => isTransportError(error) && error.code === 'bad-url');
+    assert.throws(badly('/two?a'), (error) => isTransportError(error) && error.code === 'listen-failed');
+    // Nobody's path has an answer, while both are there and when one is.
+    await fails(connectWebSocket(`ws://127.0.0.1:${port}/three`), 'connect-failed', /HTTP 404/);
     const first = await connectWebSocket(`ws://127.0.0.1:${port}/one`);
     const second = await connectWebSocket(`ws://127.0.0.1:${port}/two`);
     assert.equal(first.window.lengthBytes, 1_048_576);
@@ -238,7 +243,11 @@ describe('WebSocket listener', () => {
   it('lets in only so many guests', async () => {
     const listener = await listen({ maxGuests: 1 });
     const guest = await connectWebSocket(listener.url);
+    await fails(connectWebSocket(listener.url), 'refused', /as many guests as it may: 1/);
+    const waiting = Array.from({ length: 17 }, () => new WebSocket(listener.url, 'dxgwire'));
+    await Promise.all(waiting.map((socket) => once(socket, 'open')));
     await fails(connectWebSocket(listener.url), 'connect-failed', /HTTP 503/);
+    for (const socket of waiting) socket.terminate();
     await guest.close();
     await listener.close();
   });
