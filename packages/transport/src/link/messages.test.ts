@@ -64,6 +64,16 @@ describe('link messages', () => {
     }
   });
 
+  it('take numbers one by one as well as packed, as protobuf has it', () => {
+    // gpadlCreate: gpadl 5, ranges 1, 2 one by one, then 300, 4 packed.
+    const body = [0x08, 5, 0x10, 1, 0x10, 2, 0x12, 3, 0xac, 0x02, 4];
+    const bytes = Uint8Array.from([(11 << 3) | 2, body.length, ...body]);
+    assert.deepEqual(decodeLinkMessage(bytes, 0, bytes.length), {
+      type: 'gpadlCreate',
+      body: { gpadl: 5, ranges: [1, 2, 300, 4] },
+    });
+  });
+
   it('ignore fields that are not known, of every wire type', () => {
     const writer = protobuf.Writer.create();
     writer.uint32((6 << 3) | 2).fork(); // channelOpen

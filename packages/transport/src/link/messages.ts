@@ -254,6 +254,11 @@ function readFields(reader: protobuf.Reader, fields: Fields, end: number): Loose
     const name = nameById.get(tag >>> 3);
     const field = name === undefined ? undefined : fields[name];
     const wanted = field?.kind === 'uint32' ? VARINT : DELIMITED;
+    // Who reads packed numbers must read them one by one as well, says protobuf.
+    if (name !== undefined && field?.kind === 'packed' && (tag & 7) === VARINT) {
+      (body[name] as number[]).push(reader.uint32());
+      continue;
+    }
     if (name === undefined || field === undefined || (tag & 7) !== wanted) reader.skipType(tag & 7);
     else body[name] = readField(reader, field, body[name]);
   }

@@ -5,6 +5,7 @@
 export { FrameKind } from '../link/frame.ts';
 export { FrameDecoder } from '../link/frame-decoder.ts';
 export type { HostLink } from '../link/host-link.ts';
+export { linkMessages } from '../link/messages.ts';
 export { createVirtualLink, type VirtualClock, type VirtualMedium } from '../link/virtual-link.ts';
 export { RingConsumer } from '../mock-vmbus/ring-consumer.ts';
 export { RingHeader, type RingMemory } from '../mock-vmbus/ring-memory.ts';
