@@ -8,6 +8,7 @@ export class MappedWindow implements GuestWindow, HostWindow {
   readonly lengthBytes: number;
   readonly bytes: Uint8Array;
   readonly #words: BigUint64Array;
+  readonly #halves: Uint32Array;
   readonly #file: { readonly path: string; readonly offset: number } | null;
   /** A pair of words and the same as one value, to make a store of 64 bits from two halves. */
   readonly #pair = new Uint32Array(2);
@@ -20,6 +21,7 @@ export class MappedWindow implements GuestWindow, HostWindow {
     this.bytes = bytes;
     this.lengthBytes = bytes.length;
     this.#words = new BigUint64Array(bytes.buffer, bytes.byteOffset, bytes.length / 8);
+    this.#halves = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
     this.#file = file;
   }
 
@@ -43,6 +45,12 @@ export class MappedWindow implements GuestWindow, HostWindow {
 
   storeU64(offset: number, low: number, high: number): void {
     this.#checkWord(offset);
+    const half = offset / 4;
+    // Fence values grow: nearly always the high half is there already, and one store of the low half makes the new value. No bigint then.
+    if (Atomics.load(this.#halves, half + 1) === high >>> 0) {
+      Atomics.store(this.#halves, half, low);
+      return;
+    }
     this.#pair[0] = low;
     this.#pair[1] = high;
     Atomics.store(this.#words, offset / 8, this.#value[0]!);
