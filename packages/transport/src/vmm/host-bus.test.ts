@@ -91,6 +91,42 @@ function writePacket(bytes: Uint8Array, ringOffset: number, at: number, id: numb
   view.setUint32(4 * RingHeader.writeIndex, at + 24, true);
 }
 
+describe('a VMM thread that polls', () => {
+  it('takes the packets of all open channels within the call, and is rung for none', () => {
+    const { host, bytes, told, received } = createRaw();
+    assert.equal(host.poll(), 0, 'nothing is open');
+    openAt(host, 1, 1, 0);
+    openAt(host, 2, 2, 16);
+    assert.equal(host.poll(), 0);
+    const mask = (firstPage: number) =>
+      new DataView(bytes.buffer, firstPage * PAGE_BYTES).getUint32(4 * RingHeader.interruptMask, true);
+    assert.deepEqual([mask(0), mask(16)], [1, 1], 'the guest need not signal');
+    writePacket(bytes, 0, 0, 7);
+    writePacket(bytes, 16 * PAGE_BYTES, 0, 8);
+    writePacket(bytes, 16 * PAGE_BYTES, 24, 9);
+    assert.equal(host.poll(), 3);
+    assert.deepEqual(received, [7, 8, 9]);
+    assert.equal(host.poll(), 0);
+    assert.deepEqual(told, []);
+    host.end(null);
+    assert.equal(host.poll(), 0);
+  });
+
+  it('loses only the channel whose guest writes what cannot be', async () => {
+    const { host, bytes, closes, received } = createRaw();
+    openAt(host, 1, 1, 0);
+    openAt(host, 2, 2, 16);
+    host.poll();
+    new DataView(bytes.buffer).setUint32(4 * RingHeader.writeIndex, 0xffff_fff8, true);
+    writePacket(bytes, 16 * PAGE_BYTES, 0, 9);
+    assert.equal(host.poll(), 1);
+    await turn();
+    assert.deepEqual(received, [9]);
+    assert.deepEqual(closes, ['bad-ring']);
+    host.end(null);
+  });
+});
+
 describe('RAM and window of a virtual machine', () => {
   const build = (guestRam: readonly GuestRamBlock[], window: Uint8Array = new Uint8Array(MEBIBYTE)) =>
     createVmmHostBus({

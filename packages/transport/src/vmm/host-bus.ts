@@ -48,7 +48,10 @@ export interface VmmHostBusOptions {
 }
 
 /** The host's end of a bus into a virtual machine: a {@link HostBus} for the host, a {@link VmmHostControl} for the VMM. */
-export interface VmmHostBus extends HostBus, VmmHostControl {}
+export interface VmmHostBus extends HostBus, VmmHostControl {
+  /** As {@link Channel.poll}, for all open channels: for a device thread of the VMM's that has nothing else to do. */
+  poll(): number;
+}
 
 const MEBIBYTE = 1_048_576;
 const ALL_ONES = 0xffff_ffff;
@@ -315,6 +318,14 @@ class VmmHost implements VmmHostBus {
       });
     }
     if (slot.channel === channel) channel?.endInOrder();
+  }
+
+  poll(): number {
+    let taken = 0;
+    for (const { channel } of this.#slots.values()) {
+      if (channel !== null) taken += channel.poll();
+    }
+    return taken;
   }
 
   doorbell(channel: number): void {
