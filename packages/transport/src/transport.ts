@@ -244,6 +244,26 @@ export interface BusStatistics {
 export const Codec = { packed: 'packed', protobuf: 'protobuf' } as const;
 export type Codec = (typeof Codec)[keyof typeof Codec];
 
+/** What an end of a bus whose memory both sides see offers a thread that belongs to it. */
+export interface PolledEnd {
+  /** As {@link Channel.poll}, for all open channels of this end. */
+  poll(): number;
+  /**
+   * Blocks this thread until the other side has sent something, or has closed something, or the time is over. Poll
+   * after it; when that finds nothing, give the event loop a turn, because channels open and close there, and because the
+   * death of the other side shows there only. A page's own thread must not block, a Node process's may.
+   *
+   * @returns false when the time was over first; between processes that may be sooner than `timeoutMs`, where a heartbeat is due.
+   */
+  sleep(timeoutMs: number): boolean;
+}
+
+/** Whether the thread of this end of a bus can poll it and sleep on it: between threads, and between processes that share memory. */
+export function isPolledEnd<Bus extends GuestBus | HostBus>(bus: Bus): bus is Bus & PolledEnd {
+  const { poll, sleep } = bus as Partial<PolledEnd>;
+  return typeof poll === 'function' && typeof sleep === 'function';
+}
+
 /** The guest's end of a bus. */
 export interface GuestBus {
   /** A short name of the medium for people: `in-process`, `websocket`, ... */

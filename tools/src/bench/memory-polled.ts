@@ -30,7 +30,7 @@ export class PolledChannel {
     assert.ok(isPolled(channel), 'a ring can be polled');
     this.#channel = channel;
     this.#sleep = () => {
-      assert.ok(bus.sleep !== undefined, 'only threads can sleep on each other');
+      assert.ok(bus.sleep !== undefined, 'this end can sleep');
       bus.sleep(SLEEP_MS);
     };
   }

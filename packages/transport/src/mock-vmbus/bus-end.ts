@@ -189,6 +189,14 @@ export abstract class BusEnd {
     return isBusy;
   }
 
+  /** As {@link prepareToSleep}, then sleeps. Should nobody poll afterwards, the event loop serves the channels. */
+  protected sleepOn(sleeper: { block(timeoutMs: number): boolean }, timeoutMs: number): boolean {
+    if (this.#state === 'closed' || this.prepareToSleep()) return true;
+    if (!sleeper.block(timeoutMs)) return false;
+    this.doorbellAll();
+    return true;
+  }
+
   async close(): Promise<void> {
     if (this.#state === 'open') {
       this.#state = 'closing';

@@ -1,12 +1,14 @@
 import { TransportError } from '../errors.ts';
 import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
-import type { GuestBus, HostBus } from '../transport.ts';
+import type { GuestBus, HostBus, PolledEnd } from '../transport.ts';
 import type { BusEnd } from './bus-end.ts';
 import type { BusLink, GuestMessage, HostMessage } from './control.ts';
 import { VmbusGuest } from './guest-bus.ts';
 import { VmbusHost } from './host-bus.ts';
 import { GUEST_RAM_ADDRESS, memorySizes } from './in-process.ts';
 import { MappedWindow } from './mapped-window.ts';
+
+export type { PolledEnd } from '../transport.ts';
 
 export interface SharedBusOptions {
   /** Guest RAM, bytes, rings included; rounded up to pages. Default 256 MiB. */
@@ -214,20 +216,6 @@ function sharedParts(descriptor: SharedBusDescriptor<'guest' | 'host'>) {
     ram: { bytes: new Uint8Array(descriptor.ram), baseAddress: GUEST_RAM_ADDRESS, file: null },
     window: new MappedWindow(new Uint8Array(descriptor.window), null),
   } as const;
-}
-
-/** What an end of a bus between threads offers a thread that belongs to it. */
-export interface PolledEnd {
-  /** As {@link Channel.poll}, for all open channels of this end. */
-  poll(): number;
-  /**
-   * Blocks this thread until the other side has sent something, or has closed something, or the time is over. Poll
-   * after it; when that finds nothing, give the event loop a turn, because channels open and close there, and because the
-   * death of the other thread shows there only. A page's own thread must not block, a Node process's may.
-   *
-   * @returns false when the time was over first.
-   */
-  sleep(timeoutMs: number): boolean;
 }
 
 /** A guest whose port keeps its thread alive, until told otherwise. */

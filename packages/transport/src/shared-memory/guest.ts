@@ -6,7 +6,7 @@ import { GUEST_RAM_ADDRESS } from '../mock-vmbus/in-process.ts';
 import { MappedWindow } from '../mock-vmbus/mapped-window.ts';
 import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
 import { removeDeadSocket } from '../stream/socket-file.ts';
-import { Codec, type GuestBus } from '../transport.ts';
+import { Codec, type GuestBus, type PolledEnd } from '../transport.ts';
 import { parseSharedMemoryUrl } from './address.ts';
 import { type MemoryFile, openMemoryFile } from './memory-file.ts';
 import { checkFromHost, type FromGuest, type WelcomeMessage } from './messages.ts';
@@ -34,7 +34,7 @@ export interface SharedMemoryConnectOptions {
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 30_000;
 
-class SharedMemoryGuest extends VmbusGuest {
+class SharedMemoryGuest extends VmbusGuest implements PolledEnd {
   readonly #socket: SocketLink<FromGuest>;
 
   constructor(options: VmbusGuestOptions, socket: SocketLink<FromGuest>) {
@@ -49,6 +49,10 @@ class SharedMemoryGuest extends VmbusGuest {
   unref(): void {
     this.#socket.unref();
   }
+
+  sleep(timeoutMs: number): boolean {
+    return this.sleepOn(this.#socket, timeoutMs);
+  }
 }
 
 /**
@@ -60,7 +64,7 @@ class SharedMemoryGuest extends VmbusGuest {
 export async function connectSharedMemory(
   url: string,
   options: SharedMemoryConnectOptions = {},
-): Promise<GuestBus> {
+): Promise<GuestBus & PolledEnd> {
   const codecs = options.codecs ?? [Codec.packed];
   if (!codecs.includes(Codec.packed)) {
     throw new TransportError(
@@ -71,7 +75,7 @@ export async function connectSharedMemory(
   nativeMemory();
   const address = parseSharedMemoryUrl(url, false);
   const socket = await connectSocket(address.path, url);
-  return await new Promise<GuestBus>((resolve, reject) => {
+  return await new Promise<GuestBus & PolledEnd>((resolve, reject) => {
     new Joining(socket, address.path, { ...options, token: options.token ?? address.token }, resolve, reject);
   });
 }
@@ -80,7 +84,7 @@ export async function connectSharedMemory(
 class Joining {
   readonly #link: SocketLink<FromGuest>;
   readonly #options: SharedMemoryConnectOptions;
-  readonly #resolve: (bus: GuestBus) => void;
+  readonly #resolve: (bus: GuestBus & PolledEnd) => void;
   readonly #reject: (error: Error) => void;
   readonly #timer: ReturnType<typeof setTimeout>;
   #guest: SharedMemoryGuest | null = null;
@@ -89,7 +93,7 @@ class Joining {
     socket: Socket,
     path: string,
     options: SharedMemoryConnectOptions,
-    resolve: (bus: GuestBus) => void,
+    resolve: (bus: GuestBus & PolledEnd) => void,
     reject: (error: Error) => void,
   ) {
     this.#options = options;

@@ -14,6 +14,7 @@ import { GUEST_RAM_ADDRESS, memorySizes } from '../mock-vmbus/in-process.ts';
 import { MappedWindow } from '../mock-vmbus/mapped-window.ts';
 import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
 import { listenOnSocketFile } from '../stream/socket-file.ts';
+import type { PolledEnd } from '../transport.ts';
 import { parseSharedMemoryUrl } from './address.ts';
 import { createMemoryFile, type MemoryFile } from './memory-file.ts';
 import { checkFromGuest, type FromHost, type HelloMessage } from './messages.ts';
@@ -85,12 +86,14 @@ export async function listenSharedMemory(
 }
 
 /** Tells the guest when it has started: a guest has the first offers when it has its bus. */
-class SharedMemoryHost extends VmbusHost {
+class SharedMemoryHost extends VmbusHost implements PolledEnd {
   readonly #onStart: () => void;
+  readonly #socket: SocketLink<FromHost>;
   #hasStarted = false;
 
-  constructor(options: VmbusHostOptions, onStart: () => void) {
+  constructor(options: VmbusHostOptions, socket: SocketLink<FromHost>, onStart: () => void) {
     super(options);
+    this.#socket = socket;
     this.#onStart = onStart;
   }
 
@@ -99,6 +102,10 @@ class SharedMemoryHost extends VmbusHost {
     if (this.#hasStarted) return;
     this.#hasStarted = true;
     this.#onStart();
+  }
+
+  sleep(timeoutMs: number): boolean {
+    return this.sleepOn(this.#socket, timeoutMs);
   }
 }
 
@@ -219,6 +226,7 @@ class Entering {
           close: () => this.#gone(),
         },
       },
+      link,
       () => link.post({ type: 'started' }),
     );
     link.startHeartbeat(settings.heartbeatMs ?? DEFAULT_HEARTBEAT_MS, silenceOf(settings));

@@ -71,10 +71,14 @@ function load(): NativeMemory {
   }
 }
 
-function loadLinux(): NativeMemory {
-  // Loaded on first use and by `require`: a machine for which koffi has no binary must still get an answer.
+/** koffi and the C library. Loaded on first use and by `require`: a machine for which koffi has no binary must still get an answer. */
+export function loadLibc() {
   const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
-  const libc = koffi.load(null);
+  return { koffi, libc: koffi.load(null) };
+}
+
+function loadLinux(): NativeMemory {
+  const { koffi, libc } = loadLibc();
   const mmap = libc.func(
     'void *mmap(void *address, size_t length, int protection, int flags, int fd, int64_t offset)',
   );

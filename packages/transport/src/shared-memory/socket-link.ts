@@ -3,6 +3,7 @@ import { systemClock } from '../clock.ts';
 import { TransportError } from '../errors.ts';
 import { Heartbeat } from '../link/heartbeat.ts';
 import type { BusLink } from '../mock-vmbus/control.ts';
+import { BlockingSocket } from './blocking-socket.ts';
 import { encodeMessage, Mark, WireDecoder } from './wire.ts';
 
 const BELL = Uint8Array.of(Mark.bell);
@@ -11,6 +12,9 @@ const ALIVE = Uint8Array.of(Mark.alive);
 const FAREWELL_TIMEOUT_MS = 2000;
 /** A peer that lets this much of messages wait is not going to read them. */
 const MAX_UNSENT_BYTES = 16 * 1024 * 1024;
+
+/** A thread that blocks says nothing: it comes back after this part of the time between two heartbeats. */
+const BLOCK_PART = 0.5;
 
 /** What a link tells its side. */
 export interface LinkEvents {
@@ -25,10 +29,13 @@ export class SocketLink<Message> implements BusLink<Message> {
   readonly #socket: Socket;
   readonly #heartbeat: Heartbeat;
   readonly #decoder: WireDecoder;
+  readonly #blocking: BlockingSocket;
+  #longestBlockMs = Number.POSITIVE_INFINITY;
   #isClosed = false;
 
   constructor(socket: Socket, events: LinkEvents) {
     this.#socket = socket;
+    this.#blocking = new BlockingSocket(socket);
     this.#decoder = new WireDecoder(events.bell, events.message);
     const lost = (error: TransportError) => {
       if (this.#isClosed) return;
@@ -58,7 +65,9 @@ export class SocketLink<Message> implements BusLink<Message> {
   }
 
   startHeartbeat(intervalMs: number, silenceMs = 0): void {
-    if (intervalMs > 0) this.#heartbeat.start(intervalMs, silenceMs);
+    if (intervalMs <= 0) return;
+    this.#longestBlockMs = intervalMs * BLOCK_PART;
+    this.#heartbeat.start(intervalMs, silenceMs);
   }
 
   post(message: Message): void {
@@ -75,6 +84,20 @@ export class SocketLink<Message> implements BusLink<Message> {
    */
   doorbell(_channel: number): void {
     if (!this.#isClosed) this.#write(BELL);
+  }
+
+  /**
+   * Blocks this thread until the other side rings, says something or is gone. Bells are taken; all else is left to the event loop, and
+   * as long as it lies there nothing blocks.
+   *
+   * @returns false when the time was over first, which is at the latest when a heartbeat is due soon.
+   */
+  block(timeoutMs: number): boolean {
+    // What has not left yet leaves by the event loop only; and behind a part of a message there are no bells to be told from it.
+    if (this.#isClosed || this.#socket.writableLength > 0 || this.#decoder.isWithinMessage) return true;
+    if (!this.#blocking.wait(Math.min(timeoutMs, this.#longestBlockMs))) return false;
+    this.#blocking.take(Mark.bell);
+    return true;
   }
 
   #write(bytes: Uint8Array): void {

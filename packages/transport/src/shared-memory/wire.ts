@@ -34,6 +34,11 @@ export class WireDecoder {
     this.#onMessage = onMessage;
   }
 
+  /** A message has come in part. */
+  get isWithinMessage(): boolean {
+    return this.#rest !== null;
+  }
+
   stop(): void {
     this.#isStopped = true;
   }
