@@ -150,6 +150,15 @@ describe('link frames', () => {
     }
   });
 
+  it('that are text are shown: a login shell has greeted, or a library has logged', () => {
+    const greeting = new TextEncoder().encode('Welcome to the machine! Last login: yesterday');
+    assert.throws(
+      () => collect().decoder.push(greeting),
+      (error) =>
+        isTransportError(error) && error.message.includes('no frame but text: "Welcome to the machine! "'),
+    );
+  });
+
   it('are ignored after stop, also within one input', () => {
     const payload = new Uint8Array(0);
     const one = { channel: 1, kind: 6, idLow: 1, idHigh: 0, flags: 0, payload };

@@ -202,16 +202,23 @@ export class FrameDecoder {
     if (length > limit) {
       throw new TransportError(
         'bad-frame',
-        `a frame on channel ${channel} has ${length} payload bytes; the limit is ${limit}`,
+        `a frame on channel ${channel} has ${length} payload bytes; the limit is ${limit}${asText(view, at)}`,
       );
     }
     const expected = FRAME_HEADER_BYTES + ((length + 7) & ~7);
     if (size !== expected) {
       throw new TransportError(
         'bad-frame',
-        `a frame on channel ${channel} says ${size} bytes in all with ${length} of payload; that makes ${expected}`,
+        `a frame on channel ${channel} says ${size} bytes in all with ${length} of payload; that makes ${expected}${asText(view, at)}`,
       );
     }
     return size;
   }
+}
+
+/** What a header says that is readable text: somebody writes to the line who does not speak this protocol. */
+function asText(view: DataView, at: number): string {
+  const bytes = new Uint8Array(view.buffer, view.byteOffset + at, FRAME_HEADER_BYTES);
+  const text = new TextDecoder().decode(bytes);
+  return /^[\x20-\x7e\r\n\t]+$/.test(text) ? `. It is no frame but text: ${JSON.stringify(text)}` : '';
 }

@@ -145,12 +145,24 @@ const HINTS: Readonly<Record<string, string>> = {
   EHOSTUNREACH: 'the machine cannot be reached',
   ENETUNREACH: 'the network cannot be reached',
   ETIMEDOUT: 'no answer',
-  ECONNRESET: 'the connection was cut before it was made',
+  ECONNRESET: 'the connection was cut before it was made. Does the host want wss:?',
+  EPROTO: 'what listens there does not speak TLS. Does the host want ws:?',
 };
+
+/** Reasons of TLS for which there is the same way out. */
+const UNTRUSTED = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+]);
 
 function connectError(address: WebSocketAddress, error: Error): TransportError {
   const code = (error as NodeJS.ErrnoException).code ?? '';
-  const hint = HINTS[code] ?? (error.message || code);
+  const hint = UNTRUSTED.has(code)
+    ? `its certificate is not trusted here (${error.message}). Where it is yours, name its file in NODE_EXTRA_CA_CERTS`
+    : (HINTS[code] ?? (error.message || code));
   return new TransportError('connect-failed', `cannot connect to ${address.url}: ${hint}`, { cause: error });
 }
 

@@ -30,8 +30,20 @@ describe('WebSocket over TLS', () => {
     await assert.rejects(
       connect(listener.url),
       (error) =>
-        isTransportError(error) && error.code === 'connect-failed' && /certificate/.test(error.message),
+        isTransportError(error) &&
+        error.code === 'connect-failed' &&
+        /certificate is not trusted .*NODE_EXTRA_CA_CERTS/.test(error.message),
+    );
+    await assert.rejects(
+      connect(listener.url.replace('wss:', 'ws:')),
+      (error) => isTransportError(error) && error.code === 'connect-failed' && /wss:\?/.test(error.message),
     );
     await listener.close();
+    const plain = await listen('ws://127.0.0.1:0', { onBus: (host) => host.start() });
+    await assert.rejects(
+      connect(plain.url.replace('ws:', 'wss:')),
+      (error) => isTransportError(error) && error.code === 'connect-failed' && / ws:\?/.test(error.message),
+    );
+    await plain.close();
   });
 });
