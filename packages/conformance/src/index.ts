@@ -8,7 +8,13 @@ export { type JudgedBus, judgeGuest } from './guest/tap.ts';
 export { GuestView } from './guest/view.ts';
 export type { ConnectToHost, HostKit, HostRequirement } from './host/kit.ts';
 export { hostRequirements } from './host/requirements.ts';
-export { DEFAULT_TIMEOUT_MS, type HostRunOptions, type Report, runHostConformance } from './host/run.ts';
+export {
+  DEFAULT_TIMEOUT_MS,
+  type HostRunOptions,
+  partsInVain,
+  type Report,
+  runHostConformance,
+} from './host/run.ts';
 export { DEFAULT_PROFILE, type HostProfile } from './host/scene.ts';
 export { requirementsPage } from './ledger.ts';
 export { failureLines, reportJunit, reportText } from './report.ts';

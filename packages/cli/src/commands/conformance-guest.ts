@@ -6,12 +6,13 @@ import type { HostBus } from '@dxgwire/transport';
 import { listen } from '@dxgwire/transport/listen';
 import { type BackendName, openBackend } from '../backend.ts';
 import { UsageError } from '../errors.ts';
-import { untilInterrupted } from '../interrupted.ts';
 
 /** How long a guest that a command started may take to end when its link has, and again when it is asked to. */
 const ENDING_MS = 2000;
 
 export interface GuestJudgement extends GuestRunOptions {
+  /** Ends the waiting for a guest, and the judging. */
+  readonly stop: Promise<string>;
   /** How long a guest may take until it connects, milliseconds. */
   readonly arrivalMs: number;
 }
@@ -29,7 +30,6 @@ export async function judgeGuestAt(
   program: string | undefined,
   rest: readonly string[],
 ): Promise<Report> {
-  const interrupted = untilInterrupted().then(() => 'interrupted');
   const { backend, adapters } = await openBackend(name, undefined, createSilentLog());
   const host = createHost({ backend });
   let arrive: (bus: HostBus) => void = () => {};
@@ -56,7 +56,7 @@ export async function judgeGuestAt(
         () => absent(`no guest has connected to ${listener.url} within ${options.arrivalMs} ms (--arrival)`),
         options.arrivalMs,
       );
-      void interrupted.then(() => absent('interrupted before a guest came'));
+      void options.stop.then(() => absent('interrupted before a guest came'));
       if (program === undefined) return;
       child = startGuest(program, rest, listener.url);
       child.once('error', (error) => reject(new UsageError(`cannot start '${program}': ${error.message}`)));
@@ -67,8 +67,7 @@ export async function judgeGuestAt(
     const bus = await Promise.race([arrived, nobody]);
     nobody.catch(() => {});
     clearTimeout(timer);
-    const judged = { ...options, stop: interrupted };
-    return await runGuestConformance(bus, (inner) => host.attach(inner, { adapters }), judged);
+    return await runGuestConformance(bus, (inner) => host.attach(inner, { adapters }), options);
   } finally {
     clearTimeout(timer);
     await listener.close();

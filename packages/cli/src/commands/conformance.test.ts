@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -101,11 +103,38 @@ describe('dxgwire conformance', () => {
       ['conformance'],
       ['conformance', 'nonsense:'],
       ['conformance', '--in-process', '--backend', 'null', '--filter', 'no such requirement'],
+      ['conformance', '--in-process', '--backend', 'null', '--filter', 'SYNC,LENGHT-23'],
+      ['conformance', '--in-process', '--backend', 'null', '--filter', ','],
+      ['conformance', '--guest', 'ws://127.0.0.1:0', '--filter', 'SYNC-01'],
     ];
     for (const line of lines) {
       const { code, stderr } = await dxgwire(line);
       assert.equal(code, 2, `${line.join(' ')}: ${stderr}`);
     }
+  });
+
+  it('says before a run that a file cannot be written', async () => {
+    const file = join(tmpdir(), 'there is no such folder', 'report.xml');
+    const { code, stderr, stdout } = await dxgwire(['conformance', '--in-process', '--junit', file]);
+    assert.equal(code, 1);
+    assert.match(stderr, /^dxgwire: cannot write .*report\.xml: [^\n]*\n$/);
+    assert.equal(stdout, '');
+  });
+
+  it('reports on Ctrl-C what it has seen so far', async () => {
+    const child = spawn(process.execPath, [bin, 'conformance', '--in-process'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let out = '';
+    child.stdout.on('data', (part) => {
+      out += part;
+    });
+    child.stderr.once('data', () => child.kill('SIGINT'));
+    child.stderr.resume();
+    const [code] = (await once(child, 'close')) as [number | null];
+    assert.equal(code, 1, out);
+    assert.match(out, /^requirements: \d+ of \d+ passed, 0 failed, \d+ skipped$/m);
+    assert.match(out, /^given up: interrupted/m);
   });
 
   it('has an example that judges a host through the library', async () => {

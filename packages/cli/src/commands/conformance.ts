@@ -1,7 +1,8 @@
-import { writeFile } from 'node:fs/promises';
+import { open, writeFile } from 'node:fs/promises';
 import {
   ConformanceFailure,
   type HostProfile,
+  partsInVain,
   type Report,
   reportJunit,
   reportText,
@@ -16,10 +17,11 @@ import { createInProcessBus } from '@dxgwire/transport/mock-vmbus';
 import { connectToChild } from '@dxgwire/transport/stream';
 import { BACKENDS, openBackend } from '../backend.ts';
 import { type Command, oneOf, parseOptions, wholeNumber } from '../command.ts';
-import { describe, ExitCode, UsageError } from '../errors.ts';
+import { CommandFailure, describe, ExitCode, UsageError } from '../errors.ts';
+import { untilInterrupted } from '../interrupted.ts';
 import { tokenFrom } from '../token.ts';
 import { judgeGuestAt } from './conformance-guest.ts';
-import { createProgress } from './conformance-progress.ts';
+import { createProgress, type Progress } from './conformance-progress.ts';
 
 const OPTIONS = {
   guest: { type: 'string' },
@@ -89,7 +91,10 @@ export const conformance: Command = {
       throw new UsageError(
         'conformance takes one URL, --in-process or --guest URL; see `dxgwire conformance --help`',
       );
-    const filter = values.filter === undefined ? {} : { filter: values.filter };
+    const filter = filterOf(values.filter, values.guest === undefined ? 'host' : 'guest');
+    await checkWritable(values.junit);
+    const stop = untilInterrupted().then(() => 'interrupted');
+    const watched = (progress: Progress) => ({ ...filter, timeoutMs, stop, onResult: progress.show });
     const token = tokenFrom(values.token);
     const withToken = token === undefined ? {} : { token };
     const usual = values['in-process'] === true && backend === 'webgpu' ? 'webgpu' : 'none';
@@ -102,22 +107,17 @@ export const conformance: Command = {
           values.guest,
           backend,
           withToken,
-          { ...filter, isObserving: values.observe === true, arrivalMs, silenceMs, limitMs },
+          { ...filter, isObserving: values.observe === true, arrivalMs, silenceMs, limitMs, stop },
           program,
           rest,
         );
       } else if (values['in-process'] === true) {
-        report = await judgeInProcess(backend, { ...filter, ...profile, timeoutMs, onResult: progress.show });
+        report = await judgeInProcess(backend, { ...profile, ...watched(progress) });
       } else {
         const url = positionals[0] ?? '';
         const options = { ...withToken, connectTimeoutMs: timeoutMs };
         const make = url === 'stdio:' ? childConnector(program, rest) : () => connect(url, options);
-        report = await runHostConformance(make, {
-          ...filter,
-          ...profile,
-          timeoutMs,
-          onResult: progress.show,
-        });
+        report = await runHostConformance(make, { ...profile, ...watched(progress) });
       }
     } catch (error) {
       progress.end();
@@ -127,12 +127,32 @@ export const conformance: Command = {
       throw error;
     }
     progress.end();
-    if (report.results.length === 0) throw new UsageError(`no requirement fits --filter ${values.filter}`);
-    process.stdout.write(values.json === true ? `${JSON.stringify(report, null, 1)}\n` : reportText(report));
+    // Where standard output was the link, the report goes past it.
+    const out = /^stdio:/i.test(values.guest ?? '') ? process.stderr : process.stdout;
+    out.write(values.json === true ? `${JSON.stringify(report, null, 1)}\n` : reportText(report));
     if (values.junit !== undefined) await writeFile(values.junit, reportJunit(report));
     return report.failed === 0 && report.gaveUp === undefined ? ExitCode.success : ExitCode.failure;
   },
 };
+
+/** @throws UsageError for a part that chooses nothing: it would pass for a requirement that is kept. */
+function filterOf(filter: string | undefined, side: 'host' | 'guest'): { readonly filter?: string } {
+  if (filter === undefined) return {};
+  const inVain = partsInVain(side, filter);
+  if (inVain.length > 0)
+    throw new UsageError(`no requirement of a ${side} fits --filter ${inVain.join(', ')}`);
+  return { filter };
+}
+
+/** Before a run that may take minutes. @throws CommandFailure */
+async function checkWritable(path: string | undefined): Promise<void> {
+  if (path === undefined) return;
+  try {
+    await (await open(path, 'a')).close();
+  } catch (error) {
+    throw new CommandFailure(`cannot write ${path}: ${describe(error)}`, { cause: error });
+  }
+}
 
 /** What stands behind `--` is a command of its own. */
 function splitCommand(args: readonly string[]): {

@@ -13,6 +13,8 @@ export interface HostRunOptions {
   /** How long each answer and event may take, milliseconds. Default 5000. */
   readonly timeoutMs?: number;
   readonly profile?: Partial<HostProfile>;
+  /** Ends the run when it resolves, with what it says as the reason: the rest is not looked at. */
+  readonly stop?: Promise<string>;
   /** Called with each result as it comes, and of a failure with what its check threw. */
   readonly onResult?: (result: Result, done: number, total: number, problem?: unknown) => void;
 }
@@ -44,12 +46,28 @@ export function isChosen(
 ): boolean {
   if (filter === undefined) return true;
   if (typeof filter !== 'string') return filter.test(id);
-  const wanted = filter.toLowerCase().split(',');
-  return wanted.some((part) =>
+  return partsOf(filter).some((part) =>
     NAMES.has(part)
       ? id.toLowerCase() === part || group.toLowerCase() === part
       : text.toLowerCase().includes(part),
   );
+}
+
+function partsOf(filter: string): string[] {
+  return filter
+    .toLowerCase()
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+}
+
+/** Parts of a filter that choose no requirement of hosts, or of guests: most likely misspelt. The whole filter where it has no parts. */
+export function partsInVain(side: 'host' | 'guest', filter: string): string[] {
+  const all: readonly { id: string; group: string; text: string }[] =
+    side === 'host' ? hostRequirements : guestRules;
+  const parts = partsOf(filter);
+  if (parts.length === 0) return [filter];
+  return parts.filter((part) => !all.some((requirement) => isChosen(requirement, part)));
 }
 
 /** Numbers and groups: a filter that is one of them means just that, though it may be a word of other requirements too. */
@@ -165,15 +183,26 @@ export async function runHostConformance(
   const chosen = hostRequirements.filter((requirement) => isChosen(requirement, options.filter));
   const results: Result[] = [];
   let gaveUp: string | null = null;
+  let stopped: string | null = null;
+  void options.stop?.then((why) => {
+    stopped = why;
+    kit.abandon(new Error(why));
+  });
   for (const requirement of chosen) {
-    const { result, problem } =
+    gaveUp ??= stopped;
+    let { result, problem }: Decision =
       gaveUp === null
         ? await decide(requirement, kit)
         : { result: notLookedAt(requirement, gaveUp), problem: undefined };
+    // What failed because of it has not been looked at.
+    if (gaveUp === null && stopped !== null && result.verdict === 'failed') {
+      result = notLookedAt(requirement, stopped);
+      problem = undefined;
+    }
     results.push(result);
     options.onResult?.(result, results.length, chosen.length, problem);
     if (gaveUp !== null) continue;
-    gaveUp = await surrender.after(result);
+    gaveUp = stopped ?? (await surrender.after(result));
     await untilNextTurn();
   }
   await kit.close();
