@@ -1,3 +1,5 @@
+import { printable } from './text.ts';
+
 /** The command line was wrong: exit code 2. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
@@ -23,7 +25,7 @@ const FILE_SYSTEM_ERROR = /^E[A-Z0-9]+: (.*?), [a-z]+(?: '.*')?$/s;
 export function describe(error: unknown): string {
   const said = error instanceof Error ? error.message || error.name : String(error);
   const message = FILE_SYSTEM_ERROR.exec(said)?.[1] ?? said;
-  return message.replace(/\s*\n\s*/g, ' ').trim();
+  return printable(message.replace(/\s*\n\s*/g, ' ').trim());
 }
 
 /**

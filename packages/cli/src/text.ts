@@ -15,3 +15,11 @@ export function formatPairs(pairs: readonly (readonly [string, string])[], inden
   const width = Math.max(...pairs.map(([name]) => name.length));
   return pairs.map(([name, value]) => `${' '.repeat(indent)}${name.padEnd(width)}  ${value}\n`).join('');
 }
+
+/** On one line, and without what a terminal would obey: texts that a peer chose are shown, too. */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\u2028\u2029]/gu, (character) => {
+    const code = character.charCodeAt(0).toString(16).padStart(4, '0');
+    return `\\u${code}`;
+  });
+}

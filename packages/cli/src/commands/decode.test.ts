@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { CaptureRecorder } from '@dxgwire/transport/capture';
 import { dxgwire, HostProcess } from '../test-support/dxgwire.ts';
 
 interface Line {
@@ -82,6 +83,30 @@ describe('dxgwire decode', () => {
       assert.equal(code, 2);
       assert.match(stderr, /^dxgwire: [^\n]+\n$/);
     }
+  });
+
+  it('loses no bit of an id, shows a text of a peer on one line, and gives lists whole as JSON', async () => {
+    const path = join(folder, 'hostile.dxgcap');
+    const chunks: Uint8Array[] = [];
+    const recorder = new CaptureRecorder({
+      write: async (chunk) => void chunks.push(chunk.slice()),
+      close: async () => {},
+    });
+    recorder.begin({ link: 'x', side: 'host', codec: 'dxgkrnl' });
+    const most = 2 ** 32 - 1;
+    recorder.packet('g2h', 2, 6, most, most, 1, new Uint8Array(32), 0, 32);
+    recorder.packet('g2h', 2, 6, most - 1, most, 1, new Uint8Array(32), 0, 32);
+    recorder.note('busClose', 'gone\n\u001b[2Jfor good');
+    await recorder.close();
+    writeFileSync(path, Buffer.concat(chunks));
+    const text = await dxgwire(['decode', path]);
+    const shown = text.stdout.trimEnd().split('\n');
+    assert.equal(shown.length, 4);
+    assert.match(shown[1]!, /id 18446744073709551615 /);
+    assert.match(shown[2]!, /id 18446744073709551614 /);
+    assert.match(shown[3]!, /bus closed: gone\\u000a\\u001b\[2Jfor good$/);
+    const { stdout } = await dxgwire(['decode', path, '--json']);
+    assert.match(stdout, /"id":"18446744073709551615"/);
   });
 
   it('does not start a host whose capture cannot be written', async () => {

@@ -4,6 +4,7 @@ import type { CaptureRecord } from '@dxgwire/transport/capture';
 import { CaptureFile } from '../capture-file.ts';
 import { type Command, parseOptions } from '../command.ts';
 import { ExitCode, UsageError } from '../errors.ts';
+import { printable } from '../text.ts';
 import { formatField } from './trace-fields.ts';
 import { PacketReader, type ReadPacket } from './trace-packets.ts';
 
@@ -37,7 +38,12 @@ export const decode: Command = {
     if (path === undefined || positionals.length > 1) {
       throw new UsageError(`decode takes one file, not ${positionals.length}; see \`dxgwire decode --help\``);
     }
-    await print(new CaptureFile(path), values.json === true);
+    try {
+      await print(new CaptureFile(path), values.json === true);
+    } catch (error) {
+      // Who reads has seen enough: `dxgwire decode FILE | head`.
+      if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error;
+    }
     return ExitCode.success;
   },
 };
@@ -66,7 +72,6 @@ async function print(file: CaptureFile, json: boolean): Promise<void> {
 }
 
 const IN_BAND = 6;
-const TWO_TO_32 = 4_294_967_296;
 /** Interface version where the guest never said one, and the first version with extended headers. */
 const OLD_VERSION = 27;
 const EXTENDED_HEADER_BYTES = 16;
@@ -78,7 +83,12 @@ export class CaptureDecoder {
   #reader: PacketReader | null = null;
   #seq = 0;
 
+  /** One line. */
   toText(record: CaptureRecord): string {
+    return printable(this.#describe(record));
+  }
+
+  #describe(record: CaptureRecord): string {
     const time = `${(record.timeUs / 1000).toFixed(3).padStart(11)}`;
     if (record.kind !== 'packet') return `${time}      ${describeOther(record)}`;
     const read = this.#read(record);
@@ -105,7 +115,7 @@ export class CaptureDecoder {
       command,
       lengthBytes: bytes.length,
       ...(problem === null ? {} : { problem }),
-      fields: Object.fromEntries(fields.map((field) => [field.path, formatField(field, bytes)])),
+      fields: Object.fromEntries(fields.map((field) => [field.path, formatField(field, bytes, Infinity)])),
     };
   }
 
@@ -123,23 +133,25 @@ export class CaptureDecoder {
     // From version 40 on, packets of a guest begin with the length of their extended header; before, with 0.
     this.#reader ??= new PacketReader(bytes[0] === EXTENDED_HEADER_BYTES ? VERSION : OLD_VERSION);
     this.#seq += 1;
-    return this.#reader.read({
+    const packet = {
       seq: this.#seq,
       channel,
       isFromGuest: direction === 'g2h',
       isCompletion: packetKind !== IN_BAND,
-      id: idOf(record),
+      id: record.idLow,
       name: 'answer',
       bytes,
       opaque: [],
       cookies: [],
       step: 0,
-    });
+    };
+    return this.#reader.read(packet, idOf(record));
   }
 }
 
-function idOf({ idHigh, idLow }: { readonly idHigh: number; readonly idLow: number }): number {
-  return idHigh * TWO_TO_32 + idLow;
+/** Any 64 bits: a guest may choose them. */
+function idOf({ idHigh, idLow }: { readonly idHigh: number; readonly idLow: number }): bigint {
+  return (BigInt(idHigh) << 32n) | BigInt(idLow);
 }
 
 /** The first fields that say something, as text: the status always, headers and zeros never. */

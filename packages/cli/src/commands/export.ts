@@ -1,5 +1,5 @@
-import { once } from 'node:events';
-import { createWriteStream, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import type { CaptureRecord } from '@dxgwire/transport/capture';
 import { CaptureFile } from '../capture-file.ts';
 import { type Command, parseOptions } from '../command.ts';
@@ -27,6 +27,9 @@ Options:
   --help              this text
 `;
 
+/** Written at once. */
+const WRITE_BYTES = 1 << 20;
+
 interface Exporter {
   /** The start of the file. */
   begin(startedAt: number): Uint8Array | string;
@@ -53,6 +56,10 @@ export const exportCapture: Command = {
     ) {
       throw new UsageError('export needs a file and what to write; see `dxgwire export --help`');
     }
+    const targets = [dissector, pcapng, chromeTrace].filter((each) => each !== undefined);
+    if (new Set(targets).size < targets.length) throw new UsageError('each output needs a file of its own');
+    if (path !== undefined && dissector !== undefined && (await isSameFile(path, dissector)))
+      throw new UsageError(`${dissector} is the capture itself`);
     if (dissector !== undefined) writeOrFail(dissector, () => writeFileSync(dissector, wiresharkDissector()));
     if (path === undefined) return ExitCode.success;
     if (pcapng !== undefined) await exportTo(path, pcapng, new PcapngWriter());
@@ -70,15 +77,31 @@ function writeOrFail(target: string, write: () => void): void {
 }
 
 async function exportTo(path: string, target: string, exporter: Exporter): Promise<void> {
+  if (await isSameFile(path, target)) throw new UsageError(`${target} is the capture itself`);
   const file = new CaptureFile(path);
-  const out = createWriteStream(target);
-  let failure: Error | null = null;
-  out.on('error', (error) => {
-    failure = error;
-  });
+  let out: FileHandle | null = null;
+  let waiting: Buffer[] = [];
+  let waitingBytes = 0;
+  const flush = async () => {
+    // Not before the capture has shown that it is one: a file that is there stays whole until then.
+    out ??= await open(target, 'w');
+    await out.writeFile(Buffer.concat(waiting));
+    waiting = [];
+    waitingBytes = 0;
+  };
   const write = async (part: Uint8Array | string | null) => {
-    if (failure !== null) throw new CommandFailure(`cannot write ${target}: ${describe(failure)}`);
-    if (part !== null && !out.write(part)) await Promise.race([once(out, 'drain'), once(out, 'close')]);
+    if (part === null) return;
+    // A copy: records are views of what is read.
+    waiting.push(Buffer.from(part));
+    waitingBytes += part.length;
+    if (waitingBytes >= WRITE_BYTES) await toTarget(flush);
+  };
+  const toTarget = async (action: () => Promise<void>) => {
+    try {
+      await action();
+    } catch (error) {
+      throw new CommandFailure(`cannot write ${target}: ${describe(error)}`, { cause: error });
+    }
   };
   try {
     let hasBegun = false;
@@ -89,10 +112,20 @@ async function exportTo(path: string, target: string, exporter: Exporter): Promi
     }
     if (!hasBegun) await write(exporter.begin(file.header!.startedAt));
     await write(exporter.end());
+    await toTarget(flush);
   } finally {
-    const closed = once(out, 'close');
-    out.end();
-    await closed;
+    await (out as FileHandle | null)?.close();
   }
-  await write(null);
+  if (file.tailBytes > 0)
+    process.stderr.write(`dxgwire: ${path} was cut off: ${target} holds what is before its end\n`);
+}
+
+/** Whether both are there and are one file. */
+async function isSameFile(path: string, target: string): Promise<boolean> {
+  try {
+    const [one, other] = await Promise.all([stat(path), stat(target)]);
+    return one.dev === other.dev && one.ino === other.ino;
+  } catch {
+    return false;
+  }
 }

@@ -139,8 +139,11 @@ function lengthOf(value: unknown): number {
 const SHOWN_ELEMENTS = 8;
 const SHOWN_BYTES = 24;
 
-/** A field's content in a line; `(beyond the end)` where the packet is too short for it. */
-export function formatField(field: Field, bytes: Uint8Array): string {
+/**
+ * A field's content in a line; `(beyond the end)` where the packet is too short for it.
+ * @param mostElements how many elements of a list are shown; with Infinity also all of its bytes.
+ */
+export function formatField(field: Field, bytes: Uint8Array, mostElements = SHOWN_ELEMENTS): string {
   const { kind, lengthBytes, offset } = field;
   if (offset + lengthBytes > bytes.length) return '(beyond the end)';
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -153,24 +156,26 @@ export function formatField(field: Field, bytes: Uint8Array): string {
       return String(readBits(view, kind.placement, offset));
     case 'list': {
       const count = lengthBytes / kind.type.sizeBytes;
-      const shown = Array.from({ length: Math.min(count, SHOWN_ELEMENTS) }, (_, index) =>
+      const shown = Array.from({ length: Math.min(count, mostElements) }, (_, index) =>
         formatScalar(kind.type, view, offset + index * kind.type.sizeBytes),
       );
-      return `[${shown.join(', ')}${count > SHOWN_ELEMENTS ? `, ... ${count} in all` : ''}]`;
+      return `[${shown.join(', ')}${count > mostElements ? `, ... ${count} in all` : ''}]`;
     }
     case 'text':
       return JSON.stringify(readText(view, offset, lengthBytes));
     case 'bytes':
-      return formatBytes(bytes.subarray(offset, offset + lengthBytes));
+      return formatBytes(
+        bytes.subarray(offset, offset + lengthBytes),
+        mostElements === Infinity ? Infinity : SHOWN_BYTES,
+      );
   }
 }
 
 /** Bytes as hexadecimal digits, cut when there are many. */
-export function formatBytes(bytes: Uint8Array): string {
-  const hex = Array.from(bytes.subarray(0, SHOWN_BYTES), (byte) => byte.toString(16).padStart(2, '0')).join(
-    '',
-  );
-  return bytes.length > SHOWN_BYTES ? `${hex}... (${bytes.length} bytes)` : hex;
+export function formatBytes(bytes: Uint8Array, mostBytes = SHOWN_BYTES): string {
+  const shown = bytes.subarray(0, mostBytes);
+  const hex = Array.from(shown, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return bytes.length > mostBytes ? `${hex}... (${bytes.length} bytes)` : hex;
 }
 
 /** One element of a list. */

@@ -40,17 +40,18 @@ export class PacketReader {
     this.#version = version;
   }
 
-  read(packet: TracePacket): ReadPacket {
+  /** @param id its transaction id, where that may be more than a number holds. */
+  read(packet: TracePacket, id: number | bigint = packet.id): ReadPacket {
     try {
-      if (packet.isCompletion) return this.#readReply(packet);
-      return this.#readMessage(packet);
+      if (packet.isCompletion) return this.#readReply(packet, id);
+      return this.#readMessage(packet, id);
     } catch (error) {
       if (!isProtocolError(error)) throw error;
       return { packet, command: packet.name, fields: [], problem: error.message };
     }
   }
 
-  #readMessage(packet: TracePacket): ReadPacket {
+  #readMessage(packet: TracePacket, id: number | bigint): ReadPacket {
     const { bytes, isFromGuest } = packet;
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const header = createCommandHeader();
@@ -74,12 +75,12 @@ export class PacketReader {
       list.addMessage(def.request.message, header.commandOffset, body as Record<string, unknown> | undefined);
     }
     const request = { def, body: body ?? {}, name: command };
-    if (isFromGuest && packet.id !== 0) this.#requests.set(`${packet.channel}/${packet.id}`, request);
+    if (isFromGuest && BigInt(id) !== 0n) this.#requests.set(`${packet.channel}/${id}`, request);
     return { packet, command, fields: list.fields, problem };
   }
 
-  #readReply(packet: TracePacket): ReadPacket {
-    const key = `${packet.channel}/${packet.id}`;
+  #readReply(packet: TracePacket, id: number | bigint): ReadPacket {
+    const key = `${packet.channel}/${id}`;
     const request = this.#requests.get(key);
     // It is answered once: what is kept are the requests in flight, however long the recording.
     this.#requests.delete(key);

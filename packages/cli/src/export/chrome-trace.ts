@@ -9,7 +9,6 @@ const EXTENDED_HEADER_BYTES = 16;
 const VERSION = 40;
 const OLD_VERSION = 27;
 const MEBIBYTE = 1 << 20;
-const TWO_TO_32 = 4_294_967_296;
 const COUNTER_BYTES = 8;
 const GUEST = 1;
 /** Kinds of tracks, as processes of the trace. */
@@ -30,6 +29,7 @@ export class ChromeTrace {
   #reader: PacketReader | null = null;
   #isFirst = true;
   #windowBytes = 0;
+  #lastUs = 0;
   readonly #calls = new Map<string, { readonly name: string; readonly sinceUs: number }>();
   readonly #queueOfFence = new Map<number, number>();
   readonly #work: Work[] = [];
@@ -47,6 +47,7 @@ export class ChromeTrace {
 
   add(record: CaptureRecord): string | null {
     const ts = record.timeUs;
+    if (ts > this.#lastUs) this.#lastUs = ts;
     switch (record.kind) {
       case 'packet':
         return record.direction === 'g2h' || record.packetKind !== IN_BAND
@@ -82,14 +83,41 @@ export class ChromeTrace {
     }
   }
 
+  /** What never came to its end is a bar up to the last record: it may be what one is looking for. */
   end(): string {
-    return `${this.#event({ ph: 'M', name: 'trace_end', pid: Track.link, tid: 0, args: {} })}\n]\n`;
+    let text = '';
+    for (const [key, { name, sinceUs }] of this.#calls) {
+      const tid = Number(key.slice(0, key.indexOf('/')));
+      text += this.#bar(
+        'call',
+        `${name} (no answer)`,
+        Track.calls,
+        tid,
+        `${key}@${sinceUs}`,
+        sinceUs,
+        this.#lastUs,
+      );
+    }
+    for (const { fence, queue, sinceUs } of this.#work) {
+      const name = `work ${fence} (not done)`;
+      text += this.#bar('work', name, Track.queues, queue, `${queue}/${fence}`, sinceUs, this.#lastUs);
+    }
+    for (const [key, { lane, name, sinceUs }] of this.#waits)
+      text += this.#bar(
+        'wait',
+        `${name} (no event)`,
+        Track.waits,
+        lane,
+        `${key}@${sinceUs}`,
+        sinceUs,
+        this.#lastUs,
+      );
+    return `${text}${this.#event({ ph: 'M', name: 'trace_end', pid: Track.link, tid: 0, args: {} })}\n]\n`;
   }
 
   #packet(record: PacketRecord): string {
     const read = this.#read(record);
-    const id = record.idHigh * TWO_TO_32 + record.idLow;
-    const key = `${record.channel}/${id}`;
+    const key = `${record.channel}/${idOf(record)}`;
     if (record.packetKind === IN_BAND) {
       if ((record.flags & GUEST) !== 0) this.#calls.set(key, { name: read.command, sinceUs: record.timeUs });
       return this.#request(record, read);
@@ -98,17 +126,8 @@ export class ChromeTrace {
     this.#calls.delete(key);
     if (read.command === 'CreateHwQueue') this.#learnQueue(record, read);
     if (call === undefined) return '';
-    const base = {
-      cat: 'call',
-      name: call.name,
-      pid: Track.calls,
-      tid: record.channel,
-      id: `${key}@${call.sinceUs}`,
-    };
-    return (
-      this.#event({ ph: 'b', ts: call.sinceUs, ...base }) +
-      this.#event({ ph: 'e', ts: record.timeUs, ...base })
-    );
+    const { name, sinceUs } = call;
+    return this.#bar('call', name, Track.calls, record.channel, `${key}@${sinceUs}`, sinceUs, record.timeUs);
   }
 
   #request(record: PacketRecord, read: ReadPacket): string {
@@ -145,17 +164,8 @@ export class ChromeTrace {
     const wait = this.#waits.get(key);
     if (wait === undefined) return this.#instant(record.timeUs, Track.waits, record.channel, read.command);
     this.#waits.delete(key);
-    const base = {
-      cat: 'wait',
-      name: wait.name,
-      pid: Track.waits,
-      tid: wait.lane,
-      id: `${key}@${wait.sinceUs}`,
-    };
-    return (
-      this.#event({ ph: 'b', ts: wait.sinceUs, ...base }) +
-      this.#event({ ph: 'e', ts: record.timeUs, ...base })
-    );
+    const { lane, name, sinceUs } = wait;
+    return this.#bar('wait', name, Track.waits, lane, `${key}@${sinceUs}`, sinceUs, record.timeUs);
   }
 
   #learnQueue(record: PacketRecord, read: ReadPacket): void {
@@ -178,16 +188,23 @@ export class ChromeTrace {
         continue;
       }
       this.#work.splice(index, 1);
-      const base = {
-        cat: 'work',
-        name: `work ${work.fence}`,
-        pid: Track.queues,
-        tid: queue,
-        id: `${queue}/${work.fence}`,
-      };
-      text += this.#event({ ph: 'b', ts: work.sinceUs, ...base }) + this.#event({ ph: 'e', ts, ...base });
+      const name = `work ${work.fence}`;
+      text += this.#bar('work', name, Track.queues, queue, `${queue}/${work.fence}`, work.sinceUs, ts);
     }
     return text;
+  }
+
+  #bar(
+    cat: string,
+    name: string,
+    pid: number,
+    tid: number,
+    id: string,
+    fromUs: number,
+    toUs: number,
+  ): string {
+    const base = { cat, name, pid, tid, id };
+    return this.#event({ ph: 'b', ts: fromUs, ...base }) + this.#event({ ph: 'e', ts: toUs, ...base });
   }
 
   #instant(ts: number, pid: number, tid: number, name: string): string {
@@ -202,19 +219,24 @@ export class ChromeTrace {
 
   #read(record: PacketRecord): ReadPacket {
     this.#reader ??= new PacketReader(record.bytes[0] === EXTENDED_HEADER_BYTES ? VERSION : OLD_VERSION);
-    return this.#reader.read({
+    const packet = {
       seq: 0,
       channel: record.channel,
       isFromGuest: record.direction === 'g2h',
       isCompletion: record.packetKind !== IN_BAND,
-      id: record.idHigh * TWO_TO_32 + record.idLow,
+      id: record.idLow,
       name: 'answer',
       bytes: record.bytes,
       opaque: [],
       cookies: [],
       step: 0,
-    });
+    };
+    return this.#reader.read(packet, idOf(record));
   }
+}
+
+function idOf({ idHigh, idLow }: PacketRecord): bigint {
+  return (BigInt(idHigh) << 32n) | BigInt(idLow);
 }
 
 function fieldOf(read: ReadPacket, bytes: Uint8Array, path: string): string | undefined {
