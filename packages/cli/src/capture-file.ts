@@ -109,6 +109,10 @@ export class GuestCaptures {
         await handle.writeFile(chunk);
         writtenBytes += chunk.length;
       },
+      writeAll: async (chunks: readonly Uint8Array[]) => {
+        const handle = await opened();
+        writtenBytes += await writeVectors(handle, chunks);
+      },
       close: async () => (await opened()).close(),
     };
     const recorder = new CaptureRecorder(writer, {
@@ -155,4 +159,20 @@ export class GuestCaptures {
       this.#onError(path, error instanceof Error ? error : new Error(describe(error)));
     }
   }
+}
+
+/** Writes all of several pieces, with as few calls as the system needs. @returns how many bytes that were. */
+async function writeVectors(file: FileHandle, chunks: readonly Uint8Array[]): Promise<number> {
+  let total = 0;
+  for (let left = chunks; left.length > 0; ) {
+    let { bytesWritten: written } = await file.writev(left);
+    total += written;
+    const rest: Uint8Array[] = [];
+    for (const chunk of left) {
+      if (written < chunk.length) rest.push(chunk.subarray(written));
+      written = Math.max(0, written - chunk.length);
+    }
+    left = rest;
+  }
+  return total;
 }

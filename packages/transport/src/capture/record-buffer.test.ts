@@ -122,4 +122,21 @@ describe('RecordBuffer', () => {
     }
     assert.ok(places.size <= 8, `${places.size} chunks`);
   });
+
+  it('keeps the memory that it may, and lets go of what nobody uses', () => {
+    const buffer = new RecordBuffer(16 * CHUNK_BYTES);
+    const used = new Set<ArrayBufferLike>();
+    const fill = (chunks: number): number => {
+      const before = used.size;
+      buffer.append(new Uint8Array(chunks * CHUNK_BYTES));
+      for (let next = buffer.take(); next !== null; next = buffer.take()) used.add(next.buffer);
+      buffer.giveBack();
+      return used.size - before;
+    };
+    assert.equal(fill(12), 12);
+    assert.ok(fill(12) <= 1);
+    assert.ok(fill(12) <= 1);
+    for (let count = 0; count < 10; count += 1) buffer.trim();
+    assert.ok(fill(12) >= 7);
+  });
 });

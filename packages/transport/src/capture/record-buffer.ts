@@ -7,8 +7,8 @@ export const CHUNK_BYTES = 256 * 1024;
 const MAX_PACKET_HEAD_BYTES = 40;
 /** Longest payload of a short record: its length is one byte. */
 const MAX_SHORT_BYTES = 248;
-/** Chunks that are kept for the next records. */
-const MAX_SPARE_CHUNKS = 4;
+/** Chunks that are kept for the next records, unless told otherwise. */
+const LEAST_SPARE_CHUNKS = 4;
 const TWO_TO_32 = 4_294_967_296;
 /** What stands before the payload of a short packet; the record of a store is as long. Whole long words. */
 const SHORT_HEAD_BYTES = 24;
@@ -61,7 +61,15 @@ export class RecordBuffer {
   /** One for each way: what comes and what goes is in other buffers, each used again and again. */
   readonly #incoming = new LongCopier();
   readonly #outgoing = new LongCopier();
-  #taken: Chunk | null = null;
+  readonly #taken: Chunk[] = [];
+  readonly #mostSpareChunks: number;
+  /** Fewest chunks that were to spare since {@link trim} looked. */
+  #leastSpareChunks = 0;
+
+  /** @param mostSpareBytes how much memory is kept for the next records: new memory costs three times what a copy into used memory does. */
+  constructor(mostSpareBytes = 0) {
+    this.#mostSpareChunks = Math.max(LEAST_SPARE_CHUNKS, Math.floor(mostSpareBytes / CHUNK_BYTES));
+  }
 
   /** Bytes that no {@link take} has taken. */
   get bytes(): number {
@@ -258,22 +266,30 @@ export class RecordBuffer {
     if (bytes !== null) this.#append(bytes, 0, bytes.length);
   }
 
-  /** The next bytes to write, or null; they are this buffer's again with {@link giveBack}. One at a time. */
+  /** The next bytes to write, or null; with all others that were taken they are this buffer's again with {@link giveBack}. */
   take(): Uint8Array | null {
     if (this.#full.length === 0 && this.#current.length > 0) this.#nextChunk();
     const chunk = this.#full.shift();
     if (chunk === undefined) return null;
-    this.#taken = chunk;
+    this.#taken.push(chunk);
     this.#fullBytes -= chunk.length;
     return chunk.bytes.subarray(0, chunk.length);
   }
 
   giveBack(): void {
-    const chunk = this.#taken;
-    this.#taken = null;
-    if (chunk === null || this.#spare.length >= MAX_SPARE_CHUNKS) return;
-    chunk.length = 0;
-    this.#spare.push(chunk);
+    for (const chunk of this.#taken) {
+      if (this.#spare.length >= this.#mostSpareChunks) break;
+      chunk.length = 0;
+      this.#spare.push(chunk);
+    }
+    this.#taken.length = 0;
+  }
+
+  /** Lets go of half of the memory that nobody has used since the last call. */
+  trim(): void {
+    const unused = Math.min(this.#leastSpareChunks, this.#spare.length - LEAST_SPARE_CHUNKS);
+    if (unused > 0) this.#spare.length -= Math.ceil(unused / 2);
+    this.#leastSpareChunks = this.#spare.length;
   }
 
   /** Forgets all. */
@@ -302,6 +318,7 @@ export class RecordBuffer {
     this.#before += length;
     this.#shortEnd = 0;
     this.#current = this.#spare.pop() ?? new Chunk();
+    if (this.#spare.length < this.#leastSpareChunks) this.#leastSpareChunks = this.#spare.length;
   }
 }
 
