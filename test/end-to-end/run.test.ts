@@ -72,6 +72,23 @@ await buffer.mapAsync(GPUMapMode.READ);
 parentPort.postMessage(new Uint32Array(buffer.getMappedRange()).join());
 `;
 
+/** Stops the clock and replaces all timers, as tests with fake timers and programs that draw the same each time do. */
+const FROZEN = `
+performance.now = () => 1000;
+Date.now = () => 5;
+for (const name of ['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask', 'clearTimeout', 'clearInterval']) {
+  globalThis[name] = () => 0;
+}
+const device = await (await navigator.gpu.requestAdapter()).requestDevice();
+for (let value = 1; value <= 20; value++) {
+  const buffer = device.createBuffer({ size: 4, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+  device.queue.writeBuffer(buffer, 0, Uint32Array.of(value));
+  await buffer.mapAsync(GPUMapMode.READ);
+  if (new Uint32Array(buffer.getMappedRange())[0] !== value) throw new Error('wrong');
+}
+console.log('done');
+`;
+
 describe('dxgwire run', () => {
   const folder = mkdtempSync(join(tmpdir(), 'dxgwire-run-'));
   let host: ChildProcess;
@@ -124,6 +141,13 @@ describe('dxgwire run', () => {
     program('worker.mjs', WORKER);
     const { code, stdout, stderr } = await run(['--connect', url, program('workers.mjs', WORKERS)]);
     assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: '3 3,6\n4 4,8\n', stderr: '' });
+  });
+
+  it('needs neither clock nor timers that the program may replace', async () => {
+    const path = program('frozen.mjs', FROZEN);
+    for (const way of [['--in-process'], ['--in-worker'], ['--connect', url]]) {
+      assert.deepEqual(await run([...way, path]), { code: 0, stdout: 'done\n', stderr: '' }, way[0]);
+    }
   });
 
   it('says what is wrong with a number of frames', async () => {

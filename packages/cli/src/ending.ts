@@ -1,3 +1,5 @@
+import { clearTimeout, setTimeout } from '@dxgwire/transport/timers';
+
 /** A GPU as far as the end of its program concerns it. */
 export interface EndingGpu {
   /** Resolves when the host has answered what was sent so far; null: it has already. */

@@ -1,11 +1,9 @@
+import { clearTimeout, now, setTimeout } from '@dxgwire/transport/timers';
 import type { HostClock } from './scheduler/index.ts';
-
-// Looked up once: in Node the global is a getter, and time is read twice for each piece of work.
-const { performance } = globalThis;
 
 /** The machine's own time. Its timers keep no process alive: what is waited for has a link or a GPU process. */
 export const systemClock: HostClock = {
-  nowMs: () => performance.now(),
+  nowMs: now,
   setTimer: (delayMs, callback) => {
     const timer: unknown = setTimeout(callback, delayMs);
     // In Node a timer is an object, in browsers a number.

@@ -1,3 +1,5 @@
+import { clearTimeout, now, queueMicrotask, setTimeout } from './timers.ts';
+
 /** Time and turns as a bus sees them, so that tests and simulations can bring their own. */
 export interface Clock {
   /** Milliseconds from any fixed moment; never goes back. */
@@ -9,7 +11,7 @@ export interface Clock {
 }
 
 export const systemClock: Clock = {
-  now: () => performance.now(),
+  now,
   setTimer(callback, delayMs) {
     const timer: unknown = setTimeout(callback, delayMs);
     // Node's timers keep the process alive unless told otherwise; a browser's are numbers.

@@ -1,3 +1,5 @@
+import { setImmediate } from './timers.ts';
+
 /**
  * Runs a callback in a later turn of the event loop, after input and timers had their chance.
  * Node has `setImmediate`; a browser's message channel is the nearest thing that is not throttled.
@@ -5,12 +7,7 @@
 export const runNextTurn: (callback: () => void) => void = createRunNextTurn();
 
 function createRunNextTurn(): (callback: () => void) => void {
-  const scope = globalThis as { setImmediate?: (callback: () => void) => unknown };
-  if (typeof scope.setImmediate === 'function') {
-    return (callback) => {
-      scope.setImmediate?.(callback);
-    };
-  }
+  if (setImmediate !== undefined) return setImmediate;
   return (callback) => {
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = () => {

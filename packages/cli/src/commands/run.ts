@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { createGPU, globals, type RemoteGPU } from '@dxgwire/guest/webgpu';
 import type { GuestBus } from '@dxgwire/transport';
 import { tapGuestBus } from '@dxgwire/transport/capture';
+import { clearInterval, setInterval } from '@dxgwire/transport/timers';
 import { adapterSelector } from '../adapter-selector.ts';
 import { BACKENDS } from '../backend.ts';
 import { installCanvas } from '../canvas.ts';

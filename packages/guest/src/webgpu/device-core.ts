@@ -1,4 +1,5 @@
 import { decodeReturns, ops, type ReturnHandlers, StreamWriter } from '@dxgwire/protocol/stream';
+import { queueMicrotask } from '@dxgwire/transport/timers';
 import { type GPUError, makeError } from './errors.ts';
 import { Garbage } from './garbage.ts';
 import { type DeviceKernel, type Memory, type MemoryKind, NO_MEMORY } from './kernel.ts';

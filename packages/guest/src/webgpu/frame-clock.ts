@@ -1,3 +1,5 @@
+import { now, setTimeout } from '@dxgwire/transport/timers';
+
 /** Time between two frames, milliseconds. */
 const FRAME_MS = 1000 / 60;
 
@@ -40,7 +42,7 @@ export class FrameClock {
 
   private start(): void {
     if (this.timer !== undefined) return;
-    const nowMs = performance.now();
+    const nowMs = now();
     this.dueMs = Math.max(nowMs, this.dueMs + FRAME_MS);
     this.timer = setTimeout(this.frame, this.dueMs - nowMs);
   }
@@ -57,7 +59,7 @@ export class FrameClock {
 
   /** Runs callbacks; one may cancel others that are still to come. What one throws does not stop the rest. */
   private runAll(callbacks: Map<number, FrameCallback>): void {
-    const timeMs = performance.now();
+    const timeMs = now();
     this.running = callbacks;
     for (const [id, callback] of callbacks) {
       callbacks.delete(id);

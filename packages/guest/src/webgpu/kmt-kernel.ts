@@ -1,6 +1,7 @@
 import { Limits } from '@dxgwire/protocol';
 import { AllocationKind, encodeAllocationData } from '@dxgwire/protocol/blobs';
 import type { GuestMemory, GuestMemoryBlock } from '@dxgwire/transport';
+import { queueMicrotask } from '@dxgwire/transport/timers';
 import { KmtEvent, type KmtProcess } from '../kmt/index.ts';
 import type { FenceView, KmtLoss } from '../kmt/types/common.ts';
 import type { DeviceKernel, KernelListener, Memory, MemoryKind } from './kernel.ts';

@@ -2,6 +2,7 @@ import { Feature } from '@dxgwire/protocol';
 import { decodeAdapterCaps } from '@dxgwire/protocol/blobs';
 import { ops, STREAM_VERSION } from '@dxgwire/protocol/stream';
 import type { GuestBus } from '@dxgwire/transport';
+import { clearInterval, clearTimeout, setInterval, setTimeout } from '@dxgwire/transport/timers';
 import { type KmtDriver, type KmtProcess, startDriver, unwrap } from '../kmt/index.ts';
 import type { AdapterInfo } from '../kmt/types/adapter.ts';
 import type { AdapterSource } from './adapter.ts';

@@ -2,6 +2,7 @@ import { createBusStatistics } from '../bus-statistics.ts';
 import { systemClock } from '../clock.ts';
 import { EndNotice } from '../end-notice.ts';
 import { errorOfPeer, type PeerReason, reasonOf, TransportError } from '../errors.ts';
+import { queueMicrotask } from '../timers.ts';
 import type { BusStatistics } from '../transport.ts';
 import { RingChannel } from './ring-channel.ts';
 import type { RingChannelOptions } from './ring-channel-options.ts';

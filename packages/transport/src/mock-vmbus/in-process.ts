@@ -1,6 +1,7 @@
 import { TransportError } from '../errors.ts';
 import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
 import { type AllocateRegion, allocatePlainRegion, fileOf } from '../region.ts';
+import { queueMicrotask } from '../timers.ts';
 import { type GuestBus, type HostBus, PAGE_BYTES } from '../transport.ts';
 import { runNextTurn } from '../turn.ts';
 import type { BusLink, GuestMessage, HostMessage } from './control.ts';

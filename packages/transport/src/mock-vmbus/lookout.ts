@@ -1,3 +1,5 @@
+import { now } from '../timers.ts';
+
 /** Looks before the first one at the clock: an answer of a side that is awake comes within these. */
 const FIRST_LOOKS = 128;
 /** Looks between two at the clock. */
@@ -62,7 +64,7 @@ export class Lookout {
   /** Looks on for as long as seems worth it; what comes later is told by {@link arrived}. @returns true when it has come. */
   watch(watched: Watched): boolean {
     if (this.#limitMs === 0) return false;
-    const nowMs = performance.now();
+    const nowMs = now();
     if (this.#sinceMs === 0) this.#sinceMs = nowMs;
     if (!this.pays) return false;
     if (this.#looksToSkip > 0) {
@@ -77,7 +79,7 @@ export class Lookout {
         this.arrived();
         return true;
       }
-    } while (performance.now() < endMs);
+    } while (now() < endMs);
     this.#vainLooks = Math.min(MAX_VAIN_LOOKS, this.#vainLooks + 1);
     this.#looksToSkip = (1 << this.#vainLooks) >> 1;
     return false;
@@ -86,7 +88,7 @@ export class Lookout {
   /** What was waited for has come. Cheap when nothing was waited for. */
   arrived(): void {
     if (this.#sinceMs === 0) return;
-    const waitedMs = Math.min(this.#limitMs * WAIT_LIMIT_FACTOR, performance.now() - this.#sinceMs);
+    const waitedMs = Math.min(this.#limitMs * WAIT_LIMIT_FACTOR, now() - this.#sinceMs);
     this.#sinceMs = 0;
     this.#meanMs += (waitedMs - this.#meanMs) * WAIT_WEIGHT;
   }

@@ -6,6 +6,7 @@ import { GUEST_RAM_ADDRESS } from '../mock-vmbus/in-process.ts';
 import { MappedWindow } from '../mock-vmbus/mapped-window.ts';
 import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
 import { removeDeadSocket } from '../stream/socket-file.ts';
+import { clearTimeout, setTimeout } from '../timers.ts';
 import { Codec, type GuestBus, type PolledEnd } from '../transport.ts';
 import { parseSharedMemoryUrl } from './address.ts';
 import { type MemoryFile, openMemoryFile } from './memory-file.ts';

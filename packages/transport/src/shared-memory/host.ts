@@ -14,6 +14,7 @@ import { GUEST_RAM_ADDRESS, memorySizes } from '../mock-vmbus/in-process.ts';
 import { MappedWindow } from '../mock-vmbus/mapped-window.ts';
 import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
 import { listenOnSocketFile } from '../stream/socket-file.ts';
+import { clearTimeout, setTimeout } from '../timers.ts';
 import type { PolledEnd } from '../transport.ts';
 import { parseSharedMemoryUrl } from './address.ts';
 import { createMemoryFile, type MemoryFile } from './memory-file.ts';

@@ -3,6 +3,7 @@ import { systemClock } from '../clock.ts';
 import { TransportError } from '../errors.ts';
 import { Heartbeat } from '../link/heartbeat.ts';
 import type { BusLink } from '../mock-vmbus/control.ts';
+import { clearTimeout, setTimeout } from '../timers.ts';
 import { BlockingSocket } from './blocking-socket.ts';
 import { encodeMessage, Mark, WireDecoder } from './wire.ts';
 

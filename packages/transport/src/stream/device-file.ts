@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isatty } from 'node:tty';
 import { TransportError } from '../errors.ts';
+import { now } from '../timers.ts';
 
 /** More than what a kernel keeps of a device's input, bytes. */
 const MAX_STALE_BYTES = 4 * 1024 * 1024;
@@ -132,13 +133,13 @@ export async function openDeviceFile(
  * @throws TransportError.
  */
 async function openWhenFree(path: string, dropsStale: boolean, code: OpenError): Promise<number> {
-  const deadline = performance.now() + BUSY_TIMEOUT_MS;
+  const deadline = now() + BUSY_TIMEOUT_MS;
   for (;;) {
     try {
       return open(path, dropsStale, code);
     } catch (error) {
       const { cause } = error as { cause?: NodeJS.ErrnoException };
-      if (cause?.code !== 'EBUSY' || performance.now() >= deadline) throw error;
+      if (cause?.code !== 'EBUSY' || now() >= deadline) throw error;
     }
     await sleep(BUSY_PAUSE_MS);
   }

@@ -2,6 +2,7 @@ import { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isTransportError } from '../errors.ts';
 import { HostLinks, type LinkHostSettings } from '../link/host-links.ts';
+import { clearTimeout, now, setTimeout } from '../timers.ts';
 import type { GuestBus } from '../transport.ts';
 import { type DeviceFile, openDeviceFile } from './device-file.ts';
 import type { StreamListener } from './listen.ts';
@@ -23,20 +24,20 @@ export async function connectOverDevice(
   timeoutMs: number,
   join: (medium: StreamMedium, timeoutMs: number) => Promise<GuestBus>,
 ): Promise<GuestBus> {
-  const deadline = performance.now() + timeoutMs;
+  const deadline = now() + timeoutMs;
   let reason: unknown = null;
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
     const { streams, whenClosed } = await openDeviceFile(path, true, 'connect-failed');
     try {
       const medium = new StreamMedium(streams, streamError, 'own');
-      return await join(medium, Math.max(1, deadline - performance.now()));
+      return await join(medium, Math.max(1, deadline - now()));
     } catch (error) {
       // One that may have one program at a time is free again then.
       await whenClosed();
       const isPassing = isTransportError(error) && ['bad-frame', 'peer-closed'].includes(error.code);
       // The last try may have had but a moment: what ended the ones before says more.
       if (!isPassing) throw (isTransportError(error) && error.code === 'time-out' ? reason : null) ?? error;
-      if (performance.now() + pauseMs >= deadline) throw error;
+      if (now() + pauseMs >= deadline) throw error;
       reason = error;
     }
     await sleep(pauseMs);

@@ -3,6 +3,7 @@ import type { Duplex, Readable, Writable } from 'node:stream';
 import { isTransportError, TransportError } from '../errors.ts';
 import { freeBuffer } from '../free-buffer.ts';
 import type { LinkEnd, LinkMedium, OutputChunk } from '../link/medium.ts';
+import { clearTimeout, setTimeout } from '../timers.ts';
 
 /** Bytes given to the stream and not yet gone after which no more is given. */
 const MAX_STREAM_BYTES = 1024 * 1024;

@@ -7,6 +7,7 @@ import { RingChannel } from '../mock-vmbus/ring-channel.ts';
 import { checkPciOffset } from '../pci.ts';
 import { Pending } from '../pending.ts';
 import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
+import { queueMicrotask } from '../timers.ts';
 import {
   type BusStatistics,
   type Channel,

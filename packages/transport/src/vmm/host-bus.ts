@@ -7,6 +7,7 @@ import type { RingChannelOptions } from '../mock-vmbus/ring-channel-options.ts';
 import { checkOffer } from '../offer.ts';
 import { PCI_CONFIG_BYTES } from '../pci.ts';
 import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
+import { clearTimeout, queueMicrotask, setTimeout } from '../timers.ts';
 import {
   type BusStatistics,
   type Channel,

@@ -5,6 +5,7 @@ import type { RawData, WebSocket } from 'ws';
 import { isTransportError, TransportError } from '../errors.ts';
 import { freeBuffer } from '../free-buffer.ts';
 import type { LinkEnd, LinkMedium, OutputChunk } from '../link/medium.ts';
+import { clearTimeout, setTimeout } from '../timers.ts';
 import { CLOSE_WITH_ERROR, errorOfCloseCode, MAX_SOCKET_BYTES } from './address.ts';
 import type { ChunkKeeper } from './chunk-keeper.ts';
 import { headerSize, MOST_HEADER_BYTES, placeHeader } from './message-header.ts';

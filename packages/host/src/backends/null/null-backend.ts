@@ -1,3 +1,4 @@
+import { now } from '@dxgwire/transport/timers';
 import { anyLengthBytes } from '../allocation-size.ts';
 import type {
   AdapterDescription,
@@ -42,8 +43,7 @@ export function createNullBackend(options: NullBackendOptions = {}): Backend {
   return {
     name: 'null',
     adapters,
-    openAdapter: async (index) =>
-      new NullAdapter(adapters[index]!, options.nowMs ?? (() => performance.now())),
+    openAdapter: async (index) => new NullAdapter(adapters[index]!, options.nowMs ?? (() => now())),
     close: async () => {},
   };
 }

@@ -1,3 +1,4 @@
+import { now } from '@dxgwire/transport/timers';
 import { requestedLengthBytes } from '../allocation-size.ts';
 import type {
   AdapterDescription,
@@ -199,7 +200,7 @@ export class ReferenceAdapter implements BackendAdapter {
     this.#options = options;
     this.#memory = new ReferenceMemory(environment.memory, environment.window);
     this.#nodes = description.nodes.map(() => new ReferenceNode());
-    this.#nowMs = options.nowMs ?? (() => performance.now());
+    this.#nowMs = options.nowMs ?? (() => now());
   }
 
   /** Bytes that allocations take up in a segment. */

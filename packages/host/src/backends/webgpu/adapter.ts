@@ -1,6 +1,7 @@
 import { isProtocolError } from '@dxgwire/protocol';
 import { AllocationKind, type ContextData, decodeContextBlob } from '@dxgwire/protocol/blobs';
 import { STREAM_VERSION } from '@dxgwire/protocol/stream';
+import { now } from '@dxgwire/transport/timers';
 import { requestedLengthBytes } from '../allocation-size.ts';
 import type {
   AdapterEnvironment,
@@ -195,7 +196,7 @@ export class WebgpuAdapter implements BackendAdapter {
   }
 
   readClock(): bigint {
-    return BigInt(Math.floor(performance.now() * NANOSECONDS_PER_MILLISECOND));
+    return BigInt(Math.floor(now() * NANOSECONDS_PER_MILLISECOND));
   }
 
   async reset(): Promise<void> {

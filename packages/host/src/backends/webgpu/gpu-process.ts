@@ -1,11 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { clearTimeout, setTimeout } from '@dxgwire/transport/timers';
 import type { BackendLog } from '../contract.ts';
 import { driverEnvironment } from './dawn.ts';
 import type { DeviceProfile, DeviceRequest } from './device-profile.ts';
 import { FrameReader, type FrameView, GpuFrame } from './frames.ts';
 import { GpuServer } from './gpu-server.ts';
+
+// As timers: programs in this process may replace it.
+const { nextTick } = process;
 
 /** A process that has not said hello after this long has hung in its driver, milliseconds. */
 const START_TIMEOUT_MS = 60_000;
@@ -97,7 +101,7 @@ export class GpuProcess extends GpuServer {
   flushSoon(): void {
     if (this.flushScheduled) return;
     this.flushScheduled = true;
-    process.nextTick(() => {
+    nextTick(() => {
       this.flushScheduled = false;
       const taken = this.batch.take();
       if (this.gone || taken.length === 0) return;

@@ -1,0 +1,18 @@
+/**
+ * The platform's clock and timers as they are when this module is loaded. A program that uses a GPU may replace the
+ * global ones later, as fake timers of test frameworks do, or may stop the clock to draw the same picture each time.
+ * A GPU goes on all the same, so what runs beside a program takes them from here.
+ */
+
+const { performance, setImmediate: immediately } = globalThis as unknown as {
+  readonly performance: { now(): number };
+  readonly setImmediate?: (callback: () => void) => unknown;
+};
+
+/** Milliseconds from any fixed moment; never goes back. */
+export const now: () => number = performance.now.bind(performance);
+
+export const { setTimeout, clearTimeout, setInterval, clearInterval, queueMicrotask } = globalThis;
+
+/** Node has it; a browser does not. */
+export const setImmediate: ((callback: () => void) => unknown) | undefined = immediately;
