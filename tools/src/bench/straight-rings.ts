@@ -30,6 +30,8 @@ class StraightRing {
   #at = 0;
   /** What was read last. */
   id = 0;
+  /** Of no use, see {@link read}. */
+  touched = 0;
   readonly payload = new BigUint64Array(PAYLOAD_LONG_WORDS);
 
   constructor(bytes: Uint8Array, offset: number) {
@@ -66,11 +68,15 @@ class StraightRing {
   read(): void {
     const seen = this.#at << 2;
     let index = seen;
-    while (index === seen) index = Atomics.load(this.#header, WRITE_INDEX);
     const words = this.#words;
     const longWords = this.#longWords;
     const start = this.#at > LAST_START ? 0 : this.#at;
     const end = start + PACKET_WORDS;
+    while (index === seen) {
+      // The packet's lines come along with the index, not after it.
+      this.touched = words[start]! ^ words[start + LINE_WORDS]! ^ words[end - 1]!;
+      index = Atomics.load(this.#header, WRITE_INDEX);
+    }
     const type = words[start]!;
     const length = words[start + 1]!;
     if (index !== end << 2 || type >>> 16 !== 2 || (length & 0xffff) !== PACKET_LENGTH)
