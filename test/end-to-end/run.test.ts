@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { PNG } from 'pngjs';
 
 const dxgwire = fileURLToPath(new URL('../bin/dxgwire.js', import.meta.resolve('@dxgwire/cli')));
@@ -89,6 +90,34 @@ for (let value = 1; value <= 20; value++) {
 console.log('done');
 `;
 
+/** A program that brings Dawn for Node itself, as without a browser it has to. */
+const OWN_DAWN = (specifier: string): string => `
+import { create, globals } from '${specifier}';
+Object.assign(globalThis, globals);
+const ours = navigator.gpu;
+{
+  const navigator = { gpu: create(['enable-dawn-features=allow_unsafe_apis']) };
+  const adapter = await navigator.gpu.requestAdapter({ powerPreference: 'low-power' });
+  const device = await adapter.requestDevice();
+  const buffer = device.createBuffer({ size: 4, usage: GPUBufferUsage.MAP_READ, mappedAtCreation: true });
+  new Uint32Array(buffer.getMappedRange())[0] = 7;
+  buffer.unmap();
+  await buffer.mapAsync(GPUMapMode.READ);
+  console.log(device instanceof GPUDevice, navigator.gpu === ours, new Uint32Array(buffer.getMappedRange())[0]);
+}
+for (const wrong of [undefined, ['backend']]) {
+  try {
+    create(wrong);
+  } catch (error) {
+    console.log(error.message);
+  }
+}
+`;
+const OWN_DAWN_OUTPUT = `true true 7
+value is not an array
+Flags expected argument format is <key>=<value>
+`;
+
 describe('dxgwire run', () => {
   const folder = mkdtempSync(join(tmpdir(), 'dxgwire-run-'));
   let host: ChildProcess;
@@ -141,6 +170,26 @@ describe('dxgwire run', () => {
     program('worker.mjs', WORKER);
     const { code, stdout, stderr } = await run(['--connect', url, program('workers.mjs', WORKERS)]);
     assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: '3 3,6\n4 4,8\n', stderr: '' });
+  });
+
+  it('gives its GPU to a program that loads Dawn for Node itself', async () => {
+    const require = createRequire(import.meta.resolve('@dxgwire/host'));
+    const path = program('own-dawn.mjs', OWN_DAWN(pathToFileURL(require.resolve('webgpu')).href));
+    const expected = { code: 0, stdout: OWN_DAWN_OUTPUT, stderr: '' };
+    for (const way of [['--in-process'], ['--connect', url]]) {
+      assert.deepEqual(await run([...way, path]), expected, way[0]);
+    }
+  });
+
+  it('gives its GPU also where Dawn for Node has no addon for the platform', async () => {
+    const home = join(folder, 'node_modules', 'webgpu');
+    mkdirSync(home, { recursive: true });
+    writeFileSync(join(home, 'package.json'), '{ "name": "webgpu", "main": "index.cjs" }');
+    const code =
+      "const dawn = require('./dist/other-platform/dawn.node'); exports.create = dawn.create; exports.globals = dawn.globals;";
+    writeFileSync(join(home, 'index.cjs'), code);
+    const path = program('no-addon.mjs', OWN_DAWN('webgpu'));
+    assert.deepEqual(await run(['--connect', url, path]), { code: 0, stdout: OWN_DAWN_OUTPUT, stderr: '' });
   });
 
   it('needs neither clock nor timers that the program may replace', async () => {

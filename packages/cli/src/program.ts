@@ -3,6 +3,7 @@ import Module, { createRequire } from 'node:module';
 import { dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
+import { replaceDawnAddon } from './dawn-addon.ts';
 import { CommandFailure, describe, ExitCode, isDebugging } from './errors.ts';
 
 /** What a program finds: `navigator.gpu`, and the classes and constants of WebGPU as globals. */
@@ -30,8 +31,9 @@ export function findProgram(name: string): string {
   }
 }
 
-/** Gives this process what a WebGPU program expects to find. */
+/** Gives this process what a WebGPU program expects to find, or to load. */
 export function installGlobals({ gpu, globals }: ProgramGpu): void {
+  replaceDawnAddon({ gpu, globals });
   for (const [name, value] of Object.entries(globals)) {
     Object.defineProperty(globalThis, name, { value, configurable: true, enumerable: false, writable: true });
   }
