@@ -35,7 +35,7 @@ Options:
   --backend NAME    ${BACKENDS.join(', ')}; default webgpu
   --adapter WHICH   offer only this adapter: its number in the list, or a part of its name
   --token SECRET    guests must give it; needed to listen beyond this machine (or DXGWIRE_TOKEN)
-  --timeout MS      how long work may run before its device is reset; default 2000, on a software device 30000
+  --timeout MS      how long work may run before its device is reset; default 2000, on a software device 120000
   --log LEVEL       ${LOG_LEVELS.join(', ')}; default info. JSON lines on standard error
   --capture FILE    record what passes between host and guest, and what the host reads of the guest's memory, for
                     \`dxgwire decode\` and \`dxgwire replay\`; the second guest has FILE-2
