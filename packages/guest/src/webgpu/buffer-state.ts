@@ -1,5 +1,5 @@
 import { ops, type StreamWriter } from '@dxgwire/protocol/stream';
-import { takeBack } from './array-buffers.ts';
+import { handOut, takeBack } from './array-buffers.ts';
 import { GPUBufferUsage, GPUMapMode } from './constants.ts';
 import type { Mappable, Releasable } from './device-core.ts';
 import { abortError, operationError } from './errors.ts';
@@ -163,7 +163,7 @@ export class BufferState extends ObjectState implements Mappable, Releasable {
         throw operationError(`getMappedRange: ${offset} to ${end} overlaps ${range.start} to ${range.end}`);
       }
     }
-    const data = this.rangeData(mapping, offset, length);
+    const data = handOut(this.rangeData(mapping, offset, length));
     mapping.ranges.push({ start: offset, end, data, lengthBytes: length });
     return data;
   }

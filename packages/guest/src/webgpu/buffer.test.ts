@@ -112,6 +112,22 @@ test('getMappedRange refuses what the standard refuses', async () => {
   fake.device.destroy();
 });
 
+test('what getMappedRange gave cannot be transferred: not when it is detached, and not before where there is another way', () => {
+  const fake = makeFakeDevice();
+  const buffer = fake.device.createBuffer({ size: 32, usage: STORAGE, mappedAtCreation: true });
+  const range = buffer.getMappedRange();
+  new Uint8Array(range).fill(7);
+  const refuses = () =>
+    assert.throws(() => structuredClone(range, { transfer: [range] }), { name: 'DataCloneError' });
+  if ('transfer' in range) refuses();
+  assert.equal(structuredClone(range).byteLength, 32);
+  assert.equal(range.byteLength, 32);
+  buffer.unmap();
+  assert.equal(range.byteLength, 0);
+  refuses();
+  fake.device.destroy();
+});
+
 test('a map ends with AbortError when it is cancelled, and its late answer changes nothing', async () => {
   const fake = makeFakeDevice();
   const buffer = fake.device.createBuffer({ size: 16, usage: MAP_READ | COPY_DST });
