@@ -30,6 +30,11 @@ export interface RingMemory {
   load(word: number): number;
   /** Writes a header word. A sequentially consistent store, hence a full barrier, where the memory is shared. */
   store(word: number, value: number): void;
+  /**
+   * Writes what a header word of this end's holds already, with no order to other accesses: the header's cache line comes to this
+   * processor early.
+   */
+  restore(word: number, value: number): void;
 }
 
 /** A ring whose two ends run on different threads: every header access is an `Atomics` access. */
@@ -53,6 +58,10 @@ class SharedRingMemory implements RingMemory {
 
   store(word: number, value: number): void {
     Atomics.store(this.#header, word, value);
+  }
+
+  restore(word: number, value: number): void {
+    this.#header[word] = value;
   }
 }
 
@@ -78,6 +87,8 @@ class LocalRingMemory implements RingMemory {
   store(word: number, value: number): void {
     this.#header[word] = value;
   }
+
+  restore(): void {}
 }
 
 /**

@@ -47,6 +47,10 @@ class WatchedMemory implements RingMemory {
     this.plain.store(word, value);
   }
 
+  restore(word: number, value: number): void {
+    assert.equal(this.plain.load(word), value, 'nothing changes');
+  }
+
   /** The accesses since the last call. */
   take(): string[] {
     return this.accesses.splice(0);

@@ -55,7 +55,8 @@ export class RingProducer {
   #read = 0;
   /** Where a packet that crosses the end of the area is laid out. */
   #aside: Uint8Array | null = null;
-  #armed = false;
+  /** What `pending_send_sz` says. */
+  #pendingBytes = 0;
   /** Up to where the next packets' cache lines are this processor's, see {@link #claim}. */
   #claimed = 0;
   /** Space that {@link isReady} asks for, bytes. */
@@ -139,8 +140,12 @@ export class RingProducer {
     this.#copier.copyLong(this.#bytes, words, this.#longWords, at, bytes, offset, length);
     words[trailer] = 0;
     words[trailer + 1] = start;
-    // The first packet of a batch claims nothing: that is left until it is shown.
-    if (this.#isPassedAround && start !== this.#published && end > this.#claimed) this.#claim(end);
+    if (this.#isPassedAround) {
+      // The first packet of a batch claims nothing but the header, which comes while the lines written above do: what it is needed for,
+      // the index, waits for those.
+      if (start === this.#published) this.#memory.restore(RingHeader.pendingSendSize, this.#pendingBytes);
+      else if (end > this.#claimed) this.#claim(end);
+    }
     this.#write = end;
     return true;
   }
@@ -226,15 +231,15 @@ export class RingProducer {
    * @returns true when that room has appeared meanwhile: try again now, no signal may come.
    */
   armPending(spaceBytes: number): boolean {
-    this.#armed = true;
+    this.#pendingBytes = spaceBytes;
     this.#memory.store(RingHeader.pendingSendSize, spaceBytes);
     return this.hasRoom(spaceBytes);
   }
 
   /** Withdraws {@link armPending}. */
   disarmPending(): void {
-    if (!this.#armed) return;
-    this.#armed = false;
+    if (this.#pendingBytes === 0) return;
+    this.#pendingBytes = 0;
     this.#memory.store(RingHeader.pendingSendSize, 0);
   }
 }

@@ -45,6 +45,8 @@ export class ScatteredRingMemory implements RingMemory {
     Atomics.store(this.#header, word, value);
   }
 
+  restore(): void {}
+
   /** Copies all between the last index and this one, which may lie behind the end of the area. */
   #copyTo(index: number): void {
     const from = this.#copied;

@@ -66,6 +66,10 @@ class HostileRing implements RingMemory {
     this.step();
   }
 
+  restore(word: number, value: number): void {
+    this.#header[word] = value;
+  }
+
   /** One step: three bytes say what is written where, or that nothing is. */
   step(): void {
     const steps = this.#steps;
