@@ -103,6 +103,7 @@ const ours = navigator.gpu;
   new Uint32Array(buffer.getMappedRange())[0] = 7;
   buffer.unmap();
   await buffer.mapAsync(GPUMapMode.READ);
+  globalThis.navigator.gpu = navigator.gpu;
   console.log(device instanceof GPUDevice, navigator.gpu === ours, new Uint32Array(buffer.getMappedRange())[0]);
 }
 for (const wrong of [undefined, ['backend']]) {

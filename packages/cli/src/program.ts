@@ -34,15 +34,17 @@ export function findProgram(name: string): string {
 /** Gives this process what a WebGPU program expects to find, or to load. */
 export function installGlobals({ gpu, globals }: ProgramGpu): void {
   replaceDawnAddon({ gpu, globals });
+  // As in Node without us, where a program that brings a GPU itself puts it there.
+  const replaceable = { configurable: true, writable: true };
   for (const [name, value] of Object.entries(globals)) {
-    Object.defineProperty(globalThis, name, { value, configurable: true, enumerable: false, writable: true });
+    Object.defineProperty(globalThis, name, { ...replaceable, value, enumerable: false });
   }
   if (globalThis.navigator === undefined) {
     // Node has had a navigator since version 21.
     const value = { userAgent: `Node.js/${process.versions.node}`, language: 'en-US' };
-    Object.defineProperty(globalThis, 'navigator', { value, configurable: true, enumerable: false });
+    Object.defineProperty(globalThis, 'navigator', { ...replaceable, value, enumerable: false });
   }
-  Object.defineProperty(globalThis.navigator, 'gpu', { value: gpu, configurable: true, enumerable: true });
+  Object.defineProperty(globalThis.navigator, 'gpu', { ...replaceable, value: gpu, enumerable: true });
 }
 
 /** Node's exit code for a program whose top level awaits what nothing can settle any more. */
