@@ -39,6 +39,11 @@ export class Lookout {
     this.#limitMs = limitMicroseconds / 1000;
   }
 
+  /** Whether this end waits, by the clock: what comes is to be told by {@link arrived}. Asked for each packet, so it is short. */
+  get isWaiting(): boolean {
+    return this.#sinceMs !== 0;
+  }
+
   /** Whether looking on is worth it now. */
   get pays(): boolean {
     return this.#limitMs > 0 && this.#meanMs <= this.#limitMs;

@@ -27,11 +27,11 @@ export class Patience {
   received(kind: PacketKind, flags: number): void {
     if (kind === PacketKind.completion) {
       if (this.#awaited > 0) this.#awaited -= 1;
-      this.#answers.arrived();
+      if (this.#answers.isWaiting) this.#answers.arrived();
     } else {
       this.#isAsked = true;
       if ((flags & PACKET_FLAG_COMPLETION_REQUESTED) !== 0) this.#owed += 1;
-      this.#requests.arrived();
+      if (this.#requests.isWaiting) this.#requests.arrived();
     }
   }
 
