@@ -200,6 +200,16 @@ describe('dxgwire run', () => {
     }
   });
 
+  it('runs a program that pretends to be in a browser', async () => {
+    const path = program(
+      'browser.mjs',
+      `globalThis.window = globalThis; globalThis.process = undefined;${FROZEN}`,
+    );
+    for (const way of ['--in-process', '--in-worker']) {
+      assert.deepEqual(await run([way, path]), { code: 0, stdout: 'done\n', stderr: '' }, way);
+    }
+  });
+
   it('says what is wrong with a number of frames', async () => {
     const { code, stderr } = await run(['--local', '--frame-limit', 'many', program('empty.mjs', '')]);
     assert.equal(code, 2);

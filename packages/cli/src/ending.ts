@@ -1,3 +1,4 @@
+import process from 'node:process';
 import { clearTimeout, setTimeout } from '@dxgwire/transport/timers';
 
 /** A GPU as far as the end of its program concerns it. */

@@ -1,3 +1,4 @@
+import process from 'node:process';
 import { printable } from './text.ts';
 
 /** The command line was wrong: exit code 2. */

@@ -1,3 +1,4 @@
+import process from 'node:process';
 /** Resolves at the first Ctrl-C or SIGTERM; a second one ends the process the hard way. */
 export function untilInterrupted(): Promise<void> {
   return new Promise((resolve) => {

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import process from 'node:process';
 import { Worker } from 'node:worker_threads';
 import { createHost, createSharedRegionAllocator, createSilentLog } from '@dxgwire/host';
 import { Codec, type GuestBus, isTransportError } from '@dxgwire/transport';

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import process from 'node:process';
 import type { Command } from './command.ts';
 import { ExitCode, report, UsageError } from './errors.ts';
 

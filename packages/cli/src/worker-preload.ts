@@ -1,4 +1,5 @@
 /** Loaded in each worker of a program that `dxgwire run` runs, before the worker's own module. */
+import process from 'node:process';
 import threads from 'node:worker_threads';
 import { createGPU, globals } from '@dxgwire/guest/webgpu';
 import { adapterSelector } from './adapter-selector.ts';

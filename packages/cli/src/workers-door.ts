@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import process from 'node:process';
 import type { Host } from '@dxgwire/host';
 import { listen } from '@dxgwire/transport/listen';
 

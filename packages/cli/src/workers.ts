@@ -1,4 +1,5 @@
 import { syncBuiltinESMExports } from 'node:module';
+import process from 'node:process';
 import threads from 'node:worker_threads';
 import type { Codec } from '@dxgwire/transport';
 

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import process from 'node:process';
 
 /** The few system calls for memory that several processes see, and for such processes. Linux only. */
 export interface NativeMemory {

@@ -1,4 +1,5 @@
 import { closeSync, fstatSync, ftruncateSync, openSync } from 'node:fs';
+import process from 'node:process';
 import { type NativeMemory, nativeMemory } from './native-memory.ts';
 
 /** Memory that another process of the same user can map by a path. */

@@ -1,3 +1,4 @@
+import process from 'node:process';
 import { isTransportError } from '@dxgwire/transport';
 import { FrameTap } from '@dxgwire/transport/capture';
 import { checkProxyUrls, type LinkProxy, proxyLink } from '@dxgwire/transport/capture/proxy';

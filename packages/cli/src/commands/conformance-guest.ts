@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import process from 'node:process';
 import { type GuestRunOptions, type Report, runGuestConformance } from '@dxgwire/conformance';
 import { createHost, createSilentLog } from '@dxgwire/host';
 import type { HostBus } from '@dxgwire/transport';

@@ -1,3 +1,4 @@
+import process from 'node:process';
 import { failureLines, type Result } from '@dxgwire/conformance';
 
 /** Where progress goes: standard error, or a test. */

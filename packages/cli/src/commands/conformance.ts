@@ -1,4 +1,5 @@
 import { open, writeFile } from 'node:fs/promises';
+import process from 'node:process';
 import {
   ConformanceFailure,
   type HostProfile,

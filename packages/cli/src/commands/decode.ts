@@ -1,4 +1,6 @@
+import { Buffer } from 'node:buffer';
 import { once } from 'node:events';
+import process from 'node:process';
 import { PciConfig } from '@dxgwire/protocol';
 import type { CaptureRecord } from '@dxgwire/transport/capture';
 import { CaptureFile } from '../capture-file.ts';

@@ -1,5 +1,7 @@
+import { Buffer } from 'node:buffer';
 import { writeFileSync } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
+import process from 'node:process';
 import type { CaptureRecord } from '@dxgwire/transport/capture';
 import { CaptureFile } from '../capture-file.ts';
 import { type Command, parseOptions } from '../command.ts';

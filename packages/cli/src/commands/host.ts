@@ -1,3 +1,4 @@
+import process from 'node:process';
 import { createHost, createLog, createSharedRegionAllocator, type Host } from '@dxgwire/host';
 import type { AdapterDescription, Backend } from '@dxgwire/host/backends';
 import { type HostBus, isTransportError } from '@dxgwire/transport';

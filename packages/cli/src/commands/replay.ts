@@ -1,3 +1,4 @@
+import process from 'node:process';
 import { createSilentLog } from '@dxgwire/host';
 import { BACKENDS, openBackend } from '../backend.ts';
 import { CaptureFile } from '../capture-file.ts';

@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import process from 'node:process';
 import { createGPU, globals, type RemoteGPU } from '@dxgwire/guest/webgpu';
 import type { GuestBus } from '@dxgwire/transport';
 import { tapGuestBus } from '@dxgwire/transport/capture';

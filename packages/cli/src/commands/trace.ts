@@ -1,3 +1,4 @@
+import process from 'node:process';
 import { type Command, parseOptions, wholeNumber } from '../command.ts';
 import { ExitCode, UsageError } from '../errors.ts';
 import { compareTraceFiles, formatComparison } from './trace-compare.ts';

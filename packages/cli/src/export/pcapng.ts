@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import type { CaptureRecord } from '@dxgwire/transport/capture';
 
 /** Link type for private use (LINKTYPE_USER0). */

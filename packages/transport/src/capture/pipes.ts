@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import type { ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';

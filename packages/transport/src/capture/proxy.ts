@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createServer, type IncomingMessage } from 'node:http';
 import { connect as connectSocket, createServer as createStreamServer, type Socket } from 'node:net';
+import process from 'node:process';
 import { WebSocket, WebSocketServer } from 'ws';
 import { TransportError } from '../errors.ts';
 import { parseStreamUrl, type StreamAddress, streamUrl } from '../stream/address.ts';

@@ -1,5 +1,6 @@
 import { lstatSync, mkdirSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
+import process from 'node:process';
 import { TransportError } from '../errors.ts';
 import { decodePath } from '../stream/address.ts';
 

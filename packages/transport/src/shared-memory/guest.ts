@@ -1,4 +1,5 @@
 import { createConnection, type Socket } from 'node:net';
+import process from 'node:process';
 import { errorOfPeer, TransportError } from '../errors.ts';
 import type { GuestMessage, HostMessage } from '../mock-vmbus/control.ts';
 import { VmbusGuest, type VmbusGuestOptions } from '../mock-vmbus/guest-bus.ts';

@@ -1,4 +1,5 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
+import process from 'node:process';
 import { TransportError } from '../errors.ts';
 import { runNextTurn } from '../turn.ts';
 import { type Mapping, nativeMemory } from './native.ts';

@@ -1,5 +1,6 @@
 import { closeSync, fchmodSync, ftruncateSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import process from 'node:process';
 import { TransportError } from '../errors.ts';
 
 /** The few system calls for memory that two processes see. */

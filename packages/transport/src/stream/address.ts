@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { TransportError } from '../errors.ts';
 
 /** Longest path of a Unix socket that Linux takes, bytes. */

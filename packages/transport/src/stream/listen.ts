@@ -1,4 +1,5 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import process from 'node:process';
 import { TransportError } from '../errors.ts';
 import { HostLinks, type LinkHostSettings } from '../link/host-links.ts';
 import { parseStreamUrl, type StreamAddress, streamUrl } from './address.ts';

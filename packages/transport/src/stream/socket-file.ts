@@ -1,6 +1,7 @@
 import { chmodSync, lstatSync, statSync, unlinkSync } from 'node:fs';
 import { createConnection, type Server } from 'node:net';
 import { dirname } from 'node:path';
+import process from 'node:process';
 import { isMainThread } from 'node:worker_threads';
 import { TransportError } from '../errors.ts';
 

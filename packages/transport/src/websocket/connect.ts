@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import process from 'node:process';
 import { setTimeout } from 'node:timers/promises';
 import type { ClientOptions } from 'ws';
 import { WebSocket } from 'ws';

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import process from 'node:process';
 import { readCaps, tryOut } from './device-caps.ts';
 import type { DeviceProfile, DeviceRequest, DriverSource } from './device-profile.ts';
 import { unpackSwiftShader } from './swiftshader.ts';

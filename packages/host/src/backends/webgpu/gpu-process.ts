@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
+import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { clearTimeout, setTimeout } from '@dxgwire/transport/timers';
 import type { BackendLog } from '../contract.ts';

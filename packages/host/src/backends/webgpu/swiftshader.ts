@@ -12,6 +12,7 @@ import {
 import { createRequire } from 'node:module';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import process from 'node:process';
 import { brotliDecompressSync } from 'node:zlib';
 import { readTar } from './tar.ts';
 
