@@ -9,9 +9,11 @@ const MAX_GUIDED_SECONDS = 20;
 
 /**
  * Lets coverage guide the first part of a run, or all of it where the corpus grows.
+ * @param stopped ends it when it resolves.
+ * @returns null when it was ended.
  * @throws FuzzFailure with the input that failed.
  */
-export async function runGuided(todo: GuidedWork): Promise<GuidedResult> {
+export async function runGuided(todo: GuidedWork, stopped: Promise<void>): Promise<GuidedResult | null> {
   const share = todo.isGrowing ? 1 : GUIDED_SHARE;
   const workerData: GuidedWork = {
     ...todo,
@@ -19,12 +21,14 @@ export async function runGuided(todo: GuidedWork): Promise<GuidedResult> {
     seconds: todo.isGrowing ? todo.seconds : Math.min(MAX_GUIDED_SECONDS, todo.seconds * 4 * share),
   };
   const worker = new Worker(new URL('./guided-worker.js', import.meta.url), { workerData });
-  const result = await new Promise<GuidedResult>((resolve, reject) => {
+  const result = await new Promise<GuidedResult | null>((resolve, reject) => {
+    void stopped.then(() => resolve(null));
     worker.once('message', resolve);
     worker.once('error', reject);
     worker.once('exit', (code) => reject(new Error(`the guided part ended with ${code}`)));
   });
   await worker.terminate();
-  if (result.failure !== null) throw new FuzzFailure(result.failure.message, result.failure.input);
+  if (result !== null && result.failure !== null)
+    throw new FuzzFailure(result.failure.message, result.failure.input);
   return result;
 }

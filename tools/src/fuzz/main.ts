@@ -22,6 +22,9 @@ targets:
 ${targets.map(({ name, summary }) => `  ${name.padEnd(12)} ${summary}`).join('\n')}
 `;
 
+/** Exit code of a run that Ctrl-C ended: what a shell says of SIGINT. */
+const INTERRUPTED = 130;
+
 function fail(message: string): never {
   process.stderr.write(`fuzz: ${message}\n`);
   process.exit(2);
@@ -79,6 +82,14 @@ function chosen(names: string | undefined): readonly FuzzTargetEntry[] {
 
 const entries = chosen(values.target);
 const seed = wholeSeed(values.seed);
+/** A second Ctrl-C ends the process the hard way. */
+let isInterrupted = false;
+const stopped = new Promise<void>((resolve) => {
+  process.once('SIGINT', () => {
+    isInterrupted = true;
+    resolve();
+  });
+});
 const rejections: unknown[] = [];
 process.on('unhandledRejection', (reason) => rejections.push(reason));
 
@@ -112,7 +123,8 @@ async function guide(
   corpus: readonly Uint8Array[],
 ): Promise<readonly Uint8Array[]> {
   const work = { target: entry.name, seed, inputs, seconds, corpus, isGrowing: values.grow };
-  const result = await runGuided(work);
+  const result = await runGuided(work, stopped);
+  if (result === null) return [];
   process.stdout.write(
     `${entry.name}: coverage guided ${result.inputs.toLocaleString('en')} inputs: ${result.found.length} reached new ` +
       `code, ${result.coveredCharacters.toLocaleString('en')} characters of it in all\n`,
@@ -136,6 +148,7 @@ async function runTarget(entry: FuzzTargetEntry): Promise<boolean> {
       seconds,
       corpus: [...corpus, ...found],
       coverage: null,
+      isStopped: () => isInterrupted,
       progress: progress.show,
     };
     const report = await new FuzzRun(target, options).run();
@@ -167,6 +180,10 @@ if (values.file !== undefined) {
   if (!(await runFile(entries[0]!, values.file))) failures += 1;
 } else {
   process.stdout.write(`seed ${seed}\n`);
-  for (const entry of entries) if (!(await runTarget(entry))) failures += 1;
+  for (const entry of entries) {
+    if (isInterrupted) break;
+    if (!(await runTarget(entry))) failures += 1;
+  }
+  if (isInterrupted) process.stdout.write('interrupted\n');
 }
-process.exit(failures === 0 ? 0 : 1);
+process.exit(failures > 0 ? 1 : isInterrupted ? INTERRUPTED : 0);

@@ -31,6 +31,8 @@ export interface FuzzOptions {
    * no counters in its blocks.
    */
   readonly coverage: SampledCoverage | null;
+  /** Ends the run early when it says so; it is asked between batches. */
+  readonly isStopped?: () => boolean;
   readonly progress?: (inputs: number, seconds: number) => void;
 }
 
@@ -131,7 +133,11 @@ export class FuzzRun {
   }
 
   get #isOver(): boolean {
-    return this.#inputs >= this.#options.inputs || this.#spentMs >= this.#options.seconds * 1000;
+    return (
+      this.#inputs >= this.#options.inputs ||
+      this.#spentMs >= this.#options.seconds * 1000 ||
+      this.#options.isStopped?.() === true
+    );
   }
 
   /** Looks at the coverage after every batch, and keeps the inputs that reached new code. */
@@ -245,6 +251,8 @@ export class FuzzRun {
   }
 
   async #check(): Promise<void> {
+    // Signals are heard between turns only.
+    if (this.#options.isStopped !== undefined) await new Promise((resolve) => setImmediate(resolve));
     try {
       await this.#target.check?.();
     } catch (error) {

@@ -11,6 +11,9 @@ resumes and hung work, and looks at each step whether what must be so is so.
 --seeds  how many seeds from there, each with that many steps (default 1)
 `;
 
+/** Exit code of a run that Ctrl-C ended: what a shell says of SIGINT. */
+const INTERRUPTED = 130;
+
 function fail(message: string): never {
   process.stderr.write(`sim: ${message}\n`);
   process.exit(2);
@@ -54,9 +57,18 @@ let virtualMs = 0;
 let failures = 0;
 let shownMs = startMs;
 const counts: Record<string, number> = {};
+let seedsRun = 0;
+let isInterrupted = false;
+process.once('SIGINT', () => {
+  isInterrupted = true;
+});
 for (let seed = first; seed < first + seeds; seed += 1) {
+  // A second signal ends the process the hard way.
+  await new Promise((resolve) => setImmediate(resolve));
+  if (isInterrupted) break;
+  seedsRun += 1;
   try {
-    const result = await simulate({ seed, steps });
+    const result = await simulate({ seed, steps, isStopped: () => isInterrupted });
     events += result.events;
     stepsRun += result.steps;
     virtualMs += result.virtualMs;
@@ -78,6 +90,7 @@ const happened = Object.entries(counts)
 process.stdout.write(`${happened}\n`);
 process.stdout.write(
   `${events} events (${stepsRun} steps and the messages of links) in ${seconds.toFixed(1)} s, ${perSecond} a second; ${(virtualMs / 1000).toFixed(0)} s of virtual time; ` +
-    `${failures} of ${seeds} seeds violated an invariant\n`,
+    `${failures} of ${seedsRun} seeds violated an invariant\n`,
 );
-process.exit(failures === 0 ? 0 : 1);
+if (isInterrupted) process.stdout.write(`interrupted in seed ${first + seedsRun - 1}\n`);
+process.exit(failures > 0 ? 1 : isInterrupted ? INTERRUPTED : 0);

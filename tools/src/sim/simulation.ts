@@ -15,6 +15,8 @@ export interface SimOptions {
   readonly seed: number;
   /** Steps after which the world comes to rest: callbacks of timers and of ends of turns. */
   readonly steps: number;
+  /** Asked now and then, in a turn of the real event loop: comes to rest as if the steps were used up when it says so. */
+  readonly isStopped?: () => boolean;
   /** Spoils the host's end of a link, for tests that an invariant can be violated. */
   readonly spoil?: (bus: HostBus, clock: VirtualClock) => void;
 }
@@ -37,6 +39,9 @@ const OVERDUE_MS = LEASE_MS + 8000;
 const REST_MS = 120_000;
 /** Steps between two looks at the accounts. */
 const ACCOUNTS_EVERY = 128;
+
+/** Steps between two turns of the real event loop, where somebody may end the run. */
+const TURN_EVERY = 4096;
 
 /** Guests, a host and the connections between them, under one seeded scheduler. */
 class Simulation implements GuestWorld {
@@ -186,11 +191,22 @@ class Simulation implements GuestWorld {
     for (let i = 0; i < 2; i += 1) this.#join();
     this.#happen();
     await this.#clock.settle();
-    while (this.#clock.eventCount < this.#options.steps) await this.#step();
+    while (this.#clock.eventCount < this.#options.steps) {
+      await this.#step();
+      if (this.#looks % TURN_EVERY === 0 && (await this.#isStopped())) break;
+    }
     await this.#rest();
     await this.#end();
     const events = this.#clock.eventCount + this.#network.frameCount;
     return { events, steps: this.#clock.eventCount, virtualMs: this.#clock.now(), counts: this.#counts };
+  }
+
+  async #isStopped(): Promise<boolean> {
+    const { isStopped } = this.#options;
+    if (isStopped === undefined) return false;
+    // Signals are heard between turns only.
+    await new Promise((resolve) => setImmediate(resolve));
+    return isStopped();
   }
 
   async #step(): Promise<void> {
