@@ -38,6 +38,12 @@ test('ratios are of the baseline, which has none itself', () => {
   });
 });
 
+test('what another library takes is shown, and not held against anybody', () => {
+  const withOthers = { ...comparison, others: ['theirs'] };
+  assert.deepEqual(ratiosOf([withOthers]), { 'bus / round trip / ours': 1.5 });
+  assert.equal(rowsOf([withOthers]).length, 2);
+});
+
 test('a ratio warns beyond 15 % and fails beyond 30 %', () => {
   const before = { a: 1, b: 1, c: 1, d: 1, gone: 1 };
   const changes = compareRatios(before, { a: 1.14, b: 1.2, c: 1.31, d: 0.5, added: 9 });

@@ -42,13 +42,14 @@ export interface Change {
   readonly verdict: 'same' | 'slower' | 'failed' | 'faster';
 }
 
-/** The ratios of a run. The ways that count as 1 are left out. */
+/** The ratios of a run that later ones are held against. The ways that count as 1, and those of others, are left out. */
 export function ratiosOf(comparisons: readonly Comparison[]): Ratios {
   const ratios: Record<string, number> = {};
   for (const comparison of comparisons) {
     for (const estimate of comparison.estimates) {
       const ratio = ratioOf(comparison, estimate);
       if (estimate.name === comparison.baseline || ratio === null) continue;
+      if (comparison.others?.includes(estimate.name) === true) continue;
       ratios[`${comparison.suite} / ${comparison.case} / ${estimate.name}`] = Number(
         ratio.median.toPrecision(4),
       );

@@ -127,6 +127,7 @@ async function comparePair({ medium, bare, bus, other }: Pair): Promise<Comparis
         samples: 11,
         sampleMs: 60,
       }),
+      ...(other === undefined ? {} : { others: [other.way.name] }),
       ...targets('roundTrips'),
     },
     {

@@ -291,6 +291,7 @@ async function compare<Value extends object>(measured: Measured<Value>): Promise
     suite: 'codec',
     case: `${measured.name}: encode, decode, read all`,
     baseline: 'hand-written',
+    others: ['protobufjs', 'msgpackr'],
     estimates,
     targets: {
       'pairs, read in place': [

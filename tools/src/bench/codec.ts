@@ -44,6 +44,7 @@ async function compare<T>(message: MeasuredMessage<T>): Promise<Comparison> {
     suite: 'codec',
     case: `${message.name}: encode, decode, read all`,
     baseline: 'hand-written',
+    others: ['protobufjs', 'msgpackr'],
     estimates,
     targets: {
       'command table': { most: 1.3 },

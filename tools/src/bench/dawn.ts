@@ -86,13 +86,15 @@ async function compare(
 ): Promise<Comparison> {
   const runs = subjects.map(({ device }) => dawnCase.prepare(device));
   const ways = subjects.map(({ name }, index): Way => ({ name, run: (count) => runs[index]!.run(count) }));
-  ways.push(...mediaWays(dawnCase, runs[0]!, media));
+  const bare = mediaWays(dawnCase, runs[0]!, media);
+  ways.push(...bare);
   const estimates = await sample(ways, dawnCase);
   for (const run of runs) run.dispose();
   return {
     suite: 'dawn',
     case: dawnCase.name,
     baseline: 'local Dawn',
+    others: bare.map(({ name }) => name),
     estimates,
     targets: dawnCase.targets,
     ...(dawnCase.bytes === undefined ? {} : { bytes: dawnCase.bytes }),

@@ -12,6 +12,8 @@ export interface Comparison {
   /** Name of the way that counts as 1. */
   readonly baseline: string;
   readonly estimates: readonly Estimate[];
+  /** Ways that are not this project's: shown, but nothing that {@link ratioOf} says of them is better or worse. */
+  readonly others?: readonly string[];
   /** Bytes that one operation moves; then throughput is shown as well. */
   readonly bytes?: number;
   /**
