@@ -22,7 +22,10 @@ process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => process.exit(1));
+  process.once(signal, () => {
+    // Whoever else hears of it may have something to say first.
+    setImmediate(() => process.exit(1));
+  });
 }
 
 function start(args: readonly string[]): ChildProcess {

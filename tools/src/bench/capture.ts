@@ -1,6 +1,5 @@
 import { once } from 'node:events';
-import { createWriteStream, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { createWriteStream, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { CaptureRecorder, tapGuestBus } from '@dxgwire/transport/capture';
@@ -12,6 +11,7 @@ import { sharedMemoryUrl, startHost } from './host-service.ts';
 import { KmtLoad } from './kmt-load.ts';
 import type { Comparison } from './report.ts';
 import { estimatesOf, type Samples, sample, takeSamples, type Way } from './sampling.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 const OFF = 'capture off';
 const ON = 'capture on';
@@ -31,7 +31,7 @@ const PAIR_ROUNDS = { samples: 10, sampleMs: 40, maxCount: 20_000 };
 
 /** What recording costs: a host of the `dxgwire` command with `--capture`, and a bus alone. */
 export async function measure(progress: (text: string) => void): Promise<Comparison[]> {
-  const folder = mkdtempSync(join(tmpdir(), 'dxgwire-bench-'));
+  const folder = temporaryFolder();
   try {
     const comparisons: Comparison[] = [];
     const urls: [string, () => string][] = [['WebSocket', () => 'ws://127.0.0.1:0']];

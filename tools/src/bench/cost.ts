@@ -1,7 +1,5 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import type { GuestBus } from '@dxgwire/transport';
 import { connect } from '@dxgwire/transport/connect';
@@ -12,6 +10,7 @@ import { BULK_BYTES, busEndpoint, echoHost } from './bus-echo.ts';
 import { countCopiedBytes, heapBytesPerOperation, ownResidentBytes } from './costs.ts';
 import { sharedMemoryUrl } from './host-service.ts';
 import type { Comparison, Figure } from './report.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 const GUEST_MEMORY_BYTES = BULK_BYTES + (8 << 20);
 /** Few enough that a stretch takes under 1 MiB of heap on every bus. */
@@ -34,7 +33,7 @@ export async function measure(
   figures.push(...(await costOf("WebSocket bus, guest's end", await connectWebSocket(busUrl))));
   worker.postMessage({ close: true });
   await once(worker, 'exit');
-  const folder = mkdtempSync(join(tmpdir(), 'dxgwire-bench-'));
+  const folder = temporaryFolder();
   const links = [
     ['WebSocket', 'ws://127.0.0.1:0'],
     ['TCP', 'tcp:127.0.0.1:0'],

@@ -1,12 +1,12 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { createConnection } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { WebSocket } from 'ws';
 import { bareEndpoint, type LinkEndpoint } from './links-bare.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 /** Bare media to another process, without anything of ours on them. */
 export interface BareMedia {
@@ -83,7 +83,7 @@ async function openEcho(path: string): Promise<{ roundTrips(count: number): Prom
 
 /** @param bulkBytes - what one bulk transfer moves; `BULK_BYTES` of the links suite. */
 export async function openBareMedia(bulkBytes: number): Promise<BareMedia> {
-  const folder = mkdtempSync(join(tmpdir(), 'dxgwire-bench-'));
+  const folder = temporaryFolder();
   const { child, ws } = await startPeer(folder, bulkBytes);
   const up: LinkEndpoint = await bareEndpoint(ws);
   const down = await openDownload(ws, bulkBytes);

@@ -1,12 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { forgetPeak, peakBytes, residentBytes } from './costs.ts';
 import { sharedMemoryUrl } from './host-service.ts';
 import type { Figure } from './report.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 const MEBIBYTE = 1 << 20;
 const UPLOAD_BYTES = 1 << 30;
@@ -76,7 +75,7 @@ async function measureUpload(url: string): Promise<{ guest: number; host: number
 export async function measure(
   progress: (text: string) => void,
 ): Promise<{ comparisons: []; figures: Figure[] }> {
-  const folder = mkdtempSync(join(tmpdir(), 'dxgwire-bench-'));
+  const folder = temporaryFolder();
   const links = [
     ['shared memory', sharedMemoryUrl()],
     ['Unix socket', `unix:${folder}/memory.sock`],

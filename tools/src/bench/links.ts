@@ -1,8 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import {
   GLOBAL_CHANNEL_INDEX,
@@ -15,6 +13,7 @@ import { Answers, BULK_BYTES, PAYLOAD_BYTES } from './bus-echo.ts';
 import { bareEndpoint, type LinkEndpoint, runCalls } from './links-bare.ts';
 import type { Comparison, Figure } from './report.ts';
 import { sample, type Way } from './sampling.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 const IN_FLIGHT = 64;
 /** Calls a second with that many in flight that are demanded of every link. */
@@ -125,7 +124,7 @@ async function compareMedium(
 export async function measure(
   progress: (text: string) => void,
 ): Promise<{ comparisons: Comparison[]; figures: Figure[] }> {
-  const folder = mkdtempSync(join(tmpdir(), 'dxgwire-bench-'));
+  const folder = temporaryFolder();
   const { child, bare, bus } = await startHost(folder);
   const comparisons: Comparison[] = [];
   const figures: Figure[] = [];

@@ -3,6 +3,7 @@ import { availableParallelism, cpus, loadavg } from 'node:os';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { INTERRUPTED_EXIT_CODE, Interruption } from '../interrupted.ts';
 import {
   type Baseline,
   compareRatios,
@@ -117,11 +118,22 @@ async function bench(): Promise<number> {
   return changes.some(({ verdict }) => verdict === 'failed') ? 1 : 0;
 }
 
+/** What Ctrl-C ends: the suites that are done are shown, and nothing is stored. */
+function tellWhenInterrupted(comparisons: readonly Comparison[], figures: readonly Figure[]): void {
+  void new Interruption().first.then(() => {
+    if (comparisons.length > 0) process.stdout.write(`\n${formatComparisons(comparisons)}`);
+    if (figures.length > 0) process.stdout.write(`\n${formatFigures(figures)}`);
+    process.stdout.write('\ninterrupted: nothing was written\n');
+    process.exit(INTERRUPTED_EXIT_CODE);
+  });
+}
+
 async function measure(
   wanted: readonly string[] | undefined,
 ): Promise<{ comparisons: Comparison[]; figures: Figure[] }> {
   const comparisons: Comparison[] = [];
   const figures: Figure[] = [];
+  tellWhenInterrupted(comparisons, figures);
   for (const suite of SUITES.filter(({ name }) => wanted?.includes(name) ?? true)) {
     process.stdout.write(`... ${suite.name}: ${suite.summary}\n`);
     const { measure: measureSuite } = await suite.load();

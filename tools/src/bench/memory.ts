@@ -1,7 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type MessagePort, Worker } from 'node:worker_threads';
@@ -9,6 +8,7 @@ import { connect } from '@dxgwire/transport/connect';
 import { attachGuestBus, createSharedBus } from '@dxgwire/transport/mock-vmbus/worker';
 import { compareAsleep, compareReady, MEMORY_BUS_BYTES, MemoryBus, measureOneWay } from './memory-bus.ts';
 import type { Comparison, Figure } from './report.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 const THREAD = new URL('./memory-host.js', import.meta.url);
 
@@ -34,7 +34,7 @@ async function withThreads(use: (bus: MemoryBus) => Promise<Measured>): Promise<
 async function withProcesses(
   use: (bus: MemoryBus, host: ChildProcess) => Promise<Measured>,
 ): Promise<Measured> {
-  const folder = mkdtempSync(join(tmpdir(), 'dxgwire-'));
+  const folder = temporaryFolder();
   const url = `shm:${join(folder, 'bench.sock')}`;
   const child = fork(fileURLToPath(THREAD), [url], { execArgv: [] });
   try {

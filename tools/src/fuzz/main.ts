@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { INTERRUPTED_EXIT_CODE, Interruption } from '../interrupted.ts';
 import { readCorpus, readInput, saveFailure, writeCorpus } from './corpus.ts';
 import { runGuided } from './guided.ts';
 import { failureOf, minimise } from './minimise.ts';
@@ -21,9 +22,6 @@ Feeds hostile inputs to one part after another (default: to each), and says how 
 targets:
 ${targets.map(({ name, summary }) => `  ${name.padEnd(12)} ${summary}`).join('\n')}
 `;
-
-/** Exit code of a run that Ctrl-C ended: what a shell says of SIGINT. */
-const INTERRUPTED = 130;
 
 function fail(message: string): never {
   process.stderr.write(`fuzz: ${message}\n`);
@@ -82,14 +80,7 @@ function chosen(names: string | undefined): readonly FuzzTargetEntry[] {
 
 const entries = chosen(values.target);
 const seed = wholeSeed(values.seed);
-/** A second Ctrl-C ends the process the hard way. */
-let isInterrupted = false;
-const stopped = new Promise<void>((resolve) => {
-  process.once('SIGINT', () => {
-    isInterrupted = true;
-    resolve();
-  });
-});
+const interruption = new Interruption();
 const rejections: unknown[] = [];
 process.on('unhandledRejection', (reason) => rejections.push(reason));
 
@@ -123,7 +114,7 @@ async function guide(
   corpus: readonly Uint8Array[],
 ): Promise<readonly Uint8Array[]> {
   const work = { target: entry.name, seed, inputs, seconds, corpus, isGrowing: values.grow };
-  const result = await runGuided(work, stopped);
+  const result = await runGuided(work, interruption.first);
   if (result === null) return [];
   process.stdout.write(
     `${entry.name}: coverage guided ${result.inputs.toLocaleString('en')} inputs: ${result.found.length} reached new ` +
@@ -148,7 +139,7 @@ async function runTarget(entry: FuzzTargetEntry): Promise<boolean> {
       seconds,
       corpus: [...corpus, ...found],
       coverage: null,
-      isStopped: () => isInterrupted,
+      isStopped: () => interruption.hasCome,
       progress: progress.show,
     };
     const report = await new FuzzRun(target, options).run();
@@ -181,9 +172,9 @@ if (values.file !== undefined) {
 } else {
   process.stdout.write(`seed ${seed}\n`);
   for (const entry of entries) {
-    if (isInterrupted) break;
+    if (interruption.hasCome) break;
     if (!(await runTarget(entry))) failures += 1;
   }
-  if (isInterrupted) process.stdout.write('interrupted\n');
+  if (interruption.hasCome) process.stdout.write('interrupted\n');
 }
-process.exit(failures > 0 ? 1 : isInterrupted ? INTERRUPTED : 0);
+process.exit(failures > 0 ? 1 : interruption.hasCome ? INTERRUPTED_EXIT_CODE : 0);

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { INTERRUPTED_EXIT_CODE, Interruption } from '../interrupted.ts';
 import { simulate } from './simulation.ts';
 
 /** `pnpm sim --seed S --steps N`: guests, a host and links under one seeded scheduler with virtual time. */
@@ -10,9 +11,6 @@ resumes and hung work, and looks at each step whether what must be so is so.
 --steps  callbacks of timers and turns after which the world comes to rest (default 20000)
 --seeds  how many seeds from there, each with that many steps (default 1)
 `;
-
-/** Exit code of a run that Ctrl-C ended: what a shell says of SIGINT. */
-const INTERRUPTED = 130;
 
 function fail(message: string): never {
   process.stderr.write(`sim: ${message}\n`);
@@ -58,17 +56,14 @@ let failures = 0;
 let shownMs = startMs;
 const counts: Record<string, number> = {};
 let seedsRun = 0;
-let isInterrupted = false;
-process.once('SIGINT', () => {
-  isInterrupted = true;
-});
+const interruption = new Interruption();
 for (let seed = first; seed < first + seeds; seed += 1) {
-  // A second signal ends the process the hard way.
+  // Signals are heard between turns only.
   await new Promise((resolve) => setImmediate(resolve));
-  if (isInterrupted) break;
+  if (interruption.hasCome) break;
   seedsRun += 1;
   try {
-    const result = await simulate({ seed, steps, isStopped: () => isInterrupted });
+    const result = await simulate({ seed, steps, isStopped: () => interruption.hasCome });
     events += result.events;
     stepsRun += result.steps;
     virtualMs += result.virtualMs;
@@ -92,5 +87,5 @@ process.stdout.write(
   `${events} events (${stepsRun} steps and the messages of links) in ${seconds.toFixed(1)} s, ${perSecond} a second; ${(virtualMs / 1000).toFixed(0)} s of virtual time; ` +
     `${failures} of ${seedsRun} seeds violated an invariant\n`,
 );
-if (isInterrupted) process.stdout.write(`interrupted in seed ${first + seedsRun - 1}\n`);
-process.exit(failures > 0 ? 1 : isInterrupted ? INTERRUPTED : 0);
+if (interruption.hasCome) process.stdout.write(`interrupted in seed ${first + seedsRun - 1}\n`);
+process.exit(failures > 0 ? 1 : interruption.hasCome ? INTERRUPTED_EXIT_CODE : 0);
