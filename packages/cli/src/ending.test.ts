@@ -67,6 +67,29 @@ describe('a program that has run ends as it does with Dawn in its process', () =
     assert.deepEqual(await run(`${source} device.destroy();`), expected);
   });
 
+  it('is told of all errors before what it throws ends it, as a module, in CommonJS, later, and in a promise', async () => {
+    const body = `
+      device.onuncapturederror = (event) => {
+        console.log(event.error.constructor.name);
+        event.preventDefault();
+      };
+      process.on('exit', (code) => console.log('exit', code));
+      device.createBuffer({ size: 4, usage: 0 });`;
+    const told = 'GPUValidationError\nexit 1\n';
+    for (const source of [
+      `${OPEN}${body} throw new Error('mine');`,
+      `${OPEN} setTimeout(() => {${body} throw new Error('mine'); });`,
+      `${OPEN} setTimeout(async () => {${body} throw new Error('mine'); });`,
+    ]) {
+      const { code, stdout, stderr } = await run(source);
+      assert.deepEqual({ code, stdout }, { code: 1, stdout: told }, source);
+      assert.match(stderr, /^dxgwire: .* threw Error: mine \(.*\)\n$/);
+    }
+    // Nothing is owed: what follows the error is not come to.
+    const prompt = await run(`${OPEN} setTimeout(() => console.log('too late')); throw new Error('mine');`);
+    assert.equal(prompt.stdout, '');
+  });
+
   it('a worker is told of all errors before it ends', async () => {
     const source = `import { isMainThread, Worker } from 'node:worker_threads';
       if (isMainThread) new Worker(new URL(import.meta.url));

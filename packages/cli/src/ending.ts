@@ -10,6 +10,20 @@ export interface EndingGpu {
 /** A host that says nothing for so long does not keep a program that has ended. Milliseconds. */
 const LONGEST_WAIT_MS = 5000;
 
+/** How long a host may keep a program that threw, which nobody expects to go on. Milliseconds. */
+const LONGEST_WAIT_AFTER_THROW_MS = 1000;
+
+/**
+ * Resolves when the program was told of all errors that it had made until now, or the host says nothing; null: it was
+ * told already. With Dawn in the process it hears of them in the call that is wrong, before it throws over the result.
+ */
+export function lastErrors(gpu: EndingGpu): Promise<void> | null {
+  const answer = gpu.settle();
+  if (answer === null) return null;
+  const patience = new Promise<void>((resolve) => setTimeout(resolve, LONGEST_WAIT_AFTER_THROW_MS));
+  return Promise.race([answer, patience]);
+}
+
 /**
  * Stands between Node and a program's listeners for `beforeExit`. With Dawn in the process, all that a program did
  * wrong has been said when its last line has run; here the host may have to say it still. So the program has come to

@@ -56,13 +56,28 @@ const UNSETTLED_EXIT_CODE = 13;
  * what it started may go on. What it throws ends the process with code 1 and one line that says what and where.
  *
  * @param prepare called right before, when all of our own listeners are in place.
+ * @param beforeFailure what to await between what the program throws and the end of the process; null: nothing.
  */
-export async function runProgram(path: string, args: readonly string[], prepare?: () => void): Promise<void> {
+export async function runProgram(
+  path: string,
+  args: readonly string[],
+  prepare?: () => void,
+  beforeFailure: () => Promise<void> | null = () => null,
+): Promise<void> {
   process.argv.splice(1, process.argv.length - 1, path, ...args);
+  let isFailing = false;
+  const fail = (error: unknown): void => {
+    // What it throws while it is about to end for an error, nobody would have come to.
+    if (isFailing) return;
+    isFailing = true;
+    const wait = beforeFailure();
+    if (wait === null) failWith(path, error);
+    void wait.then(() => failWith(path, error));
+  };
   process.on('uncaughtException', (error) => {
     // A program that handles such errors itself has added a listener of its own.
     if (process.listenerCount('uncaughtException') > 1) return;
-    failWith(path, error);
+    fail(error);
   });
   let isEvaluated = false;
   let isIdle = false;
@@ -79,7 +94,7 @@ export async function runProgram(path: string, args: readonly string[], prepare?
     await loadMain(path);
     isEvaluated = true;
   } catch (error) {
-    failWith(path, error);
+    fail(error);
   }
 }
 

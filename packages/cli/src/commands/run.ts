@@ -9,7 +9,7 @@ import { BACKENDS } from '../backend.ts';
 import { installCanvas } from '../canvas.ts';
 import { GuestCaptures } from '../capture-file.ts';
 import { type Command, oneOf, parseOptions, splitAtProgram, wholeNumber } from '../command.ts';
-import { holdEnd } from '../ending.ts';
+import { holdEnd, lastErrors } from '../ending.ts';
 import { CommandFailure, describe, ExitCode, UsageError } from '../errors.ts';
 import { checkCodec, codecFrom, connectLink, inProcessLink, inWorkerLink, type Link } from '../link.ts';
 import { findProgram, installGlobals, type ProgramGpu, runProgram } from '../program.ts';
@@ -205,14 +205,15 @@ async function runOnLink(link: Link, { path, rest, adapter, statistics, canvas }
     };
     installCanvas({ ...canvas, end });
   }
-  await runProgram(path, rest, () => {
+  const prepare = (): void => {
     // Nothing is left to do: say goodbye, so that the host need not find out.
     holdEnd(gpu, async () => {
       bus.ref?.();
       await gpu.close({ silently: true });
       await link.close();
     });
-  });
+  };
+  await runProgram(path, rest, prepare, () => lastErrors(gpu));
 }
 
 /**

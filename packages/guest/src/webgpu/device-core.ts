@@ -69,6 +69,8 @@ export class DeviceCore {
   onLost: (() => void) | null = null;
   /** Why the device is lost; null while it is not. */
   lost: { readonly reason: GPUDeviceLostReason; readonly message: string } | null = null;
+  /** How many submissions the host is known to have answered: all that it had to say of them was read. */
+  answeredSubmissions = 0;
   private readonly spareMemory = new SpareMemory();
   private readonly garbage = new Garbage();
   private readonly ring: ReturnRing;
@@ -368,7 +370,10 @@ export class DeviceCore {
 
   private readonly handlers: ReturnHandlers = {
     skip: () => {},
-    deviceResult: (result) => this.requests.take('device', result.requestId)(result),
+    deviceResult: (result) => {
+      this.answeredSubmissions = this.outbox.submissions;
+      this.requests.take('device', result.requestId)(result);
+    },
     mapResult: (id, status, message) => this.requests.take('map', id)(status, message),
     errorScopeResult: (id, status, type, message) => this.requests.take('scope', id)(status, type, message),
     pipelineResult: (id, status, message) => this.requests.take('pipeline', id)(status, message),

@@ -79,8 +79,7 @@ export class Session {
   private pendingCount = 0;
   private keepAlive: ReturnType<typeof setInterval> | undefined;
   private link: Promise<Link | null> | null = null;
-  /** The devices, and how many submissions of each the host is known to have answered. */
-  private readonly cores = new Map<DeviceCore, number>();
+  private readonly cores = new Set<DeviceCore>();
   /** Called when the last answer of a destroyed device is there. */
   private readonly endings = new Map<DeviceCore, () => void>();
   private closed = false;
@@ -138,9 +137,14 @@ export class Session {
   /** Resolves when the host has answered all that devices were asked to do so far; null: it has already. */
   settle(): Promise<void> | null {
     const waits: Promise<void>[] = [];
-    for (const [core, answered] of this.cores) {
-      if (core.lost === null && core.outbox.submissions === answered) continue;
-      waits.push(core.lost === null ? this.answered(core) : this.ended(core));
+    for (const core of this.cores) {
+      if (core.lost !== null) {
+        waits.push(this.ended(core));
+        continue;
+      }
+      core.outbox.flush();
+      const { isBlocked, submissions } = core.outbox;
+      if (isBlocked || submissions !== core.answeredSubmissions) waits.push(this.answered(core));
     }
     return waits.length === 0 ? null : Promise.all(waits).then(() => {});
   }
@@ -156,7 +160,7 @@ export class Session {
       );
       core.outbox.flush();
     });
-    if (this.cores.has(core)) this.cores.set(core, core.outbox.submissions);
+    core.answeredSubmissions = core.outbox.submissions;
     this.counters.end();
   }
 
@@ -169,7 +173,7 @@ export class Session {
   async close(silently = false): Promise<void> {
     if (this.closed) return;
     this.closed = true;
-    for (const core of [...this.cores.keys()]) {
+    for (const core of [...this.cores]) {
       if (silently) core.events = null;
       core.destroy();
     }
@@ -206,7 +210,7 @@ export class Session {
       this.statistics.roundTrips += driver.statistics.completionsAwaited;
       const process = await this.wait(driver.openDevice({ comm: processName }));
       process.onPostFailure = () => {
-        for (const core of this.cores.keys()) core.kernel.check();
+        for (const core of this.cores) core.kernel.check();
       };
       driver.onLost = () => {
         this.link = null;
@@ -290,7 +294,7 @@ export class Session {
             wait: (answer) => this.wait(answer),
           });
           const core = new DeviceCore({ kernel, counters: this.counters, stagingLimitBytes });
-          this.cores.set(core, 0);
+          this.cores.add(core);
           core.onLost = () => {
             this.cores.delete(core);
             this.endings.get(core)?.();
