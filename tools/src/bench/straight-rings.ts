@@ -20,6 +20,7 @@ const IN_BAND = 6;
 const COMPLETION = 11;
 const WRITE_INDEX = 0;
 const MASK = 2;
+const PENDING_SEND_SIZE = 3;
 const STOP = 0;
 
 /** One ring, as seen from one end; indices are in 32-bit words. */
@@ -55,6 +56,8 @@ class StraightRing {
     words[end - 2] = 0;
     words[end - 1] = start << 2;
     this.#at = end;
+    // The index's line comes while the packet's do.
+    this.#header[PENDING_SEND_SIZE] = 0;
     Atomics.store(this.#header, WRITE_INDEX, end << 2);
     if (Atomics.load(this.#header, MASK) !== 0) throw new Error('nobody masks');
     // The lines that the next packet needs come while the other side reads this one.
