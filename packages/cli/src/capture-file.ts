@@ -2,7 +2,7 @@ import { writeSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { parse } from 'node:path';
 import { withAgreedCodec } from '@dxgwire/host';
-import type { HostBus } from '@dxgwire/transport';
+import { Codec, type HostBus } from '@dxgwire/transport';
 import {
   CaptureError,
   type CaptureHeader,
@@ -13,6 +13,7 @@ import {
   tapHostBus,
 } from '@dxgwire/transport/capture';
 import { CommandFailure, describe, UsageError } from './errors.ts';
+import type { PackedRecords } from './packed-records.ts';
 
 const READ_BYTES = 1 << 20;
 /** All of what a submission reads waits for the file at once. */
@@ -37,15 +38,23 @@ export class CaptureFile {
     return this.#reader.tail.length;
   }
 
-  /** @throws UsageError for a file that cannot be read or is no capture. */
+  /**
+   * Packets are in packed form, whatever the link spoke.
+   * @throws UsageError for a file that cannot be read or is no capture.
+   */
   async *records(): AsyncGenerator<CaptureRecord> {
     let file: FileHandle | null = null;
+    let packer: PackedRecords | null = null;
     try {
       file = await open(this.path, 'r');
       for (;;) {
         const { bytesRead, buffer } = await file.read(new Uint8Array(READ_BYTES), 0, READ_BYTES);
         if (bytesRead === 0) break;
-        yield* this.#reader.push(buffer.subarray(0, bytesRead));
+        for (const record of this.#reader.push(buffer.subarray(0, bytesRead))) {
+          if (this.header?.codec === Codec.protobuf)
+            packer ??= new (await import('./packed-records.ts')).PackedRecords();
+          yield packer?.packed(record) ?? record;
+        }
       }
     } catch (error) {
       const what = error instanceof CaptureError ? `${this.path} is no capture` : `cannot read ${this.path}`;

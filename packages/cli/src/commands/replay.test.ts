@@ -155,6 +155,25 @@ describe('dxgwire capture and replay', () => {
     assert.equal((await replayed(path, 'null')).code, 1);
   });
 
+  it('shows and plays what a link carried as protobuf', async () => {
+    const links = { host: TCP, capture: TCP };
+    const path = await recorded('protobuf', 'null', links, (url) => [
+      'info',
+      '--codec',
+      'protobuf',
+      '--connect',
+      url,
+    ]);
+    const { code, stdout } = await dxgwire(['decode', path, '--json']);
+    assert.equal(code, 0);
+    assert.match(stdout, /^\{[^\n]*"codec":"protobuf"/);
+    assert.doesNotMatch(stdout, /"problem"/);
+    assert.match(stdout, /"command":"OpenAdapter"[^\n]*"hostAdapterHandle":"0x/);
+    const result = await replayed(path, 'null');
+    assert.deepEqual({ code: result.code, difference: result.difference }, { code: 0, difference: null });
+    assert.ok(result.answers > 15);
+  });
+
   it("records at the guest's end with run --trace", async () => {
     const path = join(folder, 'trace.dxgcap');
     const ran = await dxgwire(['run', '--in-process', '--trace', path, program]);

@@ -66,7 +66,8 @@ async function replayFile(
       file = new CaptureFile(path);
       return file;
     });
-    if (file.tailBytes > 0)
+    // A replay that ends at a difference has not read to the end.
+    if (file.tailBytes > 0 && result.difference === null)
       process.stderr.write(`dxgwire: ${path} was cut off: it was replayed as far as it goes\n`);
     return result;
   } catch (error) {

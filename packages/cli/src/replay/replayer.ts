@@ -1,5 +1,5 @@
 import { createHost } from '@dxgwire/host';
-import { PacketKind } from '@dxgwire/transport';
+import { Codec, PacketKind } from '@dxgwire/transport';
 import type { CaptureHeader, CaptureRecord } from '@dxgwire/transport/capture';
 import type { OpenBackend } from '../backend.ts';
 import { ContentTape } from './content-tape.ts';
@@ -131,8 +131,9 @@ export class Replayer {
     header: CaptureHeader,
     open: () => CaptureSource,
   ): Promise<ReturnType<typeof createHost>> {
-    if (header.codec !== 'dxgkrnl') {
-      throw new Error(`its packets are of the codec "${header.codec}"; a replay reads packed ones`);
+    // A capture's records come in packed form.
+    if (header.codec !== 'dxgkrnl' && header.codec !== Codec.protobuf) {
+      throw new Error(`its packets are of the codec "${header.codec}"; a replay reads packed and protobuf`);
     }
     const global = offers.find((offer) => offer.kind === 'offer' && offer.mmioMegabytes > 0);
     const megabytes = global?.kind === 'offer' ? global.mmioMegabytes : 0;
