@@ -68,32 +68,51 @@ export class Lookout {
 
   /** Looks on for as long as seems worth it; what comes later is told by {@link arrived}. @returns true when it has come. */
   watch(watched: Watched): boolean {
-    if (this.#limitMs === 0) return false;
-    const nowMs = now();
-    if (this.#sinceMs === 0) this.#sinceMs = nowMs;
-    if (!this.pays) return false;
-    if (this.#looksToSkip > 0) {
-      this.#looksToSkip -= 1;
-      return false;
-    }
-    const endMs = nowMs + Math.min(this.#limitMs, AT_LEAST_MS + this.#meanMs * MEAN_FACTOR);
+    const endMs = this.begin(now());
+    if (endMs === 0) return false;
     do {
       for (let i = 0; i < LOOKS_PER_CLOCK; i += 1) {
         if (!watched.isReady()) continue;
-        this.#vainLooks = 0;
-        this.arrived();
+        this.succeeded();
         return true;
       }
     } while (now() < endMs);
-    this.#vainLooks = Math.min(MAX_VAIN_LOOKS, this.#vainLooks + 1);
-    this.#looksToSkip = (1 << this.#vainLooks) >> 1;
+    this.failed();
     return false;
   }
 
+  /**
+   * Begins to wait. Who looks by other means than {@link watch} says how that ended: {@link succeeded} or {@link failed}.
+   *
+   * @returns until when to look on, by the clock; 0 where that is not worth it.
+   */
+  begin(nowMs: number): number {
+    if (this.#limitMs === 0) return 0;
+    if (this.#sinceMs === 0) this.#sinceMs = nowMs;
+    if (!this.pays) return 0;
+    if (this.#looksToSkip > 0) {
+      this.#looksToSkip -= 1;
+      return 0;
+    }
+    return nowMs + Math.min(this.#limitMs, AT_LEAST_MS + this.#meanMs * MEAN_FACTOR);
+  }
+
+  /** It came while this end looked on. */
+  succeeded(nowMs?: number): void {
+    this.#vainLooks = 0;
+    this.arrived(nowMs);
+  }
+
+  /** This end has looked on in vain. */
+  failed(): void {
+    this.#vainLooks = Math.min(MAX_VAIN_LOOKS, this.#vainLooks + 1);
+    this.#looksToSkip = (1 << this.#vainLooks) >> 1;
+  }
+
   /** What was waited for has come. Cheap when nothing was waited for. */
-  arrived(): void {
+  arrived(nowMs?: number): void {
     if (this.#sinceMs === 0) return;
-    const waitedMs = Math.min(this.#limitMs * WAIT_LIMIT_FACTOR, now() - this.#sinceMs);
+    const waitedMs = Math.min(this.#limitMs * WAIT_LIMIT_FACTOR, (nowMs ?? now()) - this.#sinceMs);
     this.#sinceMs = 0;
     this.#meanMs += (waitedMs - this.#meanMs) * WAIT_WEIGHT;
   }

@@ -4,6 +4,7 @@ import type { Duplex, Readable, Writable } from 'node:stream';
 import { isTransportError, TransportError } from '../errors.ts';
 import { freeBuffer } from '../free-buffer.ts';
 import type { LinkEnd, LinkMedium, OutputChunk } from '../link/medium.ts';
+import { LoopLookout } from '../loop-lookout.ts';
 import { clearTimeout, setTimeout } from '../timers.ts';
 
 /** Bytes given to the stream and not yet gone after which no more is given. */
@@ -23,6 +24,8 @@ export class StreamMedium implements LinkMedium {
   readonly #errorOf: (error: Error) => TransportError;
   /** Whether written bytes are gone, by copy, when the write is done: a stream in JavaScript may pass them on. */
   readonly #copiesOnWrite: boolean;
+  /** Where the other side is another process. */
+  #lookout: LoopLookout | null = null;
   #session: LinkEnd | null = null;
   #unsentBytes = 0;
   #error: TransportError | null = null;
@@ -48,6 +51,7 @@ export class StreamMedium implements LinkMedium {
       'writable' in streams && typeof streams.writable === 'object' ? streams.writable : (streams as Duplex);
     this.#errorOf = errorOf;
     this.#copiesOnWrite = this.#writable instanceof Socket;
+    if (this.#copiesOnWrite) this.#lookout = new LoopLookout();
     const failed = (error: Error) => {
       this.#error ??= this.#errorOf(error);
       this.#ended();
@@ -73,6 +77,7 @@ export class StreamMedium implements LinkMedium {
 
   /** Bytes have come in. They are not kept. */
   received(bytes: Uint8Array): void {
+    this.#lookout?.heard(bytes.length);
     if (this.#session !== null) this.#session.receive(bytes);
     else if (!this.#hasEnded && !this.#isEnding) this.#early.push(bytes.slice());
   }
@@ -96,11 +101,14 @@ export class StreamMedium implements LinkMedium {
 
   wake(): void {
     if (this.#hasEnded || this.#isEnding) return;
+    let hasWritten = false;
     while (this.#session !== null && this.#unsentBytes < MAX_STREAM_BYTES) {
       const chunk = this.#session.takeOutput(this.#copiesOnWrite);
-      if (chunk === null) return;
+      if (chunk === null) break;
       this.#write(chunk);
+      hasWritten = true;
     }
+    if (hasWritten) this.#lookout?.spoke();
   }
 
   #write(chunk: OutputChunk): void {
@@ -134,6 +142,7 @@ export class StreamMedium implements LinkMedium {
   #ended(): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
+    this.#lookout?.stop();
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#destroy();
     this.#session?.mediumEnded(this.#error);
@@ -155,6 +164,7 @@ export class StreamMedium implements LinkMedium {
   drop(): void {
     this.#session = null;
     this.#hasEnded = true;
+    this.#lookout?.stop();
     this.#destroy();
   }
 

@@ -6,6 +6,7 @@ import type { RawData, WebSocket } from 'ws';
 import { isTransportError, TransportError } from '../errors.ts';
 import { freeBuffer } from '../free-buffer.ts';
 import type { LinkEnd, LinkMedium, OutputChunk } from '../link/medium.ts';
+import { LoopLookout } from '../loop-lookout.ts';
 import { clearTimeout, setTimeout } from '../timers.ts';
 import { CLOSE_WITH_ERROR, errorOfCloseCode, MAX_SOCKET_BYTES } from './address.ts';
 import type { ChunkKeeper } from './chunk-keeper.ts';
@@ -38,7 +39,7 @@ export class WsMedium implements LinkMedium {
   /** The connection below, of a client once it is made; null where it is no socket of the system's. */
   #connection: Socket | null = null;
   #isReferenced = true;
-
+  readonly #lookout = new LoopLookout();
   #hasEnded = false;
 
   /**
@@ -58,6 +59,7 @@ export class WsMedium implements LinkMedium {
     if (connection instanceof Socket) this.#connection = connection;
     socket.binaryType = 'nodebuffer';
     socket.on('message', (data: RawData, isBinary: boolean) => {
+      this.#lookout.heard((data as Buffer).length);
       if (isBinary) {
         this.#session?.receive(data as Buffer);
         // Put together by `ws` for this event alone.
@@ -72,6 +74,7 @@ export class WsMedium implements LinkMedium {
     socket.on('close', (code: number, reason: Buffer) => {
       this.#error ??= errorOfCloseCode(code, reason.toString());
       this.#hasEnded = true;
+      this.#lookout.stop();
       this.#tellEnd();
     });
     socket.once('upgrade', (response: IncomingMessage) => {
@@ -103,11 +106,14 @@ export class WsMedium implements LinkMedium {
 
   wake(): void {
     if (this.#socket.readyState !== this.#socket.OPEN) return;
+    let hasWritten = false;
     while (this.#session !== null && this.#unsentBytes < MAX_SOCKET_BYTES) {
       const chunk = this.#session.takeOutput(true);
-      if (chunk === null) return;
+      if (chunk === null) break;
       this.#write(chunk);
+      hasWritten = true;
     }
+    if (hasWritten) this.#lookout.spoke();
   }
 
   #write(chunk: OutputChunk): void {
