@@ -14,5 +14,20 @@ export const now: () => number = performance.now.bind(performance);
 
 export const { setTimeout, clearTimeout, setInterval, clearInterval, queueMicrotask } = globalThis;
 
-/** Node has it; a browser does not. */
-export const setImmediate: ((callback: () => void) => unknown) | undefined = immediately;
+/**
+ * Runs a callback in a later turn of the event loop, after input and timers had their chance.
+ * Node has `setImmediate`; a browser's message channel is the nearest thing that is not throttled.
+ */
+export const runNextTurn: (callback: () => void) => void = createRunNextTurn();
+
+function createRunNextTurn(): (callback: () => void) => void {
+  if (immediately !== undefined) return immediately;
+  return (callback) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      callback();
+    };
+    port2.postMessage(null);
+  };
+}

@@ -1,5 +1,5 @@
 import { decodeReturns, ops, type ReturnHandlers, StreamWriter } from '@dxgwire/protocol/stream';
-import { queueMicrotask } from '@dxgwire/transport/timers';
+import { queueMicrotask, runNextTurn } from '@dxgwire/transport/timers';
 import { type GPUError, makeError } from './errors.ts';
 import { Garbage } from './garbage.ts';
 import { type DeviceKernel, type Memory, type MemoryKind, NO_MEMORY } from './kernel.ts';
@@ -231,8 +231,8 @@ export class DeviceCore {
       counters.begin();
       const { done, lost } = settle(resolve, reject);
       if (this.lost !== null) {
-        // Not at once: what a device says, it says behind the call.
-        if (this.ended) queueMicrotask(lost);
+        // Behind the call, and not within this turn: a program that asks for ever lets others have theirs, as with Dawn.
+        if (this.ended) runNextTurn(lost);
         else this.late.push(lost);
         return;
       }

@@ -259,3 +259,16 @@ test('limits and features of a descriptor reach the standard conditions', async 
   }
   assert.notEqual(typeof ask({ none: undefined }), 'string');
 });
+
+test('a program that asks a lost device for ever lets timers have their turn', async () => {
+  const { device, kernel, turn } = makeFakeDevice();
+  device.destroy();
+  await turn();
+  kernel.answer((writer) => returns.deviceLost(writer, 'destroyed', 'gone'));
+  await device.lost;
+  let isOver = false;
+  setTimeout(() => {
+    isOver = true;
+  });
+  while (!isOver) await device.queue.onSubmittedWorkDone();
+});

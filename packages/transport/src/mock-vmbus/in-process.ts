@@ -1,9 +1,8 @@
 import { TransportError } from '../errors.ts';
 import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
 import { type AllocateRegion, allocatePlainRegion, fileOf } from '../region.ts';
-import { queueMicrotask } from '../timers.ts';
+import { queueMicrotask, runNextTurn } from '../timers.ts';
 import { type GuestBus, type HostBus, PAGE_BYTES } from '../transport.ts';
-import { runNextTurn } from '../turn.ts';
 import type { BusLink, GuestMessage, HostMessage } from './control.ts';
 import { VmbusGuest } from './guest-bus.ts';
 import { VmbusHost } from './host-bus.ts';

@@ -1,9 +1,8 @@
 import { EndNotice } from '../end-notice.ts';
 import { TransportError } from '../errors.ts';
 import { PacketQueue } from '../packet-queue.ts';
-import { queueMicrotask } from '../timers.ts';
+import { queueMicrotask, runNextTurn } from '../timers.ts';
 import type { BusStatistics, Channel, Packet, PacketKind } from '../transport.ts';
-import { runNextTurn } from '../turn.ts';
 import { Lookout } from './lookout.ts';
 import { Patience } from './patience.ts';
 import { refuseBacklog, refusePayload } from './refusals.ts';

@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import process from 'node:process';
 import { TransportError } from '../errors.ts';
-import { runNextTurn } from '../turn.ts';
+import { runNextTurn } from '../timers.ts';
 import { type Mapping, nativeMemory } from './native.ts';
 
 /** How a host names a memory file to its guest. */

@@ -7,7 +7,7 @@ import type { RingChannelOptions } from '../mock-vmbus/ring-channel-options.ts';
 import { checkOffer } from '../offer.ts';
 import { PCI_CONFIG_BYTES } from '../pci.ts';
 import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
-import { clearTimeout, queueMicrotask, setTimeout } from '../timers.ts';
+import { clearTimeout, queueMicrotask, runNextTurn, setTimeout } from '../timers.ts';
 import {
   type BusStatistics,
   type Channel,
@@ -19,7 +19,6 @@ import {
   MAX_HOST_PACKET_BYTES,
   type PageRange,
 } from '../transport.ts';
-import { runNextTurn } from '../turn.ts';
 import type { VmmHostCalls, VmmHostControl } from './calls.ts';
 import { type GuestRamBlock, GuestRamMap } from './guest-ram.ts';
 import { VmmHostMemory } from './host-memory.ts';

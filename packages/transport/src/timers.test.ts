@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { runNextTurn } from './turn.ts';
+import { runNextTurn } from './timers.ts';
 
 /** What happens in which order around a callback for the next turn, in a thread that has what `setUp` leaves it. */
 async function orderIn(setUp: string): Promise<{ order: string[]; exitCode: number }> {
   const worker = new Worker(
     `${setUp}
-    import(${JSON.stringify(new URL('turn.js', import.meta.url).href)}).then(({ runNextTurn }) => {
+    import(${JSON.stringify(new URL('timers.js', import.meta.url).href)}).then(({ runNextTurn }) => {
       const { parentPort } = require('node:worker_threads');
       const order = [];
       runNextTurn(() => {
