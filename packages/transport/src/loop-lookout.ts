@@ -1,7 +1,6 @@
 import { LookTrials } from './look-trials.ts';
 import { Lookout } from './mock-vmbus/lookout.ts';
-import { now } from './timers.ts';
-import { runNextTurn } from './turn.ts';
+import { now, runNextTurn } from './timers.ts';
 
 /** Most that one look may last. */
 const LIMIT_MICROSECONDS = 200;
