@@ -34,7 +34,7 @@ describe('trials of looking on', () => {
     const looked = run(trials, clock, 200_000, 0.03, 0.01);
     assert.ok(looked > 150_000, `${looked} of 200000`);
     const lookedInVain = run(trials, clock, 200_000, 0.03, 0.06);
-    assert.ok(lookedInVain < 50_000, `${lookedInVain} of 200000`);
+    assert.ok(lookedInVain < 1500, `${lookedInVain} of 200000`);
   });
 
   it('count no pauses', () => {

@@ -8,6 +8,8 @@ const MOST_TRIALS = 1024;
 /** After so many arrivals a trial of the other way ends early where it costs so many times as much. */
 const FEWEST_ARRIVALS = 8;
 const TOO_MUCH = 1.3;
+/** A trial that costs so many times what others did before asks for one of the other way. */
+const CHANGED = 1.5;
 /** Looking on has to be so much better: it takes a core. */
 const WORTH_LOOKING = 0.9;
 /** Weight of the latest trial in what a way has cost. */
@@ -50,6 +52,11 @@ export class LookTrials {
     const way = this.#looks ? 'look' : 'sleep';
     const before = this.#cost[way];
     this.#cost[way] = before === 0 ? cost : before + (cost - before) * LATEST_WEIGHT;
+    // Something has changed, perhaps where the other side runs: what was found out before is of no more use.
+    if (!this.#isTryingOther && before !== 0 && cost > before * CHANGED) {
+      this.#trials = FEWEST_TRIALS;
+      this.#trialsLeft = 1;
+    }
     this.#next();
     this.#begin(nowMs);
   }
