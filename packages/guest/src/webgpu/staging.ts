@@ -7,8 +7,11 @@ const GRANULE_BYTES = 256;
 /** Size of the first block, and the least that the heap grows by. */
 const BLOCK_BYTES = 16 * 1024 * 1024;
 
-/** Blocks beyond the first are kept for reuse up to this much when they are empty. */
-const SPARE_BYTES = 64 * 1024 * 1024;
+/** No block is made larger than this for the sake of later regions. */
+const GROWTH_BYTES = 64 * 1024 * 1024;
+
+/** Empty blocks are kept for reuse up to this much: those that were used last. */
+const SPARE_BYTES = 80 * 1024 * 1024;
 
 /** Guest memory that the host can reach at a GPU virtual address. */
 export interface StagingBlock {
@@ -46,6 +49,13 @@ export class StagingRegion {
   }
 }
 
+interface HeapBlock {
+  readonly block: StagingBlock;
+  readonly ranges: RangeAllocator;
+  /** Order in which blocks last gave a region back. */
+  lastUse: number;
+}
+
 export interface StagingOptions {
   /** Makes a block, or resolves to null when guest or host refuse. */
   readonly createBlock: (lengthBytes: number) => Promise<StagingBlock | null>;
@@ -58,13 +68,14 @@ export interface StagingOptions {
  * A region that the GPU reads is given back when the fence of the submission that uses it has passed.
  */
 export class StagingHeap {
-  private readonly blocks: { readonly block: StagingBlock; readonly ranges: RangeAllocator }[] = [];
+  private readonly blocks: HeapBlock[] = [];
   /** Regions that go back when their fence has passed, in order of their fences. */
   private readonly retired: { readonly region: StagingRegion; readonly fence: number }[] = [];
   private readonly options: StagingOptions;
   private growing: Promise<void> | null = null;
   private refused = false;
   private closed = false;
+  private uses = 0;
 
   constructor(options: StagingOptions) {
     this.options = options;
@@ -96,13 +107,30 @@ export class StagingHeap {
 
   /** Gives a region back at once. */
   free(region: StagingRegion): void {
-    const index = this.blocks.findIndex(({ block }) => block === region.block);
-    if (index < 0) return;
-    const { block, ranges } = this.blocks[index]!;
-    ranges.free(region.offset, region.lengthBytes);
-    if (ranges.isEmpty && index > 0 && this.totalBytes > BLOCK_BYTES + SPARE_BYTES) {
-      this.blocks.splice(index, 1);
-      block.dispose();
+    const owner = this.blocks.find(({ block }) => block === region.block);
+    if (owner === undefined) return;
+    owner.ranges.free(region.offset, region.lengthBytes);
+    this.uses += 1;
+    owner.lastUse = this.uses;
+    if (owner.ranges.isEmpty) this.trim();
+  }
+
+  /**
+   * Gives back empty blocks: what is too large to be kept, then those that have rested longest. So a program that repeats
+   * what it did finds its memory again.
+   */
+  private trim(): void {
+    const { blocks } = this;
+    while (this.totalBytes > SPARE_BYTES) {
+      // The last one cannot be replaced where the host has refused another.
+      if (this.refused && blocks.length === 1) return;
+      const empty = blocks.filter(({ ranges }) => ranges.isEmpty);
+      if (empty.length === 0) return;
+      const goesFirst = (one: HeapBlock): number =>
+        one.block.memory.length > SPARE_BYTES ? -one.block.memory.length : one.lastUse;
+      const gone = empty.reduce((first, other) => (goesFirst(other) < goesFirst(first) ? other : first));
+      blocks.splice(blocks.indexOf(gone), 1);
+      gone.block.dispose();
     }
   }
 
@@ -148,7 +176,7 @@ export class StagingHeap {
   }
 
   private async addBlock(lengthBytes: number): Promise<void> {
-    const wanted = Math.max(lengthBytes, Math.min(this.totalBytes, SPARE_BYTES), BLOCK_BYTES);
+    const wanted = Math.max(lengthBytes, Math.min(this.totalBytes, GROWTH_BYTES), BLOCK_BYTES);
     const rounded = Math.ceil(wanted / 65_536) * 65_536;
     const block = await this.options.createBlock(rounded);
     if (block === null) {
@@ -156,7 +184,9 @@ export class StagingHeap {
     } else if (this.closed) {
       block.dispose();
     } else {
-      this.blocks.push({ block, ranges: new RangeAllocator(block.memory.length, GRANULE_BYTES) });
+      const ranges = new RangeAllocator(block.memory.length, GRANULE_BYTES);
+      this.uses += 1;
+      this.blocks.push({ block, ranges, lastUse: this.uses });
     }
   }
 }
