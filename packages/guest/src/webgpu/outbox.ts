@@ -16,14 +16,14 @@ const FULL_WORDS = 24_576;
  */
 const WORTHWHILE_WORDS = 2048;
 
-/** Bulk data is cut into pieces of at most this, which find room in staging memory more easily, bytes. */
-const PIECE_BYTES = 4 * 1024 * 1024;
+/** Bulk data is cut into pieces of at most this, which find room in staging memory more easily. Each costs its host a submission. Bytes. */
+const PIECE_BYTES = 8 * 1024 * 1024;
 
 /**
  * So much bulk data is shown to the host at once: it works on them while the program's thread copies the next. Showing less
- * gains no more, and keeps the thread longer: two cores that are far apart copy slowly from each other's caches. Bytes.
+ * wakes the host more often, and gains no more. Bytes.
  */
-const PUBLISH_BYTES = 32 * 1024 * 1024;
+const PUBLISH_BYTES = PIECE_BYTES;
 
 /** Most bytes of one piece that travels in the stream because there is no staging memory. */
 const INLINE_PIECE_BYTES = 65_536;
