@@ -15,7 +15,10 @@ process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.once(signal, () => process.exit(1));
+  process.once(signal, () => {
+    process.stdout.write('interrupted: nothing was checked at the end\n');
+    process.exit(1);
+  });
 }
 
 function keep(child: ChildProcess): ChildProcess {

@@ -208,9 +208,35 @@ describe('dxgwire capture and replay', () => {
     });
   }
 
+  it('says of a capture that begins within a session that it cannot be played', async () => {
+    const path = join(folder, 'later.dxgcap');
+    const chunks: Uint8Array[] = [];
+    const writer = {
+      write: async (chunk: Uint8Array) => void chunks.push(chunk.slice()),
+      close: async () => {},
+    };
+    const recorder = new CaptureRecorder(writer);
+    recorder.begin({ link: 'tcp', side: 'link', codec: 'dxgkrnl' });
+    recorder.note('start');
+    recorder.packet('g2h', 1, 6, 7, 0, 1, new Uint8Array(64), 0, 64);
+    await recorder.close();
+    writeFileSync(path, Buffer.concat(chunks));
+    const { code, stderr } = await dxgwire(['replay', path, '--backend', 'null']);
+    assert.equal(code, 1);
+    assert.match(stderr, /^dxgwire: cannot replay [^\n]*it begins within a session[^\n]*\n$/);
+  });
+
   it('gives one line for what is no capture, is damaged or cut off', async () => {
     const good = readFileSync(join(folder, 'mixed.dxgcap'));
-    const header = good.subarray(0, good.indexOf(0x9a));
+    const chunks: Uint8Array[] = [];
+    const writer = {
+      write: async (chunk: Uint8Array) => void chunks.push(chunk.slice()),
+      close: async () => {},
+    };
+    const recorder = new CaptureRecorder(writer);
+    recorder.begin({ link: 'tcp', side: 'link', codec: 'dxgkrnl' });
+    await recorder.close();
+    const header = Buffer.concat(chunks);
     const bad: Record<string, Buffer> = {
       nothing: Buffer.alloc(0),
       text: Buffer.from('{"a": 1}'),
@@ -233,7 +259,8 @@ describe('dxgwire capture and replay', () => {
       ]) {
         const { code, signal, stderr } = await dxgwire(args);
         assert.equal(signal, null);
-        if (code !== 0 || stderr !== '') assert.match(stderr, /^dxgwire: [^\n]+\n$/, `${name}: ${args[0]}`);
+        if (code !== 0 || stderr !== '')
+          assert.match(stderr, /^dxgwire: [^\n]+\n$/, `${name}: ${args[0]}: ${stderr}`);
         if (name === 'nothing' || name === 'text' || name === 'giantBytes') assert.notEqual(code, 0, name);
       }
     }

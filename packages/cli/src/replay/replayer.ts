@@ -135,6 +135,11 @@ export class Replayer {
     if (header.codec !== 'dxgkrnl' && header.codec !== Codec.protobuf) {
       throw new Error(`its packets are of the codec "${header.codec}"; a replay reads packed and protobuf`);
     }
+    if (offers.length === 0) {
+      throw new Error(
+        'it begins within a session (nothing is offered in it), as that of a connection that was made again: a replay needs the beginning',
+      );
+    }
     const global = offers.find((offer) => offer.kind === 'offer' && offer.mmioMegabytes > 0);
     const megabytes = global?.kind === 'offer' ? global.mmioMegabytes : 0;
     if (megabytes < 1 || megabytes > MOST_WINDOW_MEGABYTES) {
