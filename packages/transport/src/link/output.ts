@@ -1,5 +1,6 @@
 import { FrameKind, frameSize, LINK_CHANNEL, MEMORY_CHUNK_BYTES } from './frame.ts';
 import { Lane, laneOf } from './lanes.ts';
+import { CONFIRM_BYTES, FIRST_RANGE_WINDOW_BYTES } from './limits.ts';
 import {
   CHUNK_HEADROOM_BYTES,
   type Chunk,
@@ -9,6 +10,7 @@ import {
   takeChunk,
 } from './output-chunk.ts';
 import { OutputQueue, PendingRange, type Run } from './output-queue.ts';
+import { RangeWindow } from './range-window.ts';
 import { ReplayWindow } from './replay-window.ts';
 
 const TWO_32 = 0x1_0000_0000;
@@ -61,6 +63,7 @@ export class LinkOutput {
   #replay: ReplayWindow | null = null;
   /** Most bytes that may be sent and not confirmed. */
   #windowBytes = Number.POSITIVE_INFINITY;
+  #ranges: RangeWindow | null = null;
   /** Bytes of the stream taken so far, urgent frames apart. */
   #taken = 0;
   /** How far the stream has been written again, or null when nothing is to be. */
@@ -124,14 +127,19 @@ export class LinkOutput {
   }
 
   /** From now on what is sent is kept until the other side confirms it, and at most this much of it. */
-  keepForReplay(windowBytes: number): void {
+  keepForReplay(windowBytes: number, now: () => number): void {
     this.#replay = new ReplayWindow(this.#taken);
     this.#windowBytes = windowBytes;
+    const most = windowBytes * (1 - WINDOW_FOR_THE_REST);
+    const first = Math.min(most, FIRST_RANGE_WINDOW_BYTES);
+    this.#ranges = new RangeWindow({ least: Math.min(most, CONFIRM_BYTES), first, most }, now);
   }
 
   /** The other side has the stream up to `total`. @returns false when it cannot have. */
   confirm(total: number): boolean {
-    return this.#replay?.confirm(total) ?? false;
+    if (this.#replay?.confirm(total) !== true) return false;
+    this.#ranges?.confirmed(total);
+    return true;
   }
 
   /** Whether the stream can be sent again from `total` on. */
@@ -157,6 +165,7 @@ export class LinkOutput {
   /** Goes on over a new connection, from `total` of the stream: {@link canRewind} must be true. */
   rewind(total: number): void {
     this.confirm(total);
+    this.#ranges?.restart();
     this.#rewound = total < this.#taken ? total : null;
     this.isHeld = false;
   }
@@ -247,6 +256,7 @@ export class LinkOutput {
       const isKept = this.#replay.add(chunk.bytes, chunk.used, { drop: () => giveChunk(chunk) });
       if (isKept) chunk.holders += 1;
       if (payload !== null) this.#replay.add(payload, payload.length, { drop: () => {} });
+      this.#ranges?.sent(this.#taken, this.#replay.unconfirmedBytes);
     }
     return this.#toWrite(run);
   }
@@ -264,7 +274,7 @@ export class LinkOutput {
   #takeNew(gathers: boolean): Run | null {
     const unconfirmed = this.#replay?.unconfirmedBytes ?? 0;
     if (unconfirmed >= this.#windowBytes) return null;
-    const mayTakeRanges = unconfirmed < this.#windowBytes * (1 - WINDOW_FOR_THE_REST);
+    const mayTakeRanges = this.#ranges?.hasRoom(unconfirmed) ?? true;
     const answer = this.#answers[0];
     const isAnswerReady = answer !== undefined && mayTakeRanges && this.#queue.hasPassed(answer.mark);
     if (isAnswerReady && !this.#answeredLast) return this.#takeAnswer(answer, gathers);

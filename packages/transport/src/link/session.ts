@@ -201,7 +201,7 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
   /** Agreed with the other side: what is sent is kept until it is confirmed, and a broken connection is survived. */
   protected enableResume(leaseMs: number): void {
     this.#lease.lengthMs = leaseMs;
-    this.output.keepForReplay(REPLAY_WINDOW_BYTES);
+    this.output.keepForReplay(REPLAY_WINDOW_BYTES, () => this.clock.now());
   }
 
   /** Gives a connection up that was not missed yet. */
