@@ -141,7 +141,7 @@ describe('lines of several processes', () => {
     const inWorker = `import(${at('end-notice.js')})`;
     const inChild = `import { Worker } from 'node:worker_threads';
       new Worker(${JSON.stringify(inWorker)}, { eval: true });
-      await import(${at('turn.js')});`;
+      await import(${at('timers.js')});`;
     const parent = `import { spawnSync } from 'node:child_process';
       await import(${at('errors.js')});
       const { status } = spawnSync(process.execPath, ['--input-type=module', '-e', ${JSON.stringify(inChild)}]);
@@ -151,7 +151,7 @@ describe('lines of several processes', () => {
     });
     assert.equal(status, 0);
     const { text } = judge(path, '--json');
-    for (const name of ['errors', 'turn', 'end-notice']) {
+    for (const name of ['errors', 'timers', 'end-notice']) {
       const { count, missed } = missedOf(text, `packages/transport/src/${name}.ts`);
       assert.ok(missed.length < count, name);
     }

@@ -67,7 +67,7 @@ describe('a program that has run ends as it does with Dawn in its process', () =
     assert.deepEqual(await run(`${source} device.destroy();`), expected);
   });
 
-  it('is told of all errors before what it throws ends it, as a module, in CommonJS, later, and in a promise', async () => {
+  it('is told of all errors before what it throws ends it, as a module, later, and in a promise', async () => {
     const body = `
       device.onuncapturederror = (event) => {
         console.log(event.error.constructor.name);
