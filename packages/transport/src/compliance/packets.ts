@@ -209,18 +209,16 @@ export function packetTests(fixture: TransportFixture): void {
       const digest = new PacketDigest();
       let sent = 0;
       let goOn = true;
-      // Within one turn nothing can be taken from this side: every medium must say stop before 16 MiB.
+      // Every medium must say stop before 16 MiB: the other side, which may take some within this turn from memory that both see,
+      // makes a digest of each packet, and this one does so later.
       while (goOn && sent < 2048) {
         goOn = channel.send(inBand, sent, 0, 0, bytes, 0, bytes.length);
-        digest.add(inBand, sent, 0, 0, bytes, 0, bytes.length);
         sent += 1;
       }
       assert.equal(goOn, false);
       // The packet that was answered with false was taken as well, and a few more may follow.
-      for (let i = 0; i < 16; i += 1, sent += 1) {
-        assert.equal(channel.send(inBand, sent, 0, 0, bytes, 0, bytes.length), false);
-        digest.add(inBand, sent, 0, 0, bytes, 0, bytes.length);
-      }
+      for (let i = 0; i < 16; i += 1, sent += 1) channel.send(inBand, sent, 0, 0, bytes, 0, bytes.length);
+      for (let i = 0; i < sent; i += 1) digest.add(inBand, i, 0, 0, bytes, 0, bytes.length);
       let drains = 0;
       await new Promise<void>((resolve) => {
         channel.onDrain = () => {
