@@ -124,6 +124,10 @@ export const gpuVirtualAddressHandlers: SomeHandlers<
     const doNotWait = (flags & UpdateGpuVaFlags.doNotWait) !== 0;
     const { scheduler } = device.engine;
     const instance = fence?.instance ?? null;
-    return settleQueued(call, device, scheduler.update(queue, operation, instance, fenceValue, doNotWait));
+    return settleQueued(
+      call,
+      device,
+      scheduler.work.update(queue, operation, instance, fenceValue, doNotWait),
+    );
   },
 };

@@ -43,7 +43,7 @@ export const submissionHandlers: SomeHotHandlers<'submitCommand' | 'submitComman
       if (writtenPrimaries.length !== 0 && !areAllocations(call, writtenPrimaries, writtenPrimaries.length)) {
         return settleQueued(call, device, NtStatus.invalidParameter);
       }
-      const status = device.engine.scheduler.submitHalves(
+      const status = device.engine.scheduler.work.submitHalves(
         hwQueue.queue,
         privDrvData,
         0,
@@ -82,7 +82,7 @@ export const submissionHandlers: SomeHotHandlers<'submitCommand' | 'submitComman
       }
       let status: number = NtStatus.success;
       for (let i = 0; i < count && status === NtStatus.success; i += 1) {
-        status = device.engine.scheduler.submitHalves(
+        status = device.engine.scheduler.work.submitHalves(
           queueOf(call, device, args.broadcastContext[i]!)!,
           privDrvData,
           0,

@@ -207,7 +207,7 @@ export const syncHandlers: SomeHandlers<
     const { hostEvents } = call.partition;
     const notify = event === null ? null : () => hostEvents.signalGuestEvent(event);
     const { scheduler } = device.engine;
-    const status = scheduler.signalFromGpu(queues, instances, values, fenceValue, flags, notify);
+    const status = scheduler.work.signalFromGpu(queues, instances, values, fenceValue, flags, notify);
     return settleQueued(call, device, status);
   },
 
@@ -222,7 +222,7 @@ export const syncHandlers: SomeHandlers<
         : null;
     if (instances === null) return settleQueued(call, device, NtStatus.invalidParameter);
     const { scheduler } = device.engine;
-    const status = scheduler.waitFromGpu(queue, instances, fenceValues, request.legacyFenceObject);
+    const status = scheduler.work.waitFromGpu(queue, instances, fenceValues, request.legacyFenceObject);
     return settleQueued(call, device, status);
   },
 

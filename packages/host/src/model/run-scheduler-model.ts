@@ -326,7 +326,7 @@ class Episode {
     if (queue.progress !== null) progress = queue.lastProgress + BigInt(this.#random.below(3));
     const isRepeated = queue.progress !== null && progress === queue.lastProgress;
     this.#queueOf.set(name, queue);
-    const status = this.#scheduler.submit(queue.real, Uint8Array.of(name), 0, 1, 0n, 0, progress);
+    const status = this.#scheduler.work.submit(queue.real, Uint8Array.of(name), 0, 1, 0n, 0, progress);
     let expected = this.#expected(queue);
     if (isRepeated && expected !== Status.deviceRemoved) expected = Status.invalidParameter;
     assert.equal(status, expected);
@@ -343,7 +343,7 @@ class Episode {
     const { fences, values, targets } = this.#targets(3, -2n);
     const legacy = this.#random.oneIn(5);
     const instances = fences.map((fence) => fence.real);
-    const status = this.#scheduler.waitFromGpu(queue.real, instances, values, legacy);
+    const status = this.#scheduler.work.waitFromGpu(queue.real, instances, values, legacy);
     assert.equal(status, this.#expected(queue));
     if (status !== Status.success) return;
     const waited = legacy ? targets.map(({ fence }) => ({ fence, value: values[0]! })) : targets;
@@ -360,7 +360,7 @@ class Episode {
     const { fences, values, targets } = this.#targets(2, 0n);
     const flags = this.#random.oneIn(4) ? 1 : 0;
     const event = this.#random.oneIn(5) ? this.#newEvent() : null;
-    const status = this.#scheduler.signalFromGpu(
+    const status = this.#scheduler.work.signalFromGpu(
       queues.map((queue) => queue.real),
       fences.map((fence) => fence.real),
       values,
@@ -393,7 +393,7 @@ class Episode {
       },
     };
     const isOf = (name: number, owner: Queue) => this.#queueOf.get(name) === owner;
-    const status = this.#scheduler.update(queue.real, operation, fences[0]!.real, values[0]!, doNotWait);
+    const status = this.#scheduler.work.update(queue.real, operation, fences[0]!.real, values[0]!, doNotWait);
     assert.equal(status, this.#expected(queue));
     if (status === Status.success)
       this.#model.add(queue.model, { kind: 'update', targets, waitsFirst: !doNotWait });

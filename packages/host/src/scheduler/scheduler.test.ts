@@ -78,15 +78,15 @@ class Fixture {
   }
 
   submit(queue: ExecutionQueue, name: number, progress = 0n): number {
-    return this.scheduler.submit(queue, Uint8Array.of(9, name), 1, 1, 0n, 0, progress);
+    return this.scheduler.work.submit(queue, Uint8Array.of(9, name), 1, 1, 0n, 0, progress);
   }
 
   wait(queue: ExecutionQueue, fence: SyncObjectInstance, value: bigint): number {
-    return this.scheduler.waitFromGpu(queue, [fence], [value], false);
+    return this.scheduler.work.waitFromGpu(queue, [fence], [value], false);
   }
 
   signal(queue: ExecutionQueue, fence: SyncObjectInstance, value: bigint, flags = 0): number {
-    return this.scheduler.signalFromGpu([queue], [fence], [value], 0n, flags, null);
+    return this.scheduler.work.signalFromGpu([queue], [fence], [value], 0n, flags, null);
   }
 
   settle(): Promise<void> {
@@ -133,7 +133,7 @@ describe('a queue', () => {
     const f = new Fixture();
     const queue = f.queue();
     const [first, second] = [f.fence(), f.fence()];
-    f.scheduler.waitFromGpu(queue, [first, second], [1n, 1n], false);
+    f.scheduler.work.waitFromGpu(queue, [first, second], [1n, 1n], false);
     f.submit(queue, 1);
     signalFromCpu([second], [1n], 0n, 0);
     assert.deepEqual(f.adapter.runningNames, []);
@@ -195,7 +195,7 @@ describe('a queue', () => {
     const fence = f.fence();
     f.submit(a, 1);
     f.submit(b, 2);
-    f.scheduler.signalFromGpu([a, b], [fence], [9n], 0n, 0, () => f.log.push('cpu event'));
+    f.scheduler.work.signalFromGpu([a, b], [fence], [9n], 0n, 0, () => f.log.push('cpu event'));
     f.adapter.end(1);
     assert.equal(fence.object.value, 0n);
     assert.deepEqual(f.log, []);
@@ -209,7 +209,7 @@ describe('a queue', () => {
     const queue = f.queue();
     const fence = f.fence(1n);
     f.submit(queue, 1);
-    f.scheduler.update(queue, { execute: () => f.log.push('update') }, fence, 3n, false);
+    f.scheduler.work.update(queue, { execute: () => f.log.push('update') }, fence, 3n, false);
     f.submit(queue, 2);
     f.adapter.end(1);
     assert.deepEqual(f.log, []);
@@ -222,7 +222,7 @@ describe('a queue', () => {
   it('does not wait for the fence of an update that says so', () => {
     const f = new Fixture();
     const fence = f.fence();
-    f.scheduler.update(f.queue(), { execute: () => f.log.push('update') }, fence, 0xffffffffn, true);
+    f.scheduler.work.update(f.queue(), { execute: () => f.log.push('update') }, fence, 0xffffffffn, true);
     assert.deepEqual(f.log, ['update']);
     assert.equal(fence.object.value, 0x1_0000_0000n);
   });
@@ -247,7 +247,7 @@ describe('a queue', () => {
     )!;
     const queues = [f.queue(), f.queue(), f.queue()];
     queues.forEach((queue, index) => {
-      f.scheduler.waitFromGpu(queue, [semaphore], [0n], true);
+      f.scheduler.work.waitFromGpu(queue, [semaphore], [0n], true);
       f.submit(queue, index);
     });
     assert.deepEqual(f.adapter.runningNames, [0]);
@@ -322,7 +322,7 @@ describe('loss of a device', () => {
     const kept = f.fence(0n, FLAG_NO_MAX_ON_LOSS);
     const unrelated = f.fence();
     f.submit(queue, 1);
-    f.scheduler.signalFromGpu([queue], [lost, kept], [5n, 5n], 0n, 0, null);
+    f.scheduler.work.signalFromGpu([queue], [lost, kept], [5n, 5n], 0n, 0, null);
     f.cpuWaits.wait(f.device, [lost], [5n], false, 1n);
     f.cpuWaits.wait(f.device, [unrelated], [5n], false, 2n);
     f.cpuWaits.wait({}, [unrelated], [5n], false, 3n);
@@ -386,7 +386,7 @@ describe('loss of a device', () => {
     const fence = f.fence(0n, FLAG_NO_MAX_ON_LOSS);
     f.submit(a, 1);
     f.submit(b, 2);
-    f.scheduler.signalFromGpu([a, b], [fence], [9n], 0n, 0, () => f.log.push('cpu event'));
+    f.scheduler.work.signalFromGpu([a, b], [fence], [9n], 0n, 0, () => f.log.push('cpu event'));
     f.adapter.end(1, { kind: 'fault', message: '' });
     f.adapter.end(2);
     assert.equal(fence.object.value, 0n);

@@ -5,7 +5,7 @@ import type {
   BackendLog,
   ExecutionResult,
 } from '../backends/contract.ts';
-import type { PageWalker, QueuedOperation } from '../memory/device-work.ts';
+import type { PageWalker } from '../memory/device-work.ts';
 import { Status } from '../memory/status.ts';
 import type { HostClock } from './clock.ts';
 import type { CpuWaits } from './cpu-waits.ts';
@@ -13,16 +13,12 @@ import { DeviceLoss, type LossCallbacks, type LossHost } from './device-loss.ts'
 import { EngineNode, type NodeHost } from './engine-node.ts';
 import { ExecutionQueue, type QueueHost } from './execution-queue.ts';
 import { ExecutionState } from './execution-state.ts';
-import { ItemKind, ItemPool, type QueueItem, type SyncRecord } from './queue-item.ts';
+import { ItemPool, type QueueItem } from './queue-item.ts';
 import { type RecoveryHost, ResetRecovery } from './reset-recovery.ts';
 import { SchedulerContext, SchedulerDevice } from './scheduler-device.ts';
 import { type NodeStatistics, SchedulerProcess } from './scheduler-process.ts';
 import type { SyncObjectInstance } from './sync-object.ts';
-import { highHalf, isAtLeast, lowHalf } from './u64.ts';
-
-/** Flags of SignalSyncObject that concern queued signals. */
-const SIGNAL_AT_SUBMISSION = 1 << 0;
-const SIGNAL_ALLOW_FENCE_REWIND = 1 << 2;
+import { type IntakeHost, WorkIntake } from './work-intake.ts';
 
 export interface SchedulerLimits {
   /** Items that one queue holds at most; one more puts its device out of memory. */
@@ -51,12 +47,14 @@ export interface SchedulerOptions {
  * All progress is made in one loop (`run`) over the queues that something happened to. Backends that finish at once,
  * fences that wake other queues and callbacks only put queues on its list, so no chain of events recurses.
  */
-export class Scheduler implements QueueHost, NodeHost, LossHost, RecoveryHost {
+export class Scheduler implements QueueHost, NodeHost, LossHost, RecoveryHost, IntakeHost {
   readonly adapter: BackendAdapter;
   readonly clock: HostClock;
   readonly timeoutMs: number;
   readonly pool = new ItemPool();
   readonly nodes: readonly EngineNode[];
+  /** Where submissions, waits, signals and updates enter the queues. */
+  readonly work: WorkIntake;
   readonly #log: BackendLog;
   readonly #limits: SchedulerLimits;
   readonly #loss: DeviceLoss;
@@ -74,6 +72,7 @@ export class Scheduler implements QueueHost, NodeHost, LossHost, RecoveryHost {
     this.timeoutMs = options.description.timeoutMs;
     this.#log = options.log;
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.work = new WorkIntake(this, this.#limits.queueItems);
     this.#loss = new DeviceLoss(this, options.log, options.callbacks);
     this.#recovery = new ResetRecovery(this, options.log, this.#limits.resetTimeoutMs);
     this.nodes = options.description.nodes.map((node, index) => new EngineNode(this, index, node));
@@ -218,177 +217,6 @@ export class Scheduler implements QueueHost, NodeHost, LossHost, RecoveryHost {
     return Status.success;
   }
 
-  // Work
-
-  /**
-   * Queues a command buffer. The private data `bytes[offset .. offset + length)` is copied.
-   *
-   * @param progressFenceId for a hardware queue: the value that its progress fence gets, above all before.
-   * @returns DEVICE_REMOVED for a device in error, INVALID_PARAMETER for a progress value that does not grow,
-   *   NO_MEMORY for a full queue (which also puts the device into the state out-of-memory).
-   */
-  submit(
-    queue: ExecutionQueue,
-    bytes: Uint8Array,
-    offset: number,
-    length: number,
-    commandAddress: bigint,
-    commandLengthBytes: number,
-    progressFenceId: bigint,
-  ): number {
-    return this.submitHalves(
-      queue,
-      bytes,
-      offset,
-      length,
-      lowHalf(commandAddress),
-      highHalf(commandAddress),
-      commandLengthBytes,
-      lowHalf(progressFenceId),
-      highHalf(progressFenceId),
-    );
-  }
-
-  /** As {@link submit}, with numbers of 64 bits in halves: the form of the hot path. */
-  submitHalves(
-    queue: ExecutionQueue,
-    bytes: Uint8Array,
-    offset: number,
-    length: number,
-    commandLow: number,
-    commandHigh: number,
-    commandLengthBytes: number,
-    progressLow: number,
-    progressHigh: number,
-  ): number {
-    if (
-      queue.progressFence !== null &&
-      isAtLeast(queue.lastProgressLow, queue.lastProgressHigh, progressLow, progressHigh)
-    ) {
-      return queue.context.device.isActive ? Status.invalidParameter : Status.deviceRemoved;
-    }
-    const refused = this.#refuse(queue);
-    if (refused !== Status.success) return refused;
-    queue.lastProgressLow = progressLow;
-    queue.lastProgressHigh = progressHigh;
-    const item = this.pool.takeItem();
-    item.kind = ItemKind.submission;
-    item.context = queue.context.backendContext;
-    item.copyPrivateData(bytes, offset, length);
-    item.commandLow = commandLow;
-    item.commandHigh = commandHigh;
-    item.commandLengthBytes = commandLengthBytes;
-    item.progressLow = progressLow;
-    item.progressHigh = progressHigh;
-    queue.context.device.workGeneration += 1;
-    this.#append(queue, item);
-    return Status.success;
-  }
-
-  /**
-   * Queues a wait for all objects.
-   *
-   * @param legacy the first value counts for all of them.
-   * @returns ACCESS_DENIED when an instance may not be waited on, else as {@link submit}.
-   */
-  waitFromGpu(
-    queue: ExecutionQueue,
-    instances: readonly SyncObjectInstance[],
-    values: ArrayLike<bigint>,
-    legacy: boolean,
-  ): number {
-    if (values.length < (legacy ? Math.min(1, instances.length) : instances.length)) {
-      return Status.invalidParameter;
-    }
-    for (const instance of instances) if (instance.noWait) return Status.accessDenied;
-    const refused = this.#refuse(queue);
-    if (refused !== Status.success) return refused;
-    const record = this.pool.takeRecord();
-    for (let i = 0; i < instances.length; i += 1) {
-      const value = values[legacy ? 0 : i]!;
-      record.add(instances[i]!.object, lowHalf(value), highHalf(value));
-    }
-    record.references = 1;
-    const item = this.pool.takeItem();
-    item.kind = ItemKind.wait;
-    item.record = record;
-    this.#append(queue, item);
-    return Status.success;
-  }
-
-  /**
-   * Queues a signal: it takes effect when all work before it on all given queues has ended (with the flag
-   * signal-at-submission: has been handed to its node). Without queues it takes effect at once.
-   *
-   * @param values one for each object; null: `legacyValue` for all.
-   * @param event called at the same moment (enqueue_cpu_event), or when the signal is lost with its device.
-   * @returns ACCESS_DENIED when an instance may not be signalled, else as {@link submit}.
-   */
-  signalFromGpu(
-    queues: readonly ExecutionQueue[],
-    instances: readonly SyncObjectInstance[],
-    values: ArrayLike<bigint> | null,
-    legacyValue: bigint,
-    flags: number,
-    event: (() => void) | null,
-  ): number {
-    if (values !== null && values.length < instances.length) return Status.invalidParameter;
-    for (const instance of instances) if (instance.noSignal) return Status.accessDenied;
-    for (const queue of queues) {
-      const refused = this.#refuse(queue);
-      if (refused !== Status.success) return refused;
-    }
-    const record = this.pool.takeRecord();
-    for (let i = 0; i < instances.length; i += 1) {
-      const value = values === null ? legacyValue : values[i]!;
-      record.add(instances[i]!.object, lowHalf(value), highHalf(value));
-    }
-    record.remaining = Math.max(1, queues.length);
-    record.references = record.remaining;
-    record.atSubmission = (flags & SIGNAL_AT_SUBMISSION) !== 0;
-    record.allowRewind = (flags & SIGNAL_ALLOW_FENCE_REWIND) !== 0;
-    record.event = event;
-    if (queues.length === 0) {
-      this.#signalNow(record);
-      return Status.success;
-    }
-    for (const queue of queues) {
-      const item = this.pool.takeItem();
-      item.kind = ItemKind.signal;
-      item.record = record;
-      queue.append(item);
-      this.schedule(queue);
-    }
-    this.run();
-    return Status.success;
-  }
-
-  /**
-   * Queues an operation that runs when all work before it has ended and `fence` has reached `fenceValue` (unless
-   * `doNotWait`); afterwards the fence is signalled to `fenceValue` + 1.
-   */
-  update(
-    queue: ExecutionQueue,
-    operation: QueuedOperation,
-    fence: SyncObjectInstance | null,
-    fenceValue: bigint,
-    doNotWait: boolean,
-  ): number {
-    if (fence?.noSignal) return Status.accessDenied;
-    const refused = this.#refuse(queue);
-    if (refused !== Status.success) return refused;
-    const item = this.pool.takeItem();
-    item.kind = ItemKind.update;
-    item.operation = operation;
-    item.fence = fence === null ? null : fence.object;
-    item.fenceLow = lowHalf(fenceValue);
-    item.fenceHigh = highHalf(fenceValue);
-    item.doNotWait = doNotWait;
-    queue.context.device.workGeneration += 1;
-    this.#append(queue, item);
-    return Status.success;
-  }
-
   // Sight
 
   nodeStatistics(nodeIndex: number): NodeStatistics {
@@ -506,34 +334,6 @@ export class Scheduler implements QueueHost, NodeHost, LossHost, RecoveryHost {
   }
 
   // Inside
-
-  #refuse(queue: ExecutionQueue): number {
-    const { device } = queue.context;
-    if (!device.isActive) return Status.deviceRemoved;
-    if (queue.closing) return Status.invalidParameter;
-    if (queue.count >= this.#limits.queueItems) {
-      const message = `a queue holds ${queue.count} items, the limit`;
-      this.markDeviceError(device, ExecutionState.outOfMemory, message);
-      return Status.noMemory;
-    }
-    return Status.success;
-  }
-
-  #append(queue: ExecutionQueue, item: QueueItem): void {
-    if (!queue.append(item)) return;
-    this.schedule(queue);
-    this.run();
-  }
-
-  #signalNow(record: SyncRecord): void {
-    const item = this.pool.takeItem();
-    item.record = record;
-    for (let i = 0; i < record.objects.length; i += 1) {
-      record.objects[i]!.signal(record.lows[i]!, record.highs[i]!, record.allowRewind);
-    }
-    record.event?.();
-    this.pool.giveItem(item);
-  }
 
   #closeQueue(queue: ExecutionQueue): void {
     if (queue.closing) return;

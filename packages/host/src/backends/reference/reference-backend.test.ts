@@ -153,7 +153,15 @@ class Machine {
     this.#progress += 1n;
     const { length } = data;
     const { queue } = this;
-    return this.scheduler.submit(queue, data, 0, length, commandAddress, commandLengthBytes, this.#progress);
+    return this.scheduler.work.submit(
+      queue,
+      data,
+      0,
+      length,
+      commandAddress,
+      commandLengthBytes,
+      this.#progress,
+    );
   }
 
   /** The bytes of an allocation, as a lock shows them. */
