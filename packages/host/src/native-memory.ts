@@ -1,5 +1,5 @@
-import { createRequire } from 'node:module';
 import process from 'node:process';
+import { loadKoffi } from './koffi.ts';
 
 /** The few system calls for memory that several processes see, and for such processes. Linux only. */
 export interface NativeMemory {
@@ -50,8 +50,7 @@ export function nativeMemory(): NativeMemory | null {
 }
 
 function load(): NativeMemory {
-  // Loaded on first use and by `require`: a machine for which koffi has no binary must still get an answer.
-  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+  const koffi = loadKoffi();
   const libc = koffi.load(null);
   const mmap = libc.func(
     'void *mmap(void *address, size_t length, int protection, int flags, int fd, int64_t offset)',

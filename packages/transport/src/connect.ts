@@ -1,5 +1,6 @@
 import { TransportError } from './errors.ts';
 import { connectSharedMemory } from './shared-memory/guest.ts';
+import { shownUrl } from './shown-url.ts';
 import { connectStream } from './stream/connect.ts';
 import type { GuestBus } from './transport.ts';
 import { connectWebSocket, type NodeWebSocketConnectOptions } from './websocket/node.ts';
@@ -42,6 +43,7 @@ export function byScheme<Value>(url: string, table: Readonly<Record<string, Valu
   const known = Object.keys(table)
     .map((name) => `${name}:`)
     .join(', ');
-  const what = scheme === '' ? `'${url}' has no scheme` : `unknown scheme '${scheme}:' in '${url}'`;
+  const shown = shownUrl(url);
+  const what = scheme === '' ? `'${shown}' has no scheme` : `unknown scheme '${scheme}:' in '${shown}'`;
   throw new TransportError('bad-url', `${what}; known are ${known}. Example: ${example}`);
 }

@@ -1,6 +1,7 @@
 import { byScheme } from './connect.ts';
 import { TransportError } from './errors.ts';
 import { listenSharedMemory } from './shared-memory/host.ts';
+import { shownUrl } from './shown-url.ts';
 import { listenStream } from './stream/listen.ts';
 import type { HostBus } from './transport.ts';
 import { parseWebSocketUrl } from './websocket/address.ts';
@@ -55,10 +56,13 @@ async function listenOnSharedMemory(url: string, { onBus, ...settings }: ListenO
 async function listenOnWebSocket(url: string, options: ListenOptions): Promise<Listener> {
   const address = parseWebSocketUrl(url);
   if (address.isSecure && options.tls === undefined) {
-    throw new TransportError('bad-url', `'${url}' needs a certificate and a key; without them use ws:`);
+    throw new TransportError(
+      'bad-url',
+      `'${shownUrl(url)}' needs a certificate and a key; without them use ws:`,
+    );
   }
   if (!address.isSecure && options.tls !== undefined) {
-    throw new TransportError('bad-url', `'${url}' has no use for a certificate; use wss: with it`);
+    throw new TransportError('bad-url', `'${shownUrl(url)}' has no use for a certificate; use wss: with it`);
   }
   const { onBus, ...settings } = options;
   const { hostname, pathname } = new URL(address.url);

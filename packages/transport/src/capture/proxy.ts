@@ -244,9 +244,8 @@ async function listenStream(text: string, accept: Accept): Promise<Listening> {
     void accept(socketPipe(socket), null);
   });
   let url: string;
-  let removeFile = () => {};
   if (address.kind === 'unix') {
-    removeFile = await listenOnSocketFile(server, address.path);
+    await listenOnSocketFile(server, address.path);
     url = streamUrl(address);
   } else {
     if (address.kind !== 'tcp') throw new TransportError('bad-url', `a capture cannot listen on ${text}`);
@@ -264,7 +263,6 @@ async function listenStream(text: string, accept: Accept): Promise<Listening> {
         server.close(() => resolve());
       });
       for (const socket of sockets) socket.destroy();
-      removeFile();
       await stopped;
     },
   };

@@ -2,6 +2,7 @@ import { lstatSync, mkdirSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import process from 'node:process';
 import { TransportError } from '../errors.ts';
+import { shownUrl } from '../shown-url.ts';
 import { decodePath } from '../stream/address.ts';
 
 /** Where two processes find each other. */
@@ -24,10 +25,7 @@ export function parseSharedMemoryUrl(text: string, isHost: boolean): SharedMemor
   const token = new URLSearchParams(query).get('token') ?? '';
   if (isAbsolute(name)) return { path: name, token };
   if (!/^\w[\w.-]{0,40}$/.test(name)) {
-    throw new TransportError(
-      'bad-url',
-      `'${text.replace(/\?.*/, '')}': expected a short name, as in shm:gpu`,
-    );
+    throw new TransportError('bad-url', `'${shownUrl(text)}': expected a short name, as in shm:gpu`);
   }
   return { path: join(userFolder(isHost), `${name}.sock`), token };
 }

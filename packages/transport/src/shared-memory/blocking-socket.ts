@@ -32,7 +32,7 @@ function socketCalls(): SocketCalls {
  * The number of a socket's file, or -1 when it has none any more. Asked for at each use: a number that was kept could belong to another
  * file by then.
  */
-function fileDescriptorOf(socket: Socket): number {
+export function fileDescriptorOf(socket: Socket): number {
   const { _handle: handle } = socket as unknown as { readonly _handle?: { readonly fd?: number } | null };
   return handle?.fd ?? -1;
 }

@@ -6,13 +6,15 @@ import { VmbusGuest, type VmbusGuestOptions } from '../mock-vmbus/guest-bus.ts';
 import { GUEST_RAM_ADDRESS } from '../mock-vmbus/in-process.ts';
 import { MappedWindow } from '../mock-vmbus/mapped-window.ts';
 import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
-import { removeDeadSocket } from '../stream/socket-file.ts';
+import { shownUrl } from '../shown-url.ts';
+import { isOtherFile, removeDeadSocket } from '../stream/socket-file.ts';
 import { clearTimeout, setTimeout } from '../timers.ts';
 import { Codec, type GuestBus, type PolledEnd } from '../transport.ts';
 import { parseSharedMemoryUrl } from './address.ts';
+import { fileDescriptorOf } from './blocking-socket.ts';
 import { type MemoryFile, openMemoryFile } from './memory-file.ts';
 import { checkFromHost, type FromGuest, type WelcomeMessage } from './messages.ts';
-import { nativeMemory } from './native.ts';
+import { type NativeMemory, nativeMemory } from './native.ts';
 import { DEFAULT_CLOSE_TIMEOUT_MS, DEFAULT_SPIN_MICROSECONDS, PROTOCOL_VERSION } from './settings.ts';
 import { SocketLink } from './socket-link.ts';
 
@@ -74,12 +76,31 @@ export async function connectSharedMemory(
       `rings in shared memory carry commands in packed form only, not as ${codecs.join()}; unix: carries any codec`,
     );
   }
-  nativeMemory();
+  const native = nativeMemory();
   const address = parseSharedMemoryUrl(url, false);
   const socket = await connectSocket(address.path, url);
+  checkHostUser(native, socket, url, address.path);
   return await new Promise<GuestBus & PolledEnd>((resolve, reject) => {
     new Joining(socket, address.path, { ...options, token: options.token ?? address.token }, resolve, reject);
   });
+}
+
+/** Nothing is said to another user's process, whatever name it has taken: not the token either. @throws TransportError. */
+function checkHostUser(native: NativeMemory, socket: Socket, url: string, path: string): void {
+  const ours = process.geteuid?.() ?? 0;
+  let theirs: number;
+  try {
+    theirs = native.peerUser(fileDescriptorOf(socket));
+  } catch (error) {
+    socket.destroy();
+    throw connectError(url, path, error as Error);
+  }
+  if (theirs === ours) return;
+  socket.destroy();
+  throw new TransportError(
+    'connect-failed',
+    `cannot connect to ${shownUrl(url)}: its host runs as user ${theirs}, this process as ${ours}; use unix: or tcp:`,
+  );
 }
 
 /** From the first message until the bus is there; then hands over what comes. */
@@ -194,7 +215,7 @@ async function connectSocket(path: string, url: string): Promise<Socket> {
       socket.destroy();
       // A host that was killed could not remove its socket.
       if (error.code === 'ECONNREFUSED') await removeDeadSocket(path);
-      reject(connectError(url, error));
+      reject(connectError(url, path, error));
     };
     socket.once('error', failed);
     socket.once('connect', () => {
@@ -204,13 +225,14 @@ async function connectSocket(path: string, url: string): Promise<Socket> {
   });
 }
 
-function connectError(url: string, error: NodeJS.ErrnoException): TransportError {
-  const shown = url.replace(/\?.*/, '');
+function connectError(url: string, path: string, error: NodeJS.ErrnoException): TransportError {
   const hints: Readonly<Record<string, string>> = {
-    ECONNREFUSED: 'its host is gone',
+    ECONNREFUSED: isOtherFile(path) ? 'that file is no socket' : 'its host is gone',
     ENOENT: 'no host of that name runs here. Start one with dxgwire host --listen',
     EACCES: 'its host runs as another user',
   };
   const hint = hints[error.code ?? ''] ?? error.message;
-  return new TransportError('connect-failed', `cannot connect to ${shown}: ${hint}`, { cause: error });
+  return new TransportError('connect-failed', `cannot connect to ${shownUrl(url)}: ${hint}`, {
+    cause: error,
+  });
 }

@@ -71,7 +71,7 @@ export async function listenSharedMemory(
     const guest: Entering = new Entering(socket, given, judge, fullness, () => guests.delete(guest));
     guests.add(guest);
   });
-  const removeFile = await listenOnSocketFile(server, path);
+  await listenOnSocketFile(server, path);
   return {
     url: url.replace(/\?.*/s, ''),
     port: 0,
@@ -80,7 +80,6 @@ export async function listenSharedMemory(
         server.close(() => resolve());
       });
       await Promise.all([...guests].map((guest) => guest.close()));
-      removeFile();
       await stopped;
     },
   };

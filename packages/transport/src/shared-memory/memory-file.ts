@@ -30,7 +30,8 @@ export function createMemoryFile(lengthBytes: number): MemoryFile {
     return { path, inode, lengthBytes, bytes: mapping.bytes, close: closer(mapping, fileDescriptor) };
   } catch (error) {
     if (fileDescriptor >= 0) closeSync(fileDescriptor);
-    throw new TransportError('no-memory', `cannot make ${lengthBytes} bytes of shared memory`, {
+    const why = (error as Error).message;
+    throw new TransportError('no-memory', `cannot make ${lengthBytes} bytes of shared memory: ${why}`, {
       cause: error,
     });
   }
@@ -46,6 +47,8 @@ export function openMemoryFile(name: MemoryFileName): MemoryFile {
     if (ino !== name.inode || size !== name.lengthBytes) {
       throw new Error(`it is file ${ino} of ${size} bytes, not ${name.inode} of ${name.lengthBytes}`);
     }
+    // Nor is any other file a host's to give: one that is cut short would end this process.
+    if (!native.isSealed(fileDescriptor)) throw new Error('its size is not sealed');
     const mapping = native.map(fileDescriptor, size);
     return { ...name, bytes: mapping.bytes, close: closer(mapping, null) };
   } catch (error) {

@@ -1,6 +1,7 @@
-import { closeSync, fchmodSync, ftruncateSync } from 'node:fs';
+import { closeSync, fchmodSync, ftruncateSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import process from 'node:process';
+import { getSystemErrorName } from 'node:util';
 import { TransportError } from '../errors.ts';
 
 /** The few system calls for memory that two processes see. */
@@ -13,6 +14,10 @@ export interface NativeMemory {
    * @throws Error when the kernel has none.
    */
   createFile(lengthBytes: number): number;
+  /** Whether nobody can cut an open file short: only a memory file that is sealed so. */
+  isSealed(fileDescriptor: number): boolean;
+  /** The user whose process is at the other end of a Unix socket, as the system knows it. @throws Error. */
+  peerUser(fileDescriptor: number): number;
 }
 
 /** A mapping and its bytes. */
@@ -32,8 +37,15 @@ const MAP_HOLE = 0x4032;
 const MAP_FAILED = 0xffff_ffff_ffff_ffffn;
 const MFD_CLOEXEC_ALLOW_SEALING = 3;
 const F_ADD_SEALS = 1033;
+const F_GET_SEALS = 1034;
 /** F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW. */
 const SEALS = 7;
+const F_SEAL_SHRINK = 2;
+/** The same on x64 and arm64. */
+const SOL_SOCKET = 1;
+const SO_PEERCRED = 17;
+/** `struct ucred`: process, user, group. */
+const CREDENTIAL_WORDS = 3;
 
 let cached: NativeMemory | null = null;
 
@@ -72,8 +84,14 @@ function load(): NativeMemory {
   }
 }
 
-/** koffi and the C library. Loaded on first use and by `require`: a machine for which koffi has no binary must still get an answer. */
+/**
+ * koffi and the C library. Loaded on first use and by `require`: a machine for which koffi has no binary must still get an answer.
+ *
+ * Node up to 22 stops at a symbolic link, and koffi then does not find its binary, when a socket is the last file that
+ * the process has looked at, as a host that listens on one has. So it looks at another first.
+ */
 export function loadLibc() {
+  statSync('.', { throwIfNoEntry: false });
   const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
   return { koffi, libc: koffi.load(null) };
 }
@@ -86,6 +104,8 @@ function loadLinux(): NativeMemory {
   const munmap = libc.func('int munmap(void *address, size_t length)');
   const memfdCreate = libc.func('int memfd_create(const char *name, unsigned int flags)');
   const fcntl = libc.func('int fcntl(int fd, int command, int argument)');
+  const getsockopt = libc.func('int getsockopt(int fd, int level, int name, void *value, void *length)');
+  const errorName = () => getSystemErrorName(-koffi.errno());
   const unreachable = new FinalizationRegistry<{ address: bigint; lengthBytes: number }>(
     ({ address, lengthBytes }) => {
       munmap(address, lengthBytes);
@@ -95,7 +115,7 @@ function loadLinux(): NativeMemory {
     map(fileDescriptor, lengthBytes) {
       const address = mmap(null, lengthBytes, PROT_READ_WRITE, MAP_SHARED, fileDescriptor, 0) as bigint;
       if (address === MAP_FAILED) {
-        throw new Error(`mmap of ${lengthBytes} bytes failed with error ${koffi.errno()}`);
+        throw new Error(`mmap of ${lengthBytes} bytes failed: ${errorName()}`);
       }
       const buffer = koffi.view(address, lengthBytes);
       unreachable.register(buffer, { address, lengthBytes });
@@ -108,18 +128,30 @@ function loadLinux(): NativeMemory {
     },
     createFile(lengthBytes) {
       const fileDescriptor = memfdCreate('dxgwire', MFD_CLOEXEC_ALLOW_SEALING) as number;
-      if (fileDescriptor < 0) throw new Error(`memfd_create failed with error ${koffi.errno()}`);
+      if (fileDescriptor < 0) throw new Error(`memfd_create failed: ${errorName()}`);
       try {
         fchmodSync(fileDescriptor, 0o600);
         ftruncateSync(fileDescriptor, lengthBytes);
         if (fcntl(fileDescriptor, F_ADD_SEALS, SEALS) !== 0) {
-          throw new Error(`sealing a memory file failed with error ${koffi.errno()}`);
+          throw new Error(`sealing a memory file failed: ${errorName()}`);
         }
       } catch (error) {
         closeSync(fileDescriptor);
         throw error;
       }
       return fileDescriptor;
+    },
+    isSealed(fileDescriptor) {
+      const seals = fcntl(fileDescriptor, F_GET_SEALS, 0) as number;
+      return seals >= 0 && (seals & F_SEAL_SHRINK) !== 0;
+    },
+    peerUser(fileDescriptor) {
+      const credentials = new Uint32Array(CREDENTIAL_WORDS);
+      const length = Uint32Array.of(credentials.byteLength);
+      if (getsockopt(fileDescriptor, SOL_SOCKET, SO_PEERCRED, credentials, length) !== 0) {
+        throw new Error(`getsockopt failed: ${errorName()}`);
+      }
+      return credentials[1]!;
     },
   };
 }

@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createConnection, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -101,6 +111,13 @@ describe('a memory file', { skip: !isLinux }, () => {
         () => openMemoryFile({ path, inode, lengthBytes, ...change }),
         (error) => is(error, 'connect-failed', pattern),
       );
+    // An ordinary file could be cut short, which would end whoever has it mapped, and is nobody's to give.
+    const plain = join(folder, 'plain');
+    writeFileSync(plain, new Uint8Array(8192));
+    assert.throws(
+      () => openMemoryFile({ path: plain, inode: statSync(plain).ino, lengthBytes }),
+      (error) => is(error, 'connect-failed', /its size is not sealed/),
+    );
     const other = openMemoryFile({ path, inode, lengthBytes });
     file.bytes[5] = 77;
     assert.equal(other.bytes[5], 77);
@@ -138,6 +155,42 @@ describe('a guest of shared memory', { skip: !isLinux }, () => {
       const host = await strangeHost((socket) => socket.write(encodeMessage(message)));
       await fails(connect(host.url), code, pattern);
       await host.close();
+    }
+  });
+
+  // A name in a folder of everybody's may be anybody's: the token went to whoever had taken it.
+  it('says nothing to a process of another user', { skip: process.getuid?.() !== 0 }, async () => {
+    const open = mkdtempSync(join(tmpdir(), 'dxgwire-'));
+    try {
+      chmodSync(open, 0o777);
+      const path = join(open, 'gpu.sock');
+      const program = `
+        const server = require('node:net').createServer((socket) => {
+          socket.on('data', () => process.stdout.write('heard'));
+          socket.on('end', () => process.exit());
+        });
+        server.listen({ path: ${JSON.stringify(path)}, writableAll: true }, () => process.stdout.write('listening'));`;
+      const child = spawn(process.execPath, ['-e', program], {
+        uid: 65_534,
+        gid: 65_534,
+        cwd: '/',
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      let said = '';
+      child.stdout.setEncoding('utf8').on('data', (text: string) => {
+        said += text;
+      });
+      const ended = once(child, 'close');
+      while (said === '') await once(child.stdout, 'data');
+      await fails(
+        connect(`shm:${path}`, { token: 'secret' }),
+        'connect-failed',
+        /its host runs as user 65534, this process as 0; use unix: or tcp:/,
+      );
+      await ended;
+      assert.equal(said, 'listening');
+    } finally {
+      rmSync(open, { recursive: true });
     }
   });
 

@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { TransportError } from '../errors.ts';
+import { shownUrl } from '../shown-url.ts';
 
 /** Longest path of a Unix socket that Linux takes, bytes. */
 const MAX_SOCKET_PATH_BYTES = 107;
@@ -37,7 +38,7 @@ export function parseStreamUrl(text: string): { address: StreamAddress; token: s
 }
 
 function bad(text: string, what: string): TransportError {
-  return new TransportError('bad-url', `'${text.replace(/\?.*/, '')}': ${what}`);
+  return new TransportError('bad-url', `'${shownUrl(text)}': ${what}`);
 }
 
 /**

@@ -9,7 +9,7 @@ import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
 import type { GuestBus } from '../transport.ts';
 import { parseStreamUrl, type StreamAddress, streamUrl } from './address.ts';
 import { connectOverDevice } from './device.ts';
-import { removeDeadSocket } from './socket-file.ts';
+import { isOtherFile, removeDeadSocket } from './socket-file.ts';
 import { StreamMedium, type StreamPair, streamError } from './stream-medium.ts';
 
 /** Options of a guest's end over a stream. */
@@ -221,8 +221,10 @@ const HINTS: Readonly<Record<string, string>> = {
 };
 
 function connectError(address: StreamAddress, error: Error): TransportError {
-  const code = (error as NodeJS.ErrnoException).code ?? '';
-  const hint = HINTS[code] ?? (error.message || code);
+  const { code = '' } = error as NodeJS.ErrnoException;
+  // Linux refuses a connection to any other file, too.
+  const isNone = code === 'ECONNREFUSED' && address.kind === 'unix' && isOtherFile(address.path);
+  const hint = HINTS[isNone ? 'ENOTSOCK' : code] ?? (error.message || code);
   return new TransportError('connect-failed', `cannot connect to ${streamUrl(address)}: ${hint}`, {
     cause: error,
   });

@@ -1,6 +1,7 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import process from 'node:process';
 import { TransportError } from '../errors.ts';
+import { outliveFailedAccepts } from '../failed-accepts.ts';
 import { HostLinks, type LinkHostSettings } from '../link/host-links.ts';
 import { parseStreamUrl, type StreamAddress, streamUrl } from './address.ts';
 import { listenOnDevice } from './device.ts';
@@ -60,7 +61,7 @@ export async function listenStream(url: string, settings: LinkHostSettings): Pro
     }
     links.connected(new StreamMedium(socket, streamError, 'own'), peerOf(socket));
   });
-  const { shown, removeFile } = await open(server, address);
+  const shown = await open(server, address);
   return {
     url: streamUrl(shown),
     port: shown.kind === 'tcp' ? shown.port : 0,
@@ -72,7 +73,6 @@ export async function listenStream(url: string, settings: LinkHostSettings): Pro
         server.close(() => resolve());
       });
       await links.close();
-      removeFile();
       await stopped;
     },
   };
@@ -86,16 +86,18 @@ function peerOf(socket: Socket): string {
 async function open(
   server: Server,
   address: Exclude<StreamAddress, { kind: 'stdio' | 'command' | 'device' }>,
-): Promise<{ shown: StreamAddress; removeFile: () => void }> {
+): Promise<StreamAddress> {
   if (address.kind === 'unix') {
-    return { shown: address, removeFile: await listenOnSocketFile(server, address.path) };
+    await listenOnSocketFile(server, address.path);
+    return address;
   }
   const { host, port } = address;
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(address, error)));
     server.listen(port, host, () => resolve());
   });
-  return { shown: { kind: 'tcp', host, port: (server.address() as AddressInfo).port }, removeFile: () => {} };
+  outliveFailedAccepts(server);
+  return { kind: 'tcp', host, port: (server.address() as AddressInfo).port };
 }
 
 function listenError(address: StreamAddress, error: NodeJS.ErrnoException): TransportError {

@@ -3,44 +3,42 @@ import { createConnection, type Server } from 'node:net';
 import { dirname } from 'node:path';
 import process from 'node:process';
 import { isMainThread } from 'node:worker_threads';
-import { TransportError } from '../errors.ts';
+import { isTransportError, TransportError } from '../errors.ts';
+import { outliveFailedAccepts } from '../failed-accepts.ts';
 
 /** How long a killed host may take to be gone for good once its connections are, milliseconds. */
 const DYING_TIMEOUT_MS = 1000;
 
 /**
  * Listens on a Unix socket for this user only (mode 0600). The file of a listener that is gone is replaced; one that
- * somebody listens on, and a file that is no socket, are left alone.
+ * somebody listens on, and a file that is no socket, are left alone. Node removes the file at once when the server is
+ * told to close: another host may have the name from then on, while this one still says farewell.
  *
- * @returns removes the file, unless somebody else has taken its place. Node removes it as well when the server closes.
  * @throws TransportError `listen-failed`.
  */
-export async function listenOnSocketFile(server: Server, path: string): Promise<() => void> {
+export async function listenOnSocketFile(server: Server, path: string): Promise<void> {
   await removeStale(path);
-  // Between the file's birth and a change of its mode anyone could connect: it must be born with the right one.
-  const restoreMask = maskForUserOnly(path);
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen(path, () => {
-        server.off('error', reject);
-        resolve();
-      });
+      // Between the file's birth and a change of its mode anyone could connect: it must be born with the right one. That is
+      // within the call: nothing else may come to see this mask, another listener least of all, which would restore it.
+      const restoreMask = maskForUserOnly(path);
+      try {
+        server.listen(path, () => {
+          server.off('error', reject);
+          resolve();
+        });
+      } finally {
+        restoreMask();
+      }
     });
   } catch (error) {
+    if (isTransportError(error)) throw error;
     throw listenError(path, error as NodeJS.ErrnoException);
-  } finally {
-    restoreMask();
   }
+  outliveFailedAccepts(server);
   chmodSync(path, 0o600);
-  const { ino } = lstatSync(path);
-  return () => {
-    try {
-      if (lstatSync(path).ino === ino) unlinkSync(path);
-    } catch {
-      // It is gone already.
-    }
-  };
 }
 
 /**
@@ -80,6 +78,15 @@ export async function removeDeadSocket(path: string): Promise<void> {
     if (code === 'ECONNREFUSED' && lstatSync(path).ino === found.ino) unlinkSync(path);
   } catch {
     // Somebody else has removed it, or may.
+  }
+}
+
+/** Whether there is something at a path that is no socket. */
+export function isOtherFile(path: string): boolean {
+  try {
+    return !statSync(path).isSocket();
+  } catch {
+    return false;
   }
 }
 

@@ -1,4 +1,5 @@
 import { TransportError } from '../errors.ts';
+import { shownUrl } from '../shown-url.ts';
 
 /** Subprotocol of the link. A client that cannot set headers adds one that carries its token. */
 export const SUBPROTOCOL = 'dxgwire';
@@ -16,6 +17,8 @@ export const MAX_SOCKET_BYTES = 1024 * 1024;
 export interface WebSocketAddress {
   /** `ws:` or `wss:` URL without the token. */
   readonly url: string;
+  /** The same for errors and logs. */
+  readonly shown: string;
   readonly host: string;
   readonly isSecure: boolean;
   /** From `?token=`, or empty. */
@@ -32,20 +35,26 @@ export function parseWebSocketUrl(text: string): WebSocketAddress {
   try {
     url = new URL(text);
   } catch (error) {
-    throw new TransportError('bad-url', `'${text}' is not a URL; expected one such as ws://127.0.0.1:8774`, {
-      cause: error,
-    });
+    throw new TransportError(
+      'bad-url',
+      `'${shownUrl(text)}' is not a URL; expected one such as ws://127.0.0.1:8774`,
+      {
+        // The platform's own error quotes the whole of it.
+        cause: (error as Error).name,
+      },
+    );
   }
   const scheme = { 'ws:': 'ws:', 'wss:': 'wss:', 'http:': 'ws:', 'https:': 'wss:' }[url.protocol];
   if (scheme === undefined || url.hostname === '') {
-    throw new TransportError('bad-url', `'${text}' is not a WebSocket URL; expected ws: or wss:`);
+    throw new TransportError('bad-url', `'${shownUrl(text)}' is not a WebSocket URL; expected ws: or wss:`);
   }
   const token = url.searchParams.get('token') ?? '';
   url.searchParams.delete('token');
   url.hash = '';
   // The setter of `protocol` refuses to go from http to ws.
   const rest = url.href.slice(url.protocol.length);
-  return { url: scheme + rest, host: url.hostname, isSecure: scheme === 'wss:', token };
+  const whole = scheme + rest;
+  return { url: whole, shown: shownUrl(whole), host: url.hostname, isSecure: scheme === 'wss:', token };
 }
 
 /** The target of an upgrade request as a URL, of which path and query count; null for one that is none. */

@@ -15,6 +15,7 @@ import {
   MAX_MESSAGE_BYTES,
   parseWebSocketUrl,
   SUBPROTOCOL,
+  tokenToSubprotocol,
   type WebSocketAddress,
   type WebSocketConnectOptions,
 } from './address.ts';
@@ -109,7 +110,14 @@ function openSocket(
   options: NodeWebSocketConnectOptions,
 ): WebSocket {
   const headers: Record<string, string> = { ...options.headers };
-  if (token !== '') headers['authorization'] = `Bearer ${token}`;
+  const protocols = [SUBPROTOCOL];
+  // A header of the caller's is for somebody on the way; the hello has the token too.
+  const isTaken = Object.keys(headers).some((name) => name.toLowerCase() === 'authorization');
+  if (token !== '' && !isTaken) {
+    // A header takes ASCII only.
+    if (/^[\x21-\x7e]*$/.test(token)) headers['authorization'] = `Bearer ${token}`;
+    else protocols.push(tokenToSubprotocol(token));
+  }
   const client: ClientOptions & { closeTimeout: number } = {
     perMessageDeflate: false,
     maxPayload: MAX_MESSAGE_BYTES,
@@ -118,7 +126,15 @@ function openSocket(
     headers,
   };
   if (options.ca !== undefined) client.ca = options.ca;
-  return new WebSocket(address.url, [SUBPROTOCOL], client);
+  try {
+    return new WebSocket(address.url, protocols, client);
+  } catch (error) {
+    throw new TransportError(
+      'out-of-range',
+      `a request to ${address.shown} cannot be made: ${(error as Error).message}`,
+      { cause: error },
+    );
+  }
 }
 
 /** What a socket's error after the connection was made means. */
@@ -164,15 +180,17 @@ function connectError(address: WebSocketAddress, error: Error): TransportError {
   const hint = UNTRUSTED.has(code)
     ? `its certificate is not trusted here (${error.message}). Where it is yours, name its file in NODE_EXTRA_CA_CERTS`
     : (HINTS[code] ?? (error.message || code));
-  return new TransportError('connect-failed', `cannot connect to ${address.url}: ${hint}`, { cause: error });
+  return new TransportError('connect-failed', `cannot connect to ${address.shown}: ${hint}`, {
+    cause: error,
+  });
 }
 
 function responseError(address: WebSocketAddress, status: number): TransportError {
   if (status === 401 || status === 403) {
-    return new TransportError('refused', `${address.url} refused the connection (HTTP ${status})`);
+    return new TransportError('refused', `${address.shown} refused the connection (HTTP ${status})`);
   }
   return new TransportError(
     'connect-failed',
-    `cannot connect to ${address.url}: the server answered HTTP ${status}. Is that a dxgwire host, and is the path right?`,
+    `cannot connect to ${address.shown}: the server answered HTTP ${status}. Is that a dxgwire host, and is the path right?`,
   );
 }

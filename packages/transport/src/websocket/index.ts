@@ -50,7 +50,7 @@ class PlatformMedium implements LinkMedium {
       const hint = 'is the host running, and does it accept this origin?';
       this.#error = this.#isOpen
         ? errorOfCloseCode(code, reason)
-        : new TransportError('connect-failed', `cannot connect to ${address.url}: ${hint}`);
+        : new TransportError('connect-failed', `cannot connect to ${address.shown}: ${hint}`);
       if (!this.#isOpen) onFailed();
       this.#session?.mediumEnded(this.#error);
     };

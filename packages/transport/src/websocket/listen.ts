@@ -1,11 +1,12 @@
-import { Buffer } from 'node:buffer';
-import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
 import { TransportError } from '../errors.ts';
+import { outliveFailedAccepts } from '../failed-accepts.ts';
 import { HostLinks, type LinkHostSettings } from '../link/host-links.ts';
+import { DEFAULT_HANDSHAKE_TIMEOUT_MS } from '../link/limits.ts';
 import {
   isLoopbackHost,
   MAX_MESSAGE_BYTES,
@@ -15,6 +16,7 @@ import {
 } from './address.ts';
 import { ChunkKeeper } from './chunk-keeper.ts';
 import { socketError } from './connect.ts';
+import { refuseUpgrade, serveWithoutUpgrade } from './upgrade.ts';
 import { FAREWELL_TIMEOUT_MS, WsMedium } from './ws-medium.ts';
 
 /** What is the same for every guest of a WebSocket listener. */
@@ -69,6 +71,8 @@ class Endpoint implements Attachment {
   readonly #settings: HostLinkSettings;
   readonly #sockets: WebSocketServer;
   readonly #links: HostLinks;
+  /** Connections that hear, or may hear, why they were refused: no server counts them among its own any more. */
+  readonly #refused = new Set<Duplex>();
 
   constructor(server: Server, path: string | null, settings: HostLinkSettings) {
     this.#server = server;
@@ -89,22 +93,26 @@ class Endpoint implements Attachment {
   }
 
   readonly #onUpgrade = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
+    if (request.headers.upgrade?.toLowerCase() !== 'websocket') {
+      if (this.#isFirstOfOurs()) serveWithoutUpgrade(this.#server, request, stream);
+      return;
+    }
     const url = urlOfRequest(request.url);
     if (url === null) {
-      refuseUpgrade(stream, 400, 'the request names no path');
+      this.#refuse(stream, 400, 'the request names no path');
       return;
     }
     if (this.#path !== null && url.pathname !== this.#path) {
-      if (this.#isNobodys(url.pathname)) refuseUpgrade(stream, 404, `no host at ${url.pathname}`);
+      if (this.#isNobodys(url.pathname)) this.#refuse(stream, 404, `no host at ${url.pathname}`);
       return;
     }
     const origin = request.headers.origin;
     if (origin !== undefined && !this.#isOriginAllowed(origin, request)) {
-      refuseUpgrade(stream, 403, `pages of ${origin} may not use this host`);
+      this.#refuse(stream, 403, `pages of ${origin} may not use this host`);
       return;
     }
     if (this.#links.isFull) {
-      refuseUpgrade(stream, 503, 'too many guests wait to be let in');
+      this.#refuse(stream, 503, 'too many guests wait to be let in');
       return;
     }
     this.#sockets.handleUpgrade(request, stream, head, (socket) =>
@@ -112,14 +120,25 @@ class Endpoint implements Attachment {
     );
   };
 
+  #refuse(stream: Duplex, status: number, reason: string): void {
+    this.#refused.add(stream);
+    stream.once('close', () => this.#refused.delete(stream));
+    refuseUpgrade(stream, status, reason);
+  }
+
   /** Whether it falls to this endpoint to say that nobody wants a path: it is the first of several, and all are ours. */
   #isNobodys(path: string): boolean {
-    const listeners = this.#server.listeners('upgrade');
-    if (listeners[0] !== this.#onUpgrade) return false;
-    return listeners.every((listener) => {
+    if (!this.#isFirstOfOurs()) return false;
+    return this.#server.listeners('upgrade').every((listener) => {
       const theirs = pathOfListener.get(listener);
-      return theirs !== undefined && theirs !== null && theirs !== path;
+      return theirs !== null && theirs !== path;
     });
+  }
+
+  /** Whether nobody but endpoints of ours hears of upgrades, and this is the first of them. */
+  #isFirstOfOurs(): boolean {
+    const listeners = this.#server.listeners('upgrade');
+    return listeners[0] === this.#onUpgrade && listeners.every((listener) => pathOfListener.has(listener));
   }
 
   #isOriginAllowed(origin: string, request: IncomingMessage): boolean {
@@ -145,17 +164,9 @@ class Endpoint implements Attachment {
   async close(): Promise<void> {
     this.#server.off('upgrade', this.#onUpgrade);
     await this.#links.close();
+    for (const stream of this.#refused) stream.destroy();
     this.#sockets.close();
   }
-}
-
-function refuseUpgrade(stream: Duplex, status: number, reason: string): void {
-  const text = `${reason}\n`;
-  stream.on('error', () => stream.destroy());
-  stream.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\nContent-Type: text/plain; ` +
-      `charset=utf-8\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
-  );
 }
 
 /** Tokens that came with the upgrade request; the hello may carry one as well. */
@@ -193,7 +204,7 @@ export function attachWebSocket(server: Server, path: string, settings: HostLink
  */
 export async function listenWebSocket(options: ListenWebSocketOptions): Promise<Listener> {
   const host = options.host ?? '127.0.0.1';
-  const server = options.tls === undefined ? createServer() : createSecureServer({ ...options.tls });
+  const server = createOwnServer(options);
   server.on('request', (_request, response) => {
     response.writeHead(426, { 'content-type': 'text/plain; charset=utf-8', upgrade: 'websocket' });
     response.end('This is a dxgwire host: connect to it with a dxgwire guest, over WebSocket.\n');
@@ -217,12 +228,27 @@ export async function listenWebSocket(options: ListenWebSocketOptions): Promise<
   };
 }
 
+/** How often a server looks for connections that have taken too long to say what they want, milliseconds. */
+const MOST_CHECK_MS = 1000;
+
+/** A server that waits for a request no longer than a link for a hello. */
+function createOwnServer({ tls, handshakeTimeoutMs = DEFAULT_HANDSHAKE_TIMEOUT_MS }: ListenWebSocketOptions) {
+  const patience = {
+    headersTimeout: handshakeTimeoutMs,
+    requestTimeout: handshakeTimeoutMs,
+    connectionsCheckingInterval: Math.max(1, Math.min(MOST_CHECK_MS, handshakeTimeoutMs)),
+  };
+  if (tls === undefined) return createServer(patience);
+  return createSecureServer({ ...patience, ...tls, handshakeTimeout: handshakeTimeoutMs });
+}
+
 function listen(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const failed = (error: NodeJS.ErrnoException) => reject(listenError(host, port, error));
     server.once('error', failed);
     server.listen(port, host, () => {
       server.off('error', failed);
+      outliveFailedAccepts(server);
       resolve();
     });
   });

@@ -59,6 +59,7 @@ describe('WebSocket URLs', () => {
   it('are read, the token apart', () => {
     assert.deepEqual(parseWebSocketUrl('ws://127.0.0.1:8774/?token=s%20cret&x=1'), {
       url: 'ws://127.0.0.1:8774/?x=1',
+      shown: 'ws://127.0.0.1:8774/',
       host: '127.0.0.1',
       isSecure: false,
       token: 's cret',

@@ -1,5 +1,5 @@
-import { createRequire } from 'node:module';
 import process from 'node:process';
+import { loadKoffi } from '../../koffi.ts';
 import { readCaps, tryOut } from './device-caps.ts';
 import type { DeviceProfile, DeviceRequest, DriverSource } from './device-profile.ts';
 import { unpackSwiftShader } from './swiftshader.ts';
@@ -75,7 +75,7 @@ function prepareVulkan(source: DriverSource): VulkanDevice[] {
     if (!changedVariables.has(name)) changedVariables.set(name, process.env[name]);
     process.env[name] = driverManifestPath;
   }
-  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+  const koffi = loadKoffi();
   libraries.push(koffi.load(loaderPath));
   return listVulkanDevices(loaderPath);
 }

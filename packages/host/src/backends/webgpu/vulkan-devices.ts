@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { createRequire } from 'node:module';
+import { loadKoffi } from '../../koffi.ts';
 
 /** A physical device as Vulkan describes it. */
 export interface VulkanDevice {
@@ -33,7 +33,7 @@ const DEVICE_LOCAL = 1;
  * @throws Error when the loader cannot be loaded or has no driver.
  */
 export function listVulkanDevices(loader: string): VulkanDevice[] {
-  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+  const koffi = loadKoffi();
   const library = koffi.load(loader);
   const createInstance = library.func(
     'int vkCreateInstance(const void *info, const void *allocator, _Out_ void **instance)',

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createConnection } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { after, describe, it } from 'node:test';
+import { connect } from '../connect.ts';
+import { isTransportError, type TransportErrorCode } from '../errors.ts';
+import { listen } from '../listen.ts';
+import type { HostBus } from '../transport.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'dxgwire-'));
+after(() => rmSync(folder, { recursive: true }));
+let count = 0;
+
+function freshPath(): string {
+  count += 1;
+  return join(folder, `${count}.sock`);
+}
+
+const onBus = (host: HostBus) => host.start();
+const options = { windowMegabytes: 1, onBus };
+const isLinux = process.platform === 'linux';
+
+async function fails(promise: Promise<unknown>, code: TransportErrorCode, pattern: RegExp): Promise<void> {
+  await assert.rejects(promise, (error) => {
+    assert.ok(isTransportError(error), String(error));
+    assert.equal(error.code, code);
+    assert.match(error.message, pattern);
+    return true;
+  });
+}
+
+describe('the file of a Unix socket', () => {
+  // The second of two restored the mask that the first had set for both: the process kept it for ever.
+  it('is for this user only, and the mask of the process is as it was, however many listen at once', async () => {
+    const mask = process.umask(0o027);
+    try {
+      const paths = [freshPath(), freshPath(), freshPath()];
+      const listeners = await Promise.all(paths.map((path) => listen(`unix:${path}`, options)));
+      assert.equal(process.umask(), 0o027);
+      for (const path of paths) assert.equal(statSync(path).mode & 0o777, 0o600);
+      await fails(listen(`unix:${join(folder, 'none/x.sock')}`, options), 'listen-failed', /no such folder/);
+      assert.equal(process.umask(), 0o027);
+      for (const listener of listeners) await listener.close();
+      for (const path of paths) assert.equal(existsSync(path), false);
+    } finally {
+      process.umask(mask);
+    }
+  });
+
+  for (const scheme of isLinux ? ['unix', 'shm'] : ['unix']) {
+    // A host that was closing removed the file of the one that had taken its place, where the file system had given it
+    // the same number.
+    it(`of ${scheme}: stays when the host before has said its last farewell`, async () => {
+      const path = freshPath();
+      const url = `${scheme}:${path}`;
+      const before = await listen(url, options);
+      const guest = createConnection({ path, allowHalfOpen: true });
+      await once(guest, 'connect');
+      const closing = before.close();
+      const next = await listen(url, options);
+      guest.destroy();
+      await closing;
+      const other = await connect(url);
+      await other.close();
+      await next.close();
+    });
+  }
+
+  it('is told from what is no socket, which is left alone', async () => {
+    const file = freshPath();
+    writeFileSync(file, 'mine');
+    const nested = freshPath();
+    mkdirSync(nested);
+    const link = freshPath();
+    symlinkSync('/nowhere/at/all', link);
+    for (const scheme of isLinux ? ['unix', 'shm'] : ['unix']) {
+      for (const path of [file, nested]) {
+        await fails(
+          listen(`${scheme}:${path}`, options),
+          'listen-failed',
+          /a file that is no socket is there/,
+        );
+        await fails(connect(`${scheme}:${path}`), 'connect-failed', /no socket/);
+        assert.ok(existsSync(path));
+      }
+      await fails(listen(`${scheme}:${link}`, options), 'listen-failed', /a file that is no socket is there/);
+      await fails(connect(`${scheme}:${link}`), 'connect-failed', /no such|no host/);
+    }
+  });
+});
