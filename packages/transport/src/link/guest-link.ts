@@ -114,8 +114,8 @@ export class GuestLink extends LinkSession implements GuestBus {
     });
   }
 
-  protected override interrupted(): void {
-    this.#redialer?.start();
+  protected override interrupted(wasInVain: boolean): void {
+    this.#redialer?.start(wasInVain);
   }
 
   #sayHelloAgain(medium: LinkMedium): void {
@@ -240,7 +240,8 @@ export class GuestLink extends LinkSession implements GuestBus {
     this.sessionId = body.session;
     this.#memory = this.#createMemory((body.limits?.memoryPages ?? 0) * PAGE_BYTES);
     this.#window = this.#createWindow(body.windowMegabytes * MEBIBYTE);
-    if (this.#options.redial !== undefined && body.features.includes(FEATURE_RESUME) && body.leaseMs > 0) {
+    if (this.#redialer !== null && body.features.includes(FEATURE_RESUME) && body.leaseMs > 0) {
+      this.#redialer.leaseMs = body.leaseMs;
       this.enableResume(body.leaseMs);
     }
     this.startHeartbeat(body.heartbeatMs);

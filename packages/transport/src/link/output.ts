@@ -142,6 +142,11 @@ export class LinkOutput {
     return true;
   }
 
+  /** Bytes of the stream that the other side is known to have; 0 where nothing is kept. */
+  get confirmedBytes(): number {
+    return this.#replay?.confirmedBytes ?? 0;
+  }
+
   /** Whether the stream can be sent again from `total` on. */
   canRewind(total: number): boolean {
     return this.#replay?.holds(total) ?? false;

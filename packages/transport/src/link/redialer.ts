@@ -5,6 +5,9 @@ import type { LinkMedium } from './medium.ts';
 /** Makes a new connection after a pause; rejects when that fails or when `signal` says that it is not wanted. */
 export type Redial = (delayMs: number, signal: AbortSignal) => Promise<LinkMedium>;
 
+/** The longest pause is such a part of the lease. */
+const LEASE_PART = 1 / 4;
+
 /** What a redialer tells of. */
 export interface RedialerTarget {
   /** Takes the new connection into use: asks the host to go on over it. */
@@ -21,8 +24,12 @@ export class Redialer {
   #delayMs = 0;
   #attemptMs = FIRST_ATTEMPT_MS;
   #attempt: AbortController | null = null;
+  #hasSucceeded = false;
   #cancelTimer: (() => void) | null = null;
   #isStopped = false;
+
+  /** How long the host waits for this guest, milliseconds: pauses are short beside it. */
+  leaseMs = Number.POSITIVE_INFINITY;
 
   constructor(clock: Clock, redial: Redial, target: RedialerTarget) {
     this.#clock = clock;
@@ -30,13 +37,24 @@ export class Redialer {
     this.#target = target;
   }
 
-  /** The connection is gone; without effect while an attempt is under way. */
-  start(): void {
+  /**
+   * The connection is gone; without effect while an attempt is under way.
+   *
+   * @param wasInVain - It had been made anew and nothing got on over it: pauses go on growing, or what breaks each
+   * connection at once would keep both sides busy for ever.
+   */
+  start(wasInVain = false): void {
     if (this.#attempt !== null || this.#isStopped) return;
+    if (this.#hasSucceeded) {
+      this.#hasSucceeded = false;
+      this.#attemptMs = FIRST_ATTEMPT_MS;
+      if (!wasInVain) this.#delayMs = 0;
+    }
     const attempt = new AbortController();
     this.#attempt = attempt;
     const delayMs = this.#delayMs;
-    this.#delayMs = Math.min(LAST_REDIAL_MS, Math.max(FIRST_REDIAL_MS, delayMs * 2));
+    const longestMs = Math.min(LAST_REDIAL_MS, this.leaseMs * LEASE_PART);
+    this.#delayMs = Math.min(longestMs, Math.max(FIRST_REDIAL_MS, delayMs * 2));
     this.#limit(delayMs);
     this.#redial(delayMs, attempt.signal).then(
       (medium) => {
@@ -62,12 +80,11 @@ export class Redialer {
     this.#attemptMs = Math.min(LAST_ATTEMPT_MS, this.#attemptMs * 2);
   }
 
-  /** The session goes on: the next loss is met at once again. */
+  /** The session goes on. */
   succeeded(): void {
     this.#cancelTimer?.();
     this.#cancelTimer = null;
-    this.#delayMs = 0;
-    this.#attemptMs = FIRST_ATTEMPT_MS;
+    this.#hasSucceeded = true;
   }
 
   /** Nobody wants a connection any more. */

@@ -40,6 +40,11 @@ export class ReplayWindow {
     return this.#sent;
   }
 
+  /** Bytes that the other side is known to have. */
+  get confirmedBytes(): number {
+    return this.#confirmed;
+  }
+
   /** Bytes sent and not confirmed. */
   get unconfirmedBytes(): number {
     return this.#sent - this.#confirmed;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { bytesOfSeed, isOfSeed, Random } from '../compliance/data.ts';
-import { isTransportError } from '../errors.ts';
+import { isTransportError, TransportError } from '../errors.ts';
 import { type Channel, type GuestBus, type HostBus, PacketKind } from '../transport.ts';
 import { GuestLink } from './guest-link.ts';
 import { HostLink } from './host-link.ts';
@@ -388,6 +388,54 @@ describe('a session over connections that break', () => {
     assert.equal(count, 2);
     assert.deepEqual(closes, { guest: [], host: [] });
     assert.equal(state.connections, 2);
+  });
+
+  /** Runs time on; each connection is cut by `end` as soon as the session goes on over it. */
+  async function cutEachOne(network: Awaited<ReturnType<typeof openNetwork>>, ms: number, end: Error | null) {
+    const { clock, guest, state } = network;
+    guest.onInterruption = (isInterrupted) => {
+      if (isInterrupted) return;
+      const medium = state.current!;
+      // The guest hears why; the host only that the connection is gone.
+      clock.defer(() => {
+        medium.session?.mediumEnded(end);
+        medium.cut();
+      });
+    };
+    state.current?.cut();
+    for (let done = 0; done < ms; done += 50) await clock.advance(50);
+  }
+
+  // Each was made again at once, for ever: both sides had nothing else to do.
+  it('takes its time where each new connection breaks before anything gets over it', async () => {
+    const network = await openNetwork();
+    await cutEachOne(network, 60_000, null);
+    assert.ok(network.state.connections > 20, `${network.state.connections} connections`);
+    assert.ok(network.state.connections < 50, `${network.state.connections} connections`);
+    assert.deepEqual(network.closes, { guest: [], host: [] });
+    network.guest.onInterruption = null;
+    await network.clock.advance(10_000);
+    assert.equal(network.guest.isInterrupted, false);
+    network.guest.abort(new Error('done'));
+    await network.clock.advance(60_000);
+    assert.equal(network.clock.timerCount, 0);
+  });
+
+  // A proxy that takes short messages only (close code 1009) was asked again and again.
+  it('ends where what it has to say is too large for whoever carries it', async () => {
+    const network = await openNetwork();
+    await cutEachOne(
+      network,
+      5000,
+      new TransportError('too-large', 'the peer refused a message as too large'),
+    );
+    assert.equal(network.closes.guest.length, 1);
+    const [error] = network.closes.guest;
+    assert.ok(isTransportError(error) && error.code === 'too-large', String(error));
+    assert.equal(network.state.connections, 2);
+    await network.clock.advance(60_000);
+    assert.equal(network.closes.host.length, 1);
+    assert.equal(network.clock.timerCount, 0);
   });
 
   it('refuses a session that is unknown, and a wrong token', async () => {

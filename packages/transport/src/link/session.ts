@@ -1,7 +1,7 @@
 import { createBusStatistics } from '../bus-statistics.ts';
 import type { Clock } from '../clock.ts';
 import { EndNotice } from '../end-notice.ts';
-import { errorOfPeer, reasonOf, TransportError } from '../errors.ts';
+import { errorOfPeer, isTransportError, reasonOf, TransportError } from '../errors.ts';
 import type { BusStatistics, PacketKind } from '../transport.ts';
 import { FrameKind } from './frame.ts';
 import { Heartbeat } from './heartbeat.ts';
@@ -100,8 +100,12 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
   ): void;
   /** Rejects every promise that waits for the other side. Called once. */
   protected abstract settlePending(error: TransportError): void;
-  /** The connection is gone and the session goes on: a guest makes a new one, a host waits. */
-  protected abstract interrupted(error: Error): void;
+  /**
+   * The connection is gone and the session goes on: a guest makes a new one, a host waits.
+   *
+   * @param wasInVain - Nothing has got on over that connection, which was not the first one and did not last.
+   */
+  protected abstract interrupted(wasInVain: boolean): void;
   /** Gives memory back, after `onClose` has been called. Called once. */
   protected abstract release(): void;
 
@@ -171,7 +175,10 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
   /** The connection is gone, or as good as gone: the session waits for another where that was agreed, else ends. */
   #connectionLost(error: Error, isGone = false): void {
     if (this.#state === 'closed') return;
-    if (this.#lease.lengthMs === 0 || this.#state === 'closing') {
+    const wasInVain = this.#lease.wasInVain(this.#arrivedBytes);
+    // The same bytes would go over the next connection, and be refused again.
+    const isHopeless = wasInVain && isTransportError(error) && error.code === 'too-large';
+    if (this.#lease.lengthMs === 0 || this.#state === 'closing' || isHopeless) {
       if (isGone) this.#settle(error);
       else this.abort(error);
       return;
@@ -184,8 +191,13 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
     this.output.interrupt();
     const isFirst = !this.#lease.isRunning;
     if (isFirst) this.#lease.start(error);
-    this.interrupted(error);
+    this.interrupted(wasInVain);
     if (isFirst) this.onInterruption?.(true);
+  }
+
+  /** Bytes of both streams that are known to have arrived. */
+  get #arrivedBytes(): number {
+    return this.#receiver.receivedBytes + this.output.confirmedBytes;
   }
 
   /** True from the loss of a connection until the session goes on over another. */
@@ -235,7 +247,7 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
     if (!this.output.canRewind(theirReceivedBytes)) return false;
     this.output.rewind(theirReceivedBytes);
     this.#receiver.confirm();
-    this.#lease.stop();
+    this.#lease.wentOn(this.#arrivedBytes);
     this.startHeartbeat(this.#heartbeatMs, this.#silenceMs);
     this.#writer.scheduleWake();
     this.#writer.released();
