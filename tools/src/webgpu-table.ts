@@ -52,7 +52,7 @@ const DIFFERENCES = `
 | \`process.exit()\` in the same turn as an error | the error is not told any more | told within the call that is wrong | \`device.onuncapturederror = console.log; device.createBuffer({ size: 4, usage: 0 }); process.exit()\` |
 | an error before the program throws | told before it ends, while which timers that are due still run | told within the call that is wrong | \`device.createBuffer({ size: 4, usage: 0 }); setTimeout(console.log); throw new Error()\` |
 | \`addEventListener\` of devices | that of \`EventTarget\`, inherited; so the suite's \`idl,javascript:device,EventTarget\` passes alone, but not in the process in which \`method_replacement\` has put an own one there | own methods, which call it | \`Object.hasOwn(GPUDevice.prototype, 'addEventListener')\` |
-| a mapped range in a transfer list, on Node 20 | transferred, and gone; refused (\`DataCloneError\`) from Node 22 on, as with Dawn there | copied | \`structuredClone(range, { transfer: [range] }); range.byteLength\` |
+| a mapped range in a transfer list, on Node 24 and newer | transferred, and gone: what Node refuses to transfer there, nothing in JavaScript could detach | \`DataCloneError\`, as here on Node 22; on Node 20 both copy it | \`structuredClone(range, { transfer: [range] }); range.byteLength\` |
 `;
 
 function stateOf({ name }: Interface, member: Member): string {

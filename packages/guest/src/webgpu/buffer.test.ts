@@ -112,21 +112,26 @@ test('getMappedRange refuses what the standard refuses', async () => {
   fake.device.destroy();
 });
 
-test('what getMappedRange gave cannot be transferred: not when it is detached, and not before where there is another way', () => {
-  const fake = makeFakeDevice();
-  const buffer = fake.device.createBuffer({ size: 32, usage: STORAGE, mappedAtCreation: true });
-  const range = buffer.getMappedRange();
-  new Uint8Array(range).fill(7);
-  const refuses = () =>
-    assert.throws(() => structuredClone(range, { transfer: [range] }), { name: 'DataCloneError' });
-  if ('transfer' in range) refuses();
-  assert.equal(structuredClone(range).byteLength, 32);
-  assert.equal(range.byteLength, 32);
-  buffer.unmap();
-  assert.equal(range.byteLength, 0);
-  refuses();
-  fake.device.destroy();
-});
+for (const size of [32, 1 << 20]) {
+  test(`what getMappedRange gave cannot be transferred, ${size} bytes: nothing but unmap() detaches it`, () => {
+    const fake = makeFakeDevice();
+    const buffer = fake.device.createBuffer({ size, usage: STORAGE, mappedAtCreation: true });
+    const range = buffer.getMappedRange();
+    new Uint8Array(range).fill(7);
+    const transfer = () => structuredClone(range, { transfer: [range] });
+    // As with Dawn there: Node 20 copies what it does not transfer, Node 22 refuses. Later ones leave no way to do so.
+    const major = Number(process.versions.node.split('.')[0]);
+    if (major === 22) assert.throws(transfer, { name: 'DataCloneError' });
+    else if (major < 22) assert.equal(transfer().byteLength, size);
+    assert.equal(structuredClone(range).byteLength, size);
+    assert.deepEqual(new Uint8Array(range), new Uint8Array(size).fill(7));
+    buffer.unmap();
+    assert.equal(range.byteLength, 0);
+    assert.throws(() => new Uint8Array(range), TypeError);
+    assert.throws(transfer, { name: 'DataCloneError' });
+    fake.device.destroy();
+  });
+}
 
 test('a map ends with AbortError when it is cancelled, and its late answer changes nothing', async () => {
   const fake = makeFakeDevice();
