@@ -32,6 +32,8 @@ export interface GuestLinkOptions extends LinkSessionOptions {
   readonly name: string;
   /** Proof that this guest may use the host; empty for none. */
   readonly token: string;
+  /** Names this process to a host on the same machine, which then knows when it has ended; left out where there is none. */
+  readonly process?: string;
   /** Codecs that this guest speaks, the one it prefers first. Default: `packed` alone. */
   readonly codecs?: readonly string[];
   /** How long the host may take to let this guest in, milliseconds. */
@@ -102,7 +104,7 @@ export class GuestLink extends LinkSession implements GuestBus {
   }
 
   #sendHello(more: Partial<LinkMessageBody<'hello'>>): void {
-    const { token, name, redial } = this.#options;
+    const { token, name, redial, process = '' } = this.#options;
     this.sendControl('hello', {
       minVersion: MIN_LINK_VERSION,
       maxVersion: MAX_LINK_VERSION,
@@ -110,6 +112,7 @@ export class GuestLink extends LinkSession implements GuestBus {
       features: redial === undefined ? [] : [FEATURE_RESUME],
       token,
       name,
+      process,
       ...more,
     });
   }

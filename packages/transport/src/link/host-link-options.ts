@@ -20,6 +20,8 @@ export interface HostLinkOptions<Session = unknown> extends LinkSessionOptions {
   readonly authenticate: (token: string) => boolean | Promise<boolean>;
   /** Why there is no room for a further guest, or null where there is. One that comes back to its session needs none. */
   readonly fullness?: () => string | null;
+  /** Whether a guest's process, as it has named itself, is known to have ended: its session then waits for nobody. */
+  readonly hasEnded?: (process: string) => boolean;
   /** The guest has said hello and may come in: set handlers, make offers, call `start`. */
   readonly onReady: (bus: HostBus) => void;
   /** How long the session waits for its guest after a broken connection, milliseconds; 0: it ends with it. */

@@ -43,6 +43,7 @@ export class HostLink extends LinkSession implements HostBus {
   readonly #memory: MirroredHostMemory;
   #window: MirroredHostWindow | null = null;
   #peerName = '';
+  #process = '';
   #version = MAX_LINK_VERSION;
   #codec: string = Codec.packed;
   #stage: 'hello' | 'checking' | 'ready' | 'started' = 'hello';
@@ -153,6 +154,7 @@ export class HostLink extends LinkSession implements HostBus {
     if (this.#stage !== 'hello') throw new TransportError('bad-frame', 'a second hello');
     this.#stage = 'checking';
     this.#cancelHandshake();
+    this.#process = body.process;
     // It goes into logs: no control characters.
     this.#peerName = body.name.slice(0, 100).replace(/\p{C}/gu, '?');
     if (body.minVersion > MAX_LINK_VERSION || body.maxVersion < MIN_LINK_VERSION) {
@@ -396,6 +398,10 @@ export class HostLink extends LinkSession implements HostBus {
 
   /** The guest makes the next connection. */
   protected override interrupted(): void {}
+
+  protected override mayComeBack(): boolean {
+    return this.#process === '' || this.#options.hasEnded?.(this.#process) !== true;
+  }
 
   protected override settlePending(error: TransportError): void {
     this.#cancelHandshake();

@@ -2,6 +2,7 @@ import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { systemClock } from '../clock.ts';
 import { TransportError } from '../errors.ts';
+import { hasProcessEnded } from '../process-identity.ts';
 import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
 import { type AllocateRegion, allocatePlainRegion } from '../region.ts';
 import type { HostBus } from '../transport.ts';
@@ -133,6 +134,7 @@ export class HostLinks {
       sessionId: randomUUID(),
       hostName: settings.name ?? 'dxgwire host',
       authenticate,
+      hasEnded: hasProcessEnded,
       fullness: () => (this.#guests.size < this.#maxGuests ? null : fullHost(this.#guests.size)),
       onReady: (bus) => {
         this.#guests.add(link);

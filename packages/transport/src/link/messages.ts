@@ -75,6 +75,8 @@ export const linkMessages = {
       /** With `session`: bytes of that session's frames that the guest has received. */
       receivedLow: uint32(8),
       receivedHigh: uint32(9),
+      /** Names the guest's process to a host on the same machine; empty: nothing is said of it. */
+      process: string(10),
     },
   },
   welcome: {

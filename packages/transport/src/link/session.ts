@@ -106,6 +106,10 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
    * @param wasInVain - Nothing has got on over that connection, which was not the first one and did not last.
    */
   protected abstract interrupted(wasInVain: boolean): void;
+  /** False when the other side is known to have ended: then nothing waits for it. */
+  protected mayComeBack(): boolean {
+    return true;
+  }
   /** Gives memory back, after `onClose` has been called. Called once. */
   protected abstract release(): void;
 
@@ -178,7 +182,7 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
     const wasInVain = this.#lease.wasInVain(this.#arrivedBytes);
     // The same bytes would go over the next connection, and be refused again.
     const isHopeless = wasInVain && isTransportError(error) && error.code === 'too-large';
-    if (this.#lease.lengthMs === 0 || this.#state === 'closing' || isHopeless) {
+    if (this.#lease.lengthMs === 0 || this.#state === 'closing' || isHopeless || !this.mayComeBack()) {
       if (isGone) this.#settle(error);
       else this.abort(error);
       return;

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../clock.ts';
 import { isTransportError, TransportError } from '../errors.ts';
 import { GuestLink } from '../link/guest-link.ts';
+import { ownProcess } from '../process-identity.ts';
 import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
 import type { GuestBus } from '../transport.ts';
 import { parseStreamUrl, type StreamAddress, streamUrl } from './address.ts';
@@ -153,6 +154,7 @@ async function join(
     maxQueuedBytes: options.maxQueuedBytes ?? DEFAULT_MAX_QUEUED_BYTES,
     name: options.name ?? `guest ${process.pid}`,
     token: options.token ?? '',
+    ...(redial === undefined ? {} : { process: ownProcess() }),
     connectTimeoutMs: options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
     ...(options.codecs === undefined ? {} : { codecs: options.codecs }),
     ...(redial === undefined

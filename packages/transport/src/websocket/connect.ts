@@ -6,6 +6,7 @@ import { WebSocket } from 'ws';
 import { systemClock } from '../clock.ts';
 import { TransportError } from '../errors.ts';
 import { GuestLink } from '../link/guest-link.ts';
+import { ownProcess } from '../process-identity.ts';
 import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
 import type { GuestBus } from '../transport.ts';
 import {
@@ -49,6 +50,7 @@ export async function connectWebSocket(
     maxQueuedBytes: options.maxQueuedBytes ?? DEFAULT_MAX_QUEUED_BYTES,
     name: options.name ?? `guest ${process.pid}`,
     token,
+    process: ownProcess(),
     connectTimeoutMs: timeoutMs,
     ...(options.codecs === undefined ? {} : { codecs: options.codecs }),
     ...(options.resume === false
