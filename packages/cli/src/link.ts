@@ -10,13 +10,15 @@ import { type BackendName, openBackend } from './backend.ts';
 import { oneOf } from './command.ts';
 import { CommandFailure, describe, UsageError } from './errors.ts';
 import type { HostThreadData, HostThreadReport } from './host-thread.ts';
-import { openWorkersDoor, removeDoorAtExit } from './workers-door.ts';
+import { openWorkersDoor } from './workers-door.ts';
 
 /** A guest's bus, and all that has to end with it. */
 export interface Link {
   readonly bus: GuestBus;
-  /** Where workers of the program can connect to the same host; null: nowhere. */
+  /** Where workers of the program can connect to the same host; null: nowhere. It may hold a token. */
   readonly workersUrl: string | null;
+  /** The host would not know by itself that this process has ended, and keep its things for a while. */
+  readonly needsFarewell: boolean;
   close(): Promise<void>;
   /** What is to be done within the call when the process ends in the middle of something. */
   closeNow?(): void;
@@ -51,7 +53,7 @@ export async function connectLink(url: string, token: string | undefined, codec?
     });
     // A host that was started for this link alone serves nobody else, and a device carries one link.
     const workersUrl = /^(stdio|device):/i.test(url) ? null : url;
-    return { bus, workersUrl, close: () => bus.close() };
+    return { bus, workersUrl, needsFarewell: isFarAway(url), close: () => bus.close() };
   } catch (error) {
     if (isTransportError(error) && error.code === 'bad-url') {
       const example = `${CONNECT_SCHEMES[0]}://127.0.0.1:8774`;
@@ -66,6 +68,17 @@ export async function connectLink(url: string, token: string | undefined, codec?
     const place = what.includes(new URL(url).host) ? '' : `cannot connect to ${withoutSecrets(url)}: `;
     throw new CommandFailure(`${place}${what}${refused}${doubtOf(error)}`, { cause: error });
   }
+}
+
+/**
+ * Whether the host is where the end of this process is not seen: on another machine, or behind a serial line. It may be
+ * behind a tunnel of this machine's too; then it waits for a guest that comes back, as after a broken connection.
+ */
+function isFarAway(url: string): boolean {
+  if (/^device:/i.test(url)) return true;
+  if (!/^(wss?|https?|tcp):/i.test(url)) return false;
+  const [, host = ''] = /^\w+:(?:\/\/)?(?:[^@/?]*@)?(\[[^\]]*\]|[^:/?]*)/.exec(url) ?? [];
+  return process.platform !== 'linux' || !/^(localhost|127(\.\d+){3}|\[::1\])$/i.test(host);
 }
 
 /** What answers in another way than a host does, may be none. */
@@ -105,6 +118,7 @@ export async function inProcessLink(backendName: BackendName): Promise<Link> {
   return {
     bus: guest,
     workersUrl: door?.url ?? null,
+    needsFarewell: false,
     async close() {
       await guest.close();
       await door?.close();
@@ -140,11 +154,11 @@ export async function inWorkerLink(backend: BackendName): Promise<Link> {
     throw new CommandFailure(report.failure);
   }
   worker.unref();
-  if (report.workersUrl !== null) removeDoorAtExit(report.workersUrl);
   const bus = attachGuestBus(ends.guest);
   return {
     bus,
     workersUrl: report.workersUrl,
+    needsFarewell: false,
     async close() {
       await bus.close();
       worker.ref();

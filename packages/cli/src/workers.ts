@@ -3,23 +3,26 @@ import process from 'node:process';
 import threads from 'node:worker_threads';
 import type { Codec } from '@dxgwire/transport';
 
-/** What a worker needs to connect by itself. */
-export interface WorkerLink {
-  readonly url: string;
-  readonly token: string | undefined;
-  readonly adapter: string | undefined;
-  readonly codec: Codec | undefined;
-}
+/** What a worker, or a process, of the program needs to have a GPU by itself. */
+export type ProgramLink =
+  | {
+      readonly kind: 'host';
+      readonly url: string;
+      readonly token: string | undefined;
+      readonly adapter: string | undefined;
+      readonly codec: Codec | undefined;
+    }
+  | { readonly kind: 'local'; readonly adapter: string | undefined };
 
 /** The name under which workers, and their workers, find it. */
-export const WORKER_LINK = 'dxgwire run';
+export const PROGRAM_LINK = 'dxgwire run';
 
 /**
  * Gives each worker that the program starts a `navigator.gpu` of its own, with a connection of its own, which is made
  * when the worker first asks for an adapter.
  */
-export function installInWorkers(link: WorkerLink): void {
-  threads.setEnvironmentData(WORKER_LINK, { ...link });
+export function installInWorkers(link: ProgramLink): void {
+  threads.setEnvironmentData(PROGRAM_LINK, { ...link });
   patchWorker();
 }
 
@@ -39,19 +42,47 @@ function isModuleText(code: string, execArgv: readonly string[]): boolean {
   return /^\s*(import\s*[\w{*'"]|export\s)/m.test(code);
 }
 
+/** Our preparation, as workers are told to load it. */
+const PRELOAD = new URL('./preload.js', import.meta.url).href;
+
 /** Has every new worker load our preparation first. */
 export function patchWorker(): void {
   const { Worker } = threads;
-  const preload = new URL('./worker-preload.js', import.meta.url).href;
-  class PreparedWorker extends Worker {
-    constructor(filename: string | URL, options?: threads.WorkerOptions | null) {
+  const prepared: typeof Worker = new Proxy(Worker, {
+    construct(target, values: [string | URL, threads.WorkerOptions | null | undefined], newTarget) {
+      const [filename, options] = values;
+      const start = (...args: unknown[]): object => Reflect.construct(target, args, newTarget) as object;
       const given = options?.execArgv ?? process.execArgv;
-      const isText = options?.eval === true && typeof filename === 'string' && !isModuleText(filename, given);
-      const execArgv = isText ? given : [...given, '--import', preload];
-      super(isText ? behind(preload, filename) : filename, { ...options, execArgv });
-    }
-  }
-  Object.defineProperty(PreparedWorker, 'name', { value: 'Worker', configurable: true });
-  threads.Worker = PreparedWorker;
+      const isText = options?.eval === true && typeof filename === 'string';
+      if (isText && !isModuleText(filename, given)) return start(behind(PRELOAD, filename), options);
+      const withPreload = (execArgv: readonly string[]): object =>
+        start(filename, { ...options, execArgv: [...execArgv, '--import', PRELOAD] });
+      try {
+        return withPreload(given);
+      } catch (error) {
+        // What a worker takes over from its process may hold options that no worker may be given.
+        const refused = given === process.execArgv ? refusedOptions(error) : [];
+        if (refused.length === 0) throw error;
+        return withPreload(given.filter((option) => !refused.includes(option)));
+      }
+    },
+  });
+  Object.defineProperty(Worker.prototype, 'constructor', { value: prepared });
+  threads.Worker = prepared;
   syncBuiltinESMExports();
+}
+
+/** In a worker: the options are again what they are without us. */
+export function forgetPreload(): void {
+  const at = process.execArgv.lastIndexOf(PRELOAD);
+  if (at > 0) process.execArgv.splice(at - 1, 2);
+}
+
+function refusedOptions(error: unknown): readonly string[] {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code !== 'ERR_WORKER_INVALID_EXEC_ARGV') return [];
+  return message
+    .slice(message.indexOf(':') + 1)
+    .split(',')
+    .map((option) => option.trim());
 }

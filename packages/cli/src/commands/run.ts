@@ -8,11 +8,13 @@ import { adapterSelector } from '../adapter-selector.ts';
 import { BACKENDS } from '../backend.ts';
 import { installCanvas } from '../canvas.ts';
 import { GuestCaptures } from '../capture-file.ts';
+import { installInChildren } from '../children.ts';
 import { type Command, oneOf, parseOptions, splitAtProgram, wholeNumber } from '../command.ts';
 import { holdEnd, lastErrors } from '../ending.ts';
 import { CommandFailure, describe, ExitCode, UsageError } from '../errors.ts';
 import { checkCodec, codecFrom, connectLink, inProcessLink, inWorkerLink, type Link } from '../link.ts';
-import { findProgram, installGlobals, type ProgramGpu, runProgram } from '../program.ts';
+import { findProgram, installGlobals, runProgram } from '../program.ts';
+import { openLocal } from '../program-gpu.ts';
 import { tokenFrom } from '../token.ts';
 import { installInWorkers } from '../workers.ts';
 
@@ -91,6 +93,7 @@ export const run: Command = {
       if (values.statistics !== undefined)
         throw new UsageError('--statistics is of a link; --local has none');
       installGlobals(await openLocal(values.adapter));
+      installInChildren({ kind: 'local', adapter: values.adapter });
       if (canvas !== null) installCanvas({ ...canvas, end: () => process.exit() });
       await runProgram(path, rest);
       return ExitCode.success;
@@ -99,7 +102,10 @@ export const run: Command = {
     const { adapter, statistics } = values;
     if (link.workersUrl !== null) {
       const codec = codecFrom(values.codec);
-      installInWorkers({ url: link.workersUrl, token: tokenFrom(values.token), adapter, codec });
+      const token = values.connect === undefined ? undefined : tokenFrom(values.token);
+      const programLink = { kind: 'host', url: link.workersUrl, token, adapter, codec } as const;
+      installInWorkers(programLink);
+      installInChildren(programLink);
     }
     await runOnLink(values.trace === undefined ? link : await traced(link, values.trace), {
       path,
@@ -126,22 +132,6 @@ function openLink(values: {
   return values['in-worker'] === true ? inWorkerLink(backend) : inProcessLink(backend);
 }
 
-/** @throws UsageError for what cannot name a local device; CommandFailure when there is none of that name. */
-async function openLocal(adapter: string | undefined): Promise<ProgramGpu> {
-  const { adapter: device } = adapterSelector(adapter);
-  if (typeof device === 'string' && /^[0-9a-f]+:[0-9a-f]+$/i.test(device)) {
-    throw new UsageError(
-      `--local has no LUIDs: give the adapter's number or a part of its name, not "${device}"`,
-    );
-  }
-  const { createLocalGPU } = await import('@dxgwire/host/backends/webgpu');
-  try {
-    return await createLocalGPU(device === undefined ? {} : { device });
-  } catch (error) {
-    throw new CommandFailure(describe(error), { cause: error });
-  }
-}
-
 /** The same link, recorded into a file. */
 async function traced(link: Link, path: string): Promise<Link> {
   const captures = await GuestCaptures.open(path, (file, error) =>
@@ -151,6 +141,8 @@ async function traced(link: Link, path: string): Promise<Link> {
   return {
     bus: tapGuestBus(link.bus, recorder, { onEnd: end }),
     workersUrl: link.workersUrl,
+    // The end of the file is this process's to write.
+    needsFarewell: true,
     async close() {
       await link.close();
       await captures.close();
@@ -218,14 +210,18 @@ async function runOnLink(link: Link, { path, rest, adapter, statistics, canvas }
 
 /**
  * Tells the host when this process ends in the middle of something: by `process.exit`, an error or a signal. Else the
- * host would wait for a lost connection to come back, and keep all that belongs to it until then.
+ * host might wait for a lost connection to come back, and keep all that belongs to it until then.
+ *
+ * Where the host sees by itself that this process has ended, signals are left as they are: with a listener, Ctrl-C would
+ * not end a program that never leaves its turn.
  */
-function sayGoodbye(gpu: RemoteGPU, { bus, closeNow }: Link): void {
+function sayGoodbye(gpu: RemoteGPU, { bus, closeNow, needsFarewell }: Link): void {
   process.once('exit', () => {
     void gpu.close({ silently: true });
     void bus.close();
     closeNow?.();
   });
+  if (!needsFarewell) return;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     const end = () => {
       // A program that handles the signal itself has added a listener of its own.

@@ -37,7 +37,8 @@ export class GpuProcess extends GpuServer {
     const main = fileURLToPath(new URL('./process/gpu-process-main.js', import.meta.url));
     this.child = spawn(process.execPath, ['--expose-gc', main, JSON.stringify(request)], {
       stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
-      env: driverEnvironment(),
+      // Where the host is in the process of a program under `dxgwire run`: this one is not the program's.
+      env: { ...driverEnvironment(), DXGWIRE_PROGRAM: '' },
     });
     this.socket = this.child.stdio[3] as Socket;
     this.socket.on('error', () => {

@@ -1,0 +1,51 @@
+import process from 'node:process';
+import { createGPU, globals, type RemoteGPU } from '@dxgwire/guest/webgpu';
+import { adapterSelector } from './adapter-selector.ts';
+import { CommandFailure, describe, UsageError } from './errors.ts';
+import { connectLink } from './link.ts';
+import type { ProgramGpu } from './program.ts';
+import type { ProgramLink } from './workers.ts';
+
+/**
+ * The GPU of a worker, or of a process, that the program of `dxgwire run` has started. Its connection is made when it first
+ * asks for an adapter; `remote` is null for Dawn in the process.
+ */
+export async function openProgramGpu(
+  link: ProgramLink,
+): Promise<ProgramGpu & { readonly remote: RemoteGPU | null }> {
+  if (link.kind === 'local') return { ...(await openLocal(link.adapter)), remote: null };
+  const gpu = createGPU({
+    connect: async () => {
+      const { bus } = await connectLink(link.url, link.token, link.codec);
+      bus.unref?.();
+      process.once('exit', () => {
+        void gpu.close({ silently: true });
+        void bus.close();
+      });
+      return bus;
+    },
+    log: (message) => process.stderr.write(`dxgwire: ${message}\n`),
+    ...adapterSelector(link.adapter),
+  });
+  return { gpu, globals, remote: gpu };
+}
+
+/**
+ * Dawn in this process, for `--local`.
+ *
+ * @throws UsageError for what cannot name a local device; CommandFailure when there is none of that name.
+ */
+export async function openLocal(adapter: string | undefined): Promise<ProgramGpu> {
+  const { adapter: device } = adapterSelector(adapter);
+  if (typeof device === 'string' && /^[0-9a-f]+:[0-9a-f]+$/i.test(device)) {
+    throw new UsageError(
+      `--local has no LUIDs: give the adapter's number or a part of its name, not "${device}"`,
+    );
+  }
+  const { createLocalGPU } = await import('@dxgwire/host/backends/webgpu');
+  try {
+    return await createLocalGPU(device === undefined ? {} : { device });
+  } catch (error) {
+    throw new CommandFailure(describe(error), { cause: error });
+  }
+}
