@@ -55,6 +55,7 @@ export function commandCalls(program) {
       call(pass, 'setVertexBuffer', [random.below(3), pick('buffer'), ...maybe(0.5, of(0, 4, 2), of(4, 16))]),
     () => call(pass, 'setIndexBuffer', [pick('buffer'), of('uint16', 'uint32'), ...maybe(0.4, of(0, 2, 4))]),
     () => call(pass, 'draw', [3, ...maybe(0.5, 1, 0)]),
+    () => call(pass, 'draw', [of(3, 0, 6), of(1, 2, 0), of(0, 1), of(0, 1)]),
     () => call(pass, 'drawIndexed', [3, ...maybe(0.4, 1, 0, of(-1, 0), 0)]),
     () => call(pass, 'drawIndirect', [pick('buffer'), of(0, 4, 2)]),
     () => call(pass, 'drawIndexedIndirect', [pick('buffer'), of(0, 4, 2)]),
@@ -144,7 +145,14 @@ export function commandCalls(program) {
     () => call(encoder, 'copyTextureToBuffer', [textureInfo(), bufferInfo(), size()]),
     () => call(encoder, 'copyTextureToTexture', [textureInfo(), textureInfo(), size()]),
     () => call(encoder, 'clearBuffer', [pick('buffer'), ...maybe(0.5, of(0, 4), of(4, 8))]),
-    () => call(encoder, 'resolveQuerySet', [pick('querySet'), 0, of(1, 2), pick('buffer'), of(0, 256)]),
+    () =>
+      call(encoder, 'resolveQuerySet', [
+        pick('querySet'),
+        of(0, 0, 1, 4),
+        of(1, 2, 0),
+        pick('buffer'),
+        of(0, 256, 8),
+      ]),
     ...debugCalls(encoder),
   ];
   const commandBuffer = () => {

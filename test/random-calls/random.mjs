@@ -48,6 +48,41 @@ export class Random {
   }
 }
 
+/**
+ * The arguments with one number, text or truth value somewhere in them replaced by a strange one. None that ends the process
+ * of Dawn for Node: a null in place of a dictionary, a symbol.
+ */
+export function withStrangeValue(args, random) {
+  const places = [];
+  const visit = (value, path) => {
+    if (Array.isArray(value) || Object.getPrototypeOf(value ?? 0) === Object.prototype) {
+      for (const [key, member] of Object.entries(value)) visit(member, [...path, key]);
+    } else if (/number|string|boolean/.test(typeof value)) places.push(path);
+  };
+  visit(args, []);
+  if (places.length === 0) return args;
+  const place = random.of(...places);
+  const strange = random.of(
+    -1,
+    1.5,
+    2 ** 32,
+    2 ** 53,
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    '1',
+    '',
+    true,
+    undefined,
+  );
+  const replaced = (value, [key, ...rest]) => {
+    if (key === undefined) return strange;
+    const copy = Array.isArray(value) ? [...value] : { ...value };
+    copy[key] = replaced(value[key], rest);
+    return copy;
+  };
+  return replaced(args, place);
+}
+
 /** A value as text, the same for any implementation of WebGPU. */
 export function show(value) {
   if (typeof value === 'string') return JSON.stringify(value);

@@ -13,6 +13,16 @@ const FORMATS = [
   ],
   ...['depth24plus', 'depth32float', 'stencil8', 'depth24plus-stencil8', 'depth16unorm'],
   ...['rgba8unorm-srgb', 'bgra8unorm-srgb', 'rg11b10ufloat', 'rgb9e5ufloat', 'r8snorm', 'rgb10a2uint'],
+  ...['depth32float-stencil8', 'r16unorm', 'rgba16snorm', 'rg32uint', 'rgba16sint', 'r8uint', 'rg8snorm'],
+  ...[
+    'bc1-rgba-unorm',
+    'bc7-rgba-unorm-srgb',
+    'bc6h-rgb-ufloat',
+    'etc2-rgb8unorm',
+    'eac-rg11snorm',
+    'astc-4x4-unorm',
+    'astc-10x8-unorm-srgb',
+  ],
 ];
 
 /** Random values of the types that several descriptors share. @param random {import('./random.mjs').Random} */
