@@ -294,7 +294,7 @@ describe('dxgwire run', () => {
       ['--in-process', '--backend', 'reference'],
     ]) {
       const child = spawn(process.execPath, [bin, 'run', ...way, path], {
-        stdio: ['ignore', 'pipe', 'inherit'],
+        stdio: ['ignore', 'pipe', 'ignore'],
       });
       await once(child.stdout, 'data');
       child.kill('SIGINT');
