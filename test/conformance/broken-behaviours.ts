@@ -1,5 +1,6 @@
 import { PacketKind } from '@dxgwire/transport';
 import { breakBus, type Fault } from './broken-bus.ts';
+import { believer, eventFor, gossip, untidy } from './broken-trust.ts';
 import type { Mutant } from './mutants.ts';
 
 /** Hosts that are wrong in what they do, and not at one place of what they send. */
@@ -15,14 +16,6 @@ function behaviour(name: string, make: () => Fault, isSilent = false): Mutant {
 function wordOf(bytes: Uint8Array, offset: number): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   return bytes.length >= offset + 4 ? view.getUint32(offset, true) : 0;
-}
-
-/** An event of the host for the id that stands in a wait. */
-function eventFor(request: Uint8Array, offset: number): Uint8Array {
-  const bytes = new Uint8Array(48);
-  bytes[12] = 2;
-  bytes.set(request.subarray(offset, offset + 8), 24);
-  return bytes;
 }
 
 /** Signals what waits for something at once. */
@@ -169,7 +162,12 @@ function brokenByOddness(): Fault {
   };
 }
 
-const WITH_EVENTS = /^(SYNC|QUEUE|LIFE|BRING)$/;
+/** As {@link behaviour}, with a fault of its own for each link. */
+function linkwise(name: string, make: () => Fault): Mutant {
+  return { name, isSilent: false, wrap: (bus) => breakBus(bus, make()) };
+}
+
+const WITH_EVENTS = /^(SYNC|PAGE|QUEUE|LIFE|BRING)$/;
 const WITH_ODD_MESSAGES = /^(PACKET|CUT|FIELDS)$/;
 
 /** The behaviours that may matter to checks of a group. */
@@ -188,12 +186,12 @@ export function* behaviours(group: string): Generator<Mutant> {
   }
   if (group === 'NAME') {
     yield behaviour('indices that only grow', growing);
-    const forEachLink = forgetful();
-    yield {
-      name: 'processes of other links taken',
-      isSilent: false,
-      wrap: (bus) => breakBus(bus, forEachLink()),
-    };
+    yield linkwise('processes of other links taken', forgetful());
   }
+  if (group === 'PAGE') {
+    yield linkwise('pages of fences believed', believer);
+    yield linkwise('pages that hold what the fence before left', untidy);
+  }
+  if (group === 'LIFE') yield linkwise('events and news for every guest', gossip());
   if (group === 'MEMORY') yield behaviour('memory that is never let go of', () => ({ keepsMemory: true }));
 }

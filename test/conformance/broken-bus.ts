@@ -22,8 +22,12 @@ export interface Fault {
   message?(outgoing: Outgoing, code: number): null | 2 | undefined;
   /** A guest's packet before the host gets it: false swallows it. */
   request?(packet: Packet, command: WireCommand | undefined, channel: Channel): boolean;
-  /** The value that a fence's page gets. */
-  store?(value: bigint): bigint;
+  /** The value that a fence's page, at this offset of the window, gets. */
+  store?(value: bigint, offset: number): bigint;
+  /** Sees the bus of each link before anything passes. */
+  attach?(bus: HostBus): void;
+  /** Sees each channel that a guest opens. */
+  opened?(channel: Channel): void;
   /** Whether it never lets go of memory that the guest takes back. */
   readonly keepsMemory?: boolean;
 }
@@ -96,6 +100,7 @@ class BrokenChannel {
 
 function breakChannel(channel: Channel, fault: Fault, all: Channel[]): Channel {
   all.push(channel);
+  fault.opened?.(channel);
   const broken = new BrokenChannel(channel, fault, all);
   return new Proxy(channel, {
     get(target, key) {
@@ -115,12 +120,13 @@ function breakChannel(channel: Channel, fault: Fault, all: Channel[]): Channel {
 
 /** A bus for a right host that makes it look broken to its guest. */
 export function breakBus(inner: HostBus, fault: Fault): HostBus {
+  fault.attach?.(inner);
   const window = new Proxy(inner.window, {
     get(target, key) {
       if (key === 'storeU64') {
         return (offset: number, low: number, high: number) => {
           const value = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
-          const stored = fault.store?.(value) ?? value;
+          const stored = fault.store?.(value, offset) ?? value;
           target.storeU64(offset, Number(stored & 0xffff_ffffn), Number(stored >> 32n));
         };
       }

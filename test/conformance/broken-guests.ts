@@ -35,6 +35,9 @@ function eventOf(line: Line): Named | null {
   if (name === 'PciWrite' && detail !== null)
     return { kind: 'pciWrite', offset: Number(detail[1]), value: Number.parseInt(detail[2] ?? '', 16) };
   if (name === 'ChannelOpen') return { kind: 'open', channel };
+  const gpadl = /^gpadl 0x([0-9a-f]+)/.exec(line.detail ?? '')?.[1];
+  if (gpadl !== undefined && /^Gpadl(Create|Teardown)$/.test(name))
+    return { kind: name === 'GpadlCreate' ? 'gpadl' : 'gpadlEnd', gpadl: Number.parseInt(gpadl, 16) };
   const isRequest = type === 'inband' && dir === 'g2h';
   if (!isRequest && type !== 'completion') return null;
   const bytes = bytesOf(line);
@@ -184,10 +187,47 @@ export const brokenGuests: readonly [name: string, caughtBy: string, change: Cha
       { ...find(events, 'DestroyProcess'), bytes: endOf(find(events, 'CreateDevice')) },
     ]),
   ],
+  ['a fence id twice', 'GUEST-41', withWord('SubmitCommandToHwQueue', 48, 1)],
+  ['memory that nobody shares', 'GUEST-42', withWord('SetExistingSysMemStore', 48, 0x777)],
+  [
+    'memory taken back while an allocation has it',
+    'GUEST-43',
+    before('DestroyAllocation', (events) => events.filter(({ kind }) => kind === 'gpadlEnd').slice(0, 1)),
+  ],
+  [
+    'a page list with a gap',
+    'GUEST-44',
+    before('DestroyDevice', (events) => [pagesOf(events, 0, 3), pagesOf(events, 4, 3)]),
+  ],
+  [
+    'a page list with pages twice',
+    'GUEST-44',
+    before('DestroyDevice', (events) => [pagesOf(events, 0, 3), pagesOf(events, 2, 3)]),
+  ],
+  [
+    'every channel opened that is offered',
+    'GUEST-45',
+    (events) => [
+      ...events,
+      { kind: 'oddity', what: 'a strange offer', channel: 9 },
+      { kind: 'open', channel: 9 },
+    ],
+  ],
+  ['no stomach for strange offers', 'GUEST-45', afterOddity('a strange offer')],
   ['no stomach for long answers', 'GUEST-38', afterOddity('a long answer')],
   ['no stomach for stray events', 'GUEST-39', afterOddity('a stray event')],
   ['no stomach for strange messages', 'GUEST-40', afterOddity('a strange message')],
 ];
+
+/** A piece of a page list, as long as its head. */
+function pagesOf(events: readonly Named[], offset: number, count: number): Packet {
+  const packet = find(events, 'SetExistingSysMemStore');
+  const view = new DataView(packet.bytes.buffer);
+  view.setUint32(32, 66, true);
+  view.setUint32(48, count, true);
+  view.setUint32(52, offset, true);
+  return packet;
+}
 
 /** A DestroyProcess of the process that a message names. */
 function endOf({ bytes }: Packet): Uint8Array {

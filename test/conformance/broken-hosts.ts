@@ -1,4 +1,5 @@
 import type { Fault, Outgoing } from './broken-bus.ts';
+import { believer, gossip, open, untidy, wavering } from './broken-trust.ts';
 
 /** A host that is wrong in one way, and the requirements that must catch it. */
 export interface BrokenHost {
@@ -370,6 +371,15 @@ export const brokenHosts: readonly BrokenHost[] = [
       if (outgoing.count > 0) outgoing.bytes.fill(0, 704, 712);
     }),
   },
+  {
+    name: 'belief in what guests write into pages of fences',
+    caughtBy: ['PAGE-01', 'PAGE-02'],
+    fault: believer,
+  },
+  { name: 'pages that hold what the fence before left', caughtBy: ['PAGE-03'], fault: untidy },
+  { name: 'events and news for every guest', caughtBy: ['LIFE-12'], fault: gossip() },
+  { name: 'global handles that hold for every guest', caughtBy: ['LIFE-13'], fault: open },
+  { name: 'a fence that rises on the average only', caughtBy: ['SYNC-04', 'PAGE-04'], fault: wavering },
   {
     name: 'a wait that is answered when it is over',
     caughtBy: ['SYNC-05'],

@@ -26,7 +26,7 @@ Error.stackTraceLimit = 30;
 /** What a failure says when nothing came at all. */
 const NOTHING_CAME = /^no answer within|^nothing of it within/;
 /** Groups in which what does not come is an assertion of its own. */
-const WITH_WAITS = /^(SYNC|QUEUE|MEMORY)$/;
+const WITH_WAITS = /^(SYNC|PAGE|QUEUE|MEMORY)$/;
 /** These are about the rules of packets. */
 const ON_PACKETS = /^PACKET-0[1257]$|^ANSWER-(10|15)$/;
 

@@ -310,7 +310,7 @@ function offerMutant({ name, change, see }: OfferFault): Mutant {
 }
 
 /** Groups in which the fence pages count. */
-const WITH_FENCES = /^(SYNC|QUEUE|LIFE|MEMORY|BRING|ANSWER)$/;
+const WITH_FENCES = /^(SYNC|PAGE|QUEUE|LIFE|MEMORY|BRING|ANSWER)$/;
 
 /** Broken hosts for a check that a right host answered with these; the likeliest to be caught first, silent ones last. */
 export function* mutantsOf(group: string, text: string, sites: readonly Site[]): Generator<Mutant> {

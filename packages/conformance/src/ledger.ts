@@ -19,6 +19,7 @@ const GROUPS: Readonly<Record<string, string>> = {
   CUT: 'Messages cut short',
   NAME: 'Handles that a host gives',
   SYNC: 'Fences, waits, events',
+  PAGE: 'Pages of fences',
   QUEUE: 'Contexts, queues, device loss',
   MEMORY: 'Allocations, residency, addresses',
   LIFE: 'Sharing and lifetimes',

@@ -28,6 +28,19 @@ function bears(number: number, source: string, text: string, what: Oddity): Gues
   };
 }
 
+/** Left alone, and borne. */
+function leavesAlone(): GuestRule {
+  const text = 'A channel of a class that it does not know is not opened, and its end is borne';
+  const borne = bears(45, '1.1', text, 'a strange offer');
+  return {
+    ...borne,
+    look(event, view) {
+      if (event.kind !== 'open') return borne.look(event, view);
+      return view.strangeChannels.has(event.channel) ? `channel ${event.channel} was opened` : undefined;
+    },
+  };
+}
+
 export const enduranceRules: readonly GuestRule[] = [
   bears(
     38,
@@ -47,4 +60,5 @@ export const enduranceRules: readonly GuestRule[] = [
     'Messages that a guest does not know, or that are cut short, are dropped, and the guest goes on',
     'a strange message',
   ),
+  leavesAlone(),
 ];

@@ -1,9 +1,13 @@
-import { type Channel, GLOBAL_CHANNEL_INDEX, PacketKind } from '@dxgwire/transport';
+import { type Channel, GLOBAL_CHANNEL_INDEX, type HostBus, PacketKind } from '@dxgwire/transport';
 import type { GuestJudge } from './judge.ts';
 import type { GuestView } from './view.ts';
 
 /** Answers after which nothing odd is done any more: a guest that ends its link roughly is not to blame then. */
 const LAST_ANSWER = 400;
+/** Answers after which a strange channel is taken away. */
+const RESCINDED_AFTER = 12;
+/** No class of VMBus: made up. */
+const STRANGE_CLASS = Uint8Array.from({ length: 16 }, (_, index) => 0x5a ^ (index * 29));
 /** Bytes behind an answer. */
 const LONGER_BYTES = 64;
 const MOST_ANSWER_BYTES = 131_056;
@@ -33,6 +37,7 @@ export class Provocation {
   readonly #view: GuestView;
   #global: Channel | null = null;
   #answers = 0;
+  #strange: { readonly bus: HostBus; readonly index: number } | null = null;
 
   constructor(judge: GuestJudge, view: GuestView) {
     this.#judge = judge;
@@ -41,6 +46,22 @@ export class Provocation {
 
   open(channel: Channel): void {
     if (channel.index === GLOBAL_CHANNEL_INDEX) this.#global = channel;
+  }
+
+  /** Offers a channel of a class that nobody knows. */
+  offer(bus: HostBus): void {
+    const { index } = bus.offer({ classGuid: STRANGE_CLASS, instanceGuid: STRANGE_CLASS, mmioMegabytes: 0 });
+    this.#judge.take({ kind: 'oddity', what: 'a strange offer', channel: index });
+    this.#strange = { bus, index };
+  }
+
+  /** Takes that channel away again: once, in the midst of the guest's work. */
+  #rescind(): void {
+    const strange = this.#strange;
+    this.#strange = null;
+    if (strange === null || this.#view.opened === 0) return;
+    this.#judge.take({ kind: 'oddity', what: 'a strange offer' });
+    strange.bus.rescind(strange.index);
   }
 
   get #isOver(): boolean {
@@ -62,6 +83,7 @@ export class Provocation {
 
   /** After an answer: a message that nobody waits for, every fifth time. */
   afterAnswer(): void {
+    if (this.#answers === RESCINDED_AFTER) this.#rescind();
     if (this.#isOver || this.#answers % 5 !== 0) return;
     const turn = this.#answers / 5;
     const isStray = turn % 2 === 0;

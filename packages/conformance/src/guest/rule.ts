@@ -11,7 +11,9 @@ export type GuestEvent =
   | { readonly kind: 'pciWrite'; readonly offset: number; readonly value: number }
   | { readonly kind: 'open'; readonly channel: number }
   | GuestPacket
-  | { readonly kind: 'oddity'; readonly what: Oddity }
+  /** A GPADL that is there, and that is being torn down. */
+  | { readonly kind: 'gpadl' | 'gpadlEnd'; readonly gpadl: number }
+  | { readonly kind: 'oddity'; readonly what: Oddity; readonly channel?: number }
   | { readonly kind: 'end'; readonly error: Error | null }
   | { readonly kind: 'answer'; readonly channel: number; readonly id: bigint; readonly bytes: Uint8Array };
 

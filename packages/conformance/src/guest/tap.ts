@@ -83,8 +83,16 @@ export function judgeGuest(inner: HostBus, isObserving = false): JudgedBus {
   const ended = new Promise<void>((resolve) => {
     finish = resolve;
   });
+  view.memory.lookUp = (gpadl) => inner.memory.gpadl(gpadl) !== null;
+  let teardown: HostBus['onGpadlTeardown'] = null;
+  inner.onGpadlTeardown = (gpadl) => {
+    judge.take({ kind: 'gpadlEnd', gpadl });
+    return teardown?.(gpadl);
+  };
   inner.onChannelOpen = (channel) => {
     judge.take({ kind: 'open', channel: channel.index });
+    // Nobody serves what the kit itself has offered.
+    if (view.strangeChannels.has(channel.index)) return;
     open?.(tapChannel(channel, judge, provocation));
   };
   inner.onClose = (error) => {
@@ -105,10 +113,10 @@ export function judgeGuest(inner: HostBus, isObserving = false): JudgedBus {
       open = handler;
     },
     get onGpadlTeardown() {
-      return inner.onGpadlTeardown;
+      return teardown;
     },
     set onGpadlTeardown(handler) {
-      inner.onGpadlTeardown = handler;
+      teardown = handler;
     },
     get onClose() {
       return close;
@@ -137,7 +145,10 @@ export function judgeGuest(inner: HostBus, isObserving = false): JudgedBus {
       };
       return inner.offer({ ...options, pci: { ...pci, onWrite } });
     },
-    start: () => inner.start(),
+    start() {
+      provocation?.offer(inner);
+      inner.start();
+    },
     rescind: (index) => inner.rescind(index),
     close: () => inner.close(),
     abort: (error) => inner.abort(error),

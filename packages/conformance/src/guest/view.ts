@@ -1,6 +1,7 @@
 import type { WireCommand } from '../wire/command.ts';
 import { wireCommand } from '../wire/commands.ts';
 import { EXTENDED_HEADER_BYTES, EXTENDED_VERSION } from '../wire/message.ts';
+import { GuestMemoryView } from './memory-view.ts';
 import type { GuestEvent, GuestPacket } from './rule.ts';
 
 /** A message of a guest with its headers read. */
@@ -25,7 +26,7 @@ export interface GuestMessage {
 }
 
 /** What the kit does to a guest that it has to bear. */
-export type Oddity = 'a long answer' | 'a stray event' | 'a strange message';
+export type Oddity = 'a long answer' | 'a stray event' | 'a strange message' | 'a strange offer';
 
 /** What has been seen of a guest so far: the ground on which rules decide. It believes nothing that the guest says. */
 export class GuestView {
@@ -45,12 +46,17 @@ export class GuestView {
   /** The message under way; null for one whose headers do not fit. */
   message: GuestMessage | null = null;
   #messages = 0;
+  /** Channels that were offered and are of no class that a guest knows. */
+  readonly strangeChannels = new Set<number>();
+  readonly memory = new GuestMemoryView();
   readonly #oddities = new Map<Oddity, number>();
   readonly #ids = new Map<number, bigint>();
   readonly #steps = new Map<bigint, number>();
   readonly #pending = new Map<string, GuestMessage>();
   readonly #answered = new Set<string>();
   readonly #events = new Set<bigint>();
+  /** By process and hardware queue. */
+  readonly #fenceIds = new Map<string, bigint>();
 
   constructor(version: number, ioBytes: bigint, luids: readonly bigint[] = []) {
     this.version = version;
@@ -94,6 +100,14 @@ export class GuestView {
     return true;
   }
 
+  /** The fence id that a queue was given last; moves on. */
+  takeFenceId(process: number, queue: number, id: bigint): bigint {
+    const key = `${process}/${queue}`;
+    const last = this.#fenceIds.get(key) ?? 0n;
+    this.#fenceIds.set(key, id > last ? id : last);
+    return last;
+  }
+
   /** Rule of the order OpenAdapter, GetInternalAdapterInfo, anything. */
   bringUpStep(gpu: bigint, name: string): string | null {
     // GetInternalAdapterInfo may give the virtual GPU another LUID: with one open, the next is known.
@@ -115,8 +129,10 @@ export class GuestView {
     this.message = null;
     if (event.kind === 'pciWrite') this.pciWrites += 1;
     else if (event.kind === 'open') this.opened += 1;
-    else if (event.kind === 'oddity') this.#oddities.set(event.what, this.#messages);
-    else if (event.kind === 'packet') this.message = this.#read(event);
+    else if (event.kind === 'oddity') {
+      this.#oddities.set(event.what, this.#messages);
+      if (event.channel !== undefined) this.strangeChannels.add(event.channel);
+    } else if (event.kind === 'packet') this.message = this.#read(event);
   }
 
   /** Takes an event when the rules have looked at it. */
@@ -128,7 +144,9 @@ export class GuestView {
         this.endedProcesses.add(message.process);
       }
       if (message.wantsAnswer) this.#pending.set(`${event.channel}/${event.id}`, message);
-    } else if (event.kind === 'answer') this.#learn(`${event.channel}/${event.id}`, event.bytes);
+    } else if (event.kind === 'gpadl') this.memory.add(event.gpadl);
+    else if (event.kind === 'gpadlEnd') this.memory.remove(event.gpadl);
+    else if (event.kind === 'answer') this.#learn(`${event.channel}/${event.id}`, event.bytes);
   }
 
   #read({ bytes, channel, flags }: GuestPacket): GuestMessage | null {
@@ -172,6 +190,7 @@ export class GuestView {
     if (message?.command === undefined) return;
     const { name } = message.command;
     this.#answered.add(name);
+    this.memory.answered(message);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     const word = (offset: number): number => (bytes.length >= offset + 4 ? view.getUint32(offset, true) : 0);
     const long = (offset: number): bigint =>
@@ -186,7 +205,9 @@ export class GuestView {
     } else if (name === 'CreateNtSharedObject') this.ntHandles.add(word(0));
     else if (name === 'CreateSyncObject') this.globalHandles.add(word(4));
     else if (name === 'CreateContextVirtual') this.handles.add(word(24));
-    else if (name === 'CreateHwQueue') this.handles.add(word(28));
-    else if (name === 'CreateDevice' || name === 'CreatePagingQueue') this.handles.add(word(0));
+    else if (name === 'CreateHwQueue') {
+      this.handles.add(word(28));
+      this.#fenceIds.delete(`${message.process}/${word(28)}`);
+    } else if (name === 'CreateDevice' || name === 'CreatePagingQueue') this.handles.add(word(0));
   }
 }

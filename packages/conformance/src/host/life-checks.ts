@@ -180,4 +180,45 @@ life.must(11, '1.9', 'A link that is aborted in the midst of commands harms no o
   await kit.goesOn(scene, 'the link of another guest was aborted');
 });
 
+life.must(
+  12,
+  '6.1, 6.4, 8.3',
+  'Events and news of a lost device go to the guest whose they are, and to no other',
+  async (kit) => {
+    const scene = await kit.scene();
+    const device = await scene.device();
+    const fence = await scene.fence(device);
+    const stranger = await kit.freshGuest();
+    const theirs = await kit.scene(stranger);
+    const cookie = scene.cookie();
+    const lost = await scene.device(cookie);
+    const event = scene.guest.event();
+    (await scene.wait(device, event, [fence.handle], [5n])).ok();
+    (await scene.signal(device, [fence.handle], [5n])).ok();
+    await scene.guest.untilEvent(event, 'the value is reached');
+    (await scene.call(adapter.markDeviceAsError, { device: lost, reason: 0x80000000 })).ok();
+    await theirs.roundTrip();
+    const events = stranger.signalled(event);
+    const news = stranger.notifications(cookie).length;
+    demand(events === 0, 'no event on the link of another guest', `${events} of id ${event}`);
+    demand(news === 0, 'no news on the link of another guest', `${news} with the cookie of the device`);
+  },
+);
+
+life.must(
+  13,
+  '4.11, 4.13, 8.3',
+  'Global handles and NT objects hold for one guest: another can neither open nor destroy them',
+  async (kit) => {
+    const { scene, handle, global } = await sharedFence(kit);
+    const shared_handle = (await scene.call(wire.createNtSharedObject, { object: handle })).ok().handle();
+    const other = await kit.scene(await kit.freshGuest());
+    const device = await other.device();
+    const fields = { device, global_sync_object: global, flags: SyncFlag.shared };
+    (await other.call(wire.openSyncObject, fields)).fails('a global handle of another guest');
+    (await other.call(wire.destroyNtSharedObject, { shared_handle })).fails('an NT object of another guest');
+    (await scene.call(wire.destroyNtSharedObject, { shared_handle })).ok();
+  },
+);
+
 export const lifeRequirements = life.requirements;

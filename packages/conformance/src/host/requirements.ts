@@ -4,6 +4,7 @@ import type { HostRequirement } from './kit.ts';
 import { lifeRequirements } from './life-checks.ts';
 import { memoryRequirements } from './memory-checks.ts';
 import { packetRequirements } from './packet-checks.ts';
+import { pageRequirements } from './page-checks.ts';
 import { perCommand } from './per-command.ts';
 import { queueRequirements } from './queue-checks.ts';
 import { syncRequirements } from './sync-checks.ts';
@@ -15,6 +16,7 @@ export const hostRequirements: readonly HostRequirement[] = [
   ...perCommand,
   ...handleRequirements,
   ...syncRequirements,
+  ...pageRequirements,
   ...queueRequirements,
   ...memoryRequirements,
   ...lifeRequirements,

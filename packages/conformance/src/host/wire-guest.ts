@@ -333,6 +333,15 @@ export class WireGuest {
     return this.bus.window.loadU64(Number(address - this.ioStart));
   }
 
+  /** Writes a fence's page, as any program of a guest can that has it mapped. */
+  writeFence(address: bigint, value: bigint): void {
+    const { window } = this.bus;
+    const offset = Number(address - this.ioStart);
+    const bytes = window.view(offset, 8);
+    new DataView(bytes.buffer, bytes.byteOffset, 8).setBigUint64(0, value, true);
+    window.flush(offset, 8);
+  }
+
   get hasExtendedHeader(): boolean {
     return this.version >= EXTENDED_VERSION;
   }
