@@ -40,6 +40,8 @@ export interface Change {
   /** Growth of the ratio: 0.2 is 20 % slower against the same contender. */
   readonly growth: number;
   readonly verdict: 'same' | 'slower' | 'failed' | 'faster';
+  /** Growth when it was measured first, where its suite was measured twice. */
+  readonly firstGrowth?: number;
 }
 
 /** The ratios of a run that later ones are held against. The ways that count as 1, and those of others, are left out. */
@@ -111,13 +113,36 @@ export function compareRatios(before: Ratios, after: Ratios): Change[] {
     const then = Object.hasOwn(before, key) ? before[key] : undefined;
     if (then === undefined) continue;
     const growth = now / then - 1;
-    let verdict: Change['verdict'] = 'same';
-    if (growth > FAILURE) verdict = 'failed';
-    else if (growth > WARNING) verdict = 'slower';
-    else if (growth < -WARNING) verdict = 'faster';
-    changes.push({ key, before: then, after: now, growth, verdict });
+    changes.push({ key, before: then, after: now, growth, verdict: verdictOn(growth) });
   }
   return changes;
+}
+
+function verdictOn(growth: number): Change['verdict'] {
+  if (growth > FAILURE) return 'failed';
+  if (growth > WARNING) return 'slower';
+  return growth < -WARNING ? 'faster' : 'same';
+}
+
+/** The suites of ratios that failed: worth a second look, since a machine that was busy for a moment fails any of them. */
+export function failedSuites(changes: readonly Change[]): Set<string> {
+  return new Set(
+    changes.filter(({ verdict }) => verdict === 'failed').map(({ key }) => key.split(' / ')[0]!),
+  );
+}
+
+/**
+ * Two runs together: what was measured twice is as good as its better run. A ratio that has grown is worse in both; chance would have
+ * to strike the same one twice.
+ */
+export function bestOf(first: readonly Change[], again: readonly Change[]): Change[] {
+  const second = new Map(again.map((change) => [change.key, change]));
+  return first.map((change) => {
+    const other = second.get(change.key);
+    if (other === undefined) return change;
+    const better = other.growth < change.growth ? other : change;
+    return { ...better, firstGrowth: change.growth };
+  });
 }
 
 /**
@@ -136,6 +161,10 @@ export function parseRatios(text: string): Ratios {
   return ratios as Ratios;
 }
 
+function percent(growth: number): string {
+  return `${growth > 0 ? '+' : ''}${(growth * 100).toFixed(0)} %`;
+}
+
 /** What changed, for people, worst first. */
 export function formatChanges(changes: readonly Change[]): string {
   const words = { failed: 'FAILED', slower: 'warning', faster: 'faster', same: '' };
@@ -143,9 +172,16 @@ export function formatChanges(changes: readonly Change[]): string {
     .filter(({ verdict }) => verdict !== 'same')
     .toSorted((a, b) => b.growth - a.growth)
     .map(({ after, before, growth, key, verdict }) => {
-      const percent = `${growth > 0 ? '+' : ''}${(growth * 100).toFixed(0)} %`;
-      return `${words[verdict].padEnd(7)}  ${percent.padStart(6)}  ${before} -> ${after}  ${key}\n`;
+      return `${words[verdict].padEnd(7)}  ${percent(growth).padStart(6)}  ${before} -> ${after}  ${key}\n`;
     });
+  const once = changes.filter(
+    ({ firstGrowth, verdict }) =>
+      firstGrowth !== undefined && verdictOn(firstGrowth) === 'failed' && verdict !== 'failed',
+  );
+  for (const { firstGrowth = 0, growth, key } of once)
+    lines.push(
+      `chance   ${percent(firstGrowth).padStart(6)}  then ${percent(growth)} when measured again  ${key}\n`,
+    );
   const failed = changes.filter(({ verdict }) => verdict === 'failed').length;
   const slower = changes.filter(({ verdict }) => verdict === 'slower').length;
   return `${lines.join('')}${changes.length} ratios compared: ${failed} failed (more than 30 % worse), ${slower} warnings (more than 15 %)\n`;
