@@ -18,7 +18,12 @@ export function createProgress(name: string, unit: string, inputs: number, secon
     if (isTerminal) {
       const filled = Math.round(share * BAR_CHARACTERS);
       const bar = `${'█'.repeat(filled)}${'░'.repeat(BAR_CHARACTERS - filled)}`;
-      process.stdout.write(`\r\x1b[K${name} ${bar} ${Math.floor(share * 100)} %  ${text}`);
+      // A line that wraps cannot be drawn over.
+      const line = `${name} ${bar} ${Math.floor(share * 100)} %  ${text}`.slice(
+        0,
+        (process.stdout.columns ?? 80) - 1,
+      );
+      process.stdout.write(`\r\x1b[K${line}`);
     } else if (doneSeconds - lastLine >= LINE_SECONDS) {
       lastLine = doneSeconds;
       process.stdout.write(`${name}: ${Math.floor(share * 100)} %, ${text}\n`);

@@ -47,6 +47,9 @@ const steps = wholeNumber('steps', values.steps);
 const seeds = wholeNumber('seeds', values.seeds);
 const first = values.seed === undefined ? 1 + (Date.now() % 2 ** 31) : wholeNumber('seed', values.seed);
 
+/** Takes the line of the seed under way off a terminal. */
+const CLEAR = process.stdout.isTTY ? '\r\x1b[K' : '';
+
 process.stdout.write(`${seeds} ${seeds === 1 ? 'seed' : 'seeds'} from ${first}, ${steps} steps each\n`);
 const startMs = performance.now();
 let events = 0;
@@ -62,6 +65,10 @@ for (let seed = first; seed < first + seeds; seed += 1) {
   await new Promise((resolve) => setImmediate(resolve));
   if (interruption.hasCome) break;
   seedsRun += 1;
+  if (process.stdout.isTTY) {
+    const line = `seed ${seed}, ${seed - first + 1} of ${seeds}; ${events} events`;
+    process.stdout.write(`\r\x1b[K${line.slice(0, (process.stdout.columns ?? 80) - 1)}`);
+  }
   try {
     const result = await simulate({ seed, steps, isStopped: () => interruption.hasCome });
     events += result.events;
@@ -70,9 +77,9 @@ for (let seed = first; seed < first + seeds; seed += 1) {
     for (const [what, count] of Object.entries(result.counts)) counts[what] = (counts[what] ?? 0) + count;
   } catch (error) {
     failures += 1;
-    process.stdout.write(`violated: ${(error as Error).message}\n`);
+    process.stdout.write(`${CLEAR}violated: ${(error as Error).message}\n`);
   }
-  if (performance.now() - shownMs < 10_000) continue;
+  if (process.stdout.isTTY || performance.now() - shownMs < 10_000) continue;
   shownMs = performance.now();
   process.stdout.write(`${seed - first + 1} of ${seeds} seeds, ${events} events\n`);
 }
@@ -82,7 +89,7 @@ const happened = Object.entries(counts)
   .sort(([a], [b]) => (a < b ? -1 : 1))
   .map(([what, count]) => `${what} ${count}`)
   .join(', ');
-process.stdout.write(`${happened}\n`);
+process.stdout.write(`${CLEAR}${happened}\n`);
 process.stdout.write(
   `${events} events (${stepsRun} steps and the messages of links) in ${seconds.toFixed(1)} s, ${perSecond} a second; ${(virtualMs / 1000).toFixed(0)} s of virtual time; ` +
     `${failures} of ${seedsRun} seeds violated an invariant\n`,

@@ -76,7 +76,9 @@ function progress(startMs: number, before: number): (done: number) => void {
     const text = `${done} guests killed, ${Math.round((nowMs - startMs) / 1000)} s`;
     if (process.stdout.isTTY) {
       const full = Math.round(share * BAR);
-      process.stdout.write(`\r[${'#'.repeat(full)}${'.'.repeat(BAR - full)}] ${text} `);
+      const line = `[${'#'.repeat(full)}${'.'.repeat(BAR - full)}] ${text} `;
+      // A line that wraps cannot be drawn over.
+      process.stdout.write(`\r${line.slice(0, (process.stdout.columns ?? 80) - 1)}`);
     } else if (nowMs - shownMs > LINE_EVERY_MS) {
       shownMs = nowMs;
       process.stdout.write(`${text}\n`);
