@@ -1,6 +1,6 @@
-import { writeSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { parse } from 'node:path';
+import process from 'node:process';
 import { withAgreedCodec } from '@dxgwire/host';
 import { Codec, type HostBus } from '@dxgwire/transport';
 import {
@@ -12,6 +12,8 @@ import {
   CaptureRecorder,
   tapHostBus,
 } from '@dxgwire/transport/capture';
+import type { ReadProgress } from './capture-progress.ts';
+import { CaptureFileWriter } from './capture-writer.ts';
 import { CommandFailure, describe, UsageError } from './errors.ts';
 import type { PackedRecords } from './packed-records.ts';
 
@@ -19,13 +21,23 @@ const READ_BYTES = 1 << 20;
 /** All of what a submission reads waits for the file at once. */
 const WITH_MEMORY = { maxPublishedBytes: 2 ** 31, maxPendingBytes: 256 << 20 };
 
+/** What a capture of a host's end is to hold. */
+export interface GuestCaptureOptions {
+  /** Whether the bytes of memory are kept that the host reads and publishes; a replay needs them. */
+  readonly keepsMemory: boolean;
+  /** Whether the host waits for the file where records would be dropped. */
+  readonly isWhole?: boolean;
+}
+
 /** A capture file, read a part at a time: its size does not matter. */
 export class CaptureFile {
   readonly path: string;
   readonly #reader = new CaptureReader();
+  readonly #progress: ReadProgress | null;
 
-  constructor(path: string) {
+  constructor(path: string, progress: ReadProgress | null = null) {
     this.path = path;
+    this.#progress = progress;
   }
 
   /** Known from the first record on. */
@@ -47,9 +59,13 @@ export class CaptureFile {
     let packer: PackedRecords | null = null;
     try {
       file = await open(this.path, 'r');
+      const totalBytes = (await file.stat()).size;
+      let readBytes = 0;
       for (;;) {
         const { bytesRead, buffer } = await file.read(new Uint8Array(READ_BYTES), 0, READ_BYTES);
         if (bytesRead === 0) break;
+        this.#progress?.show(readBytes, totalBytes);
+        readBytes += bytesRead;
         for (const record of this.#reader.push(buffer.subarray(0, bytesRead))) {
           if (this.header?.codec === Codec.protobuf)
             packer ??= new (await import('./packed-records.ts')).PackedRecords();
@@ -60,43 +76,58 @@ export class CaptureFile {
       const what = error instanceof CaptureError ? `${this.path} is no capture` : `cannot read ${this.path}`;
       throw new UsageError(`${what}: ${describe(error)}`, { cause: error });
     } finally {
+      this.#progress?.end();
       await file?.close();
     }
     if (this.header === null) throw new UsageError(`${this.path} is no capture: it has no header`);
   }
 }
 
+/** What is said of captures while they are written. */
+export interface CaptureReports {
+  onError(path: string, error: Error): void;
+  /** At the end of one that lacks records. */
+  onGap(path: string, records: number): void;
+}
+
+/** A line on standard error for each. */
+export const CAPTURE_REPORTS: CaptureReports = {
+  onError: (path, error) =>
+    void process.stderr.write(`dxgwire: the capture ${path} ends here: ${describe(error)}\n`),
+  onGap: (path, records) =>
+    void process.stderr.write(
+      `dxgwire: the capture ${path} lacks ${records} records, which its file did not keep up with\n`,
+    ),
+};
+
 /** Records each guest of a host in a file of its own: FILE, then FILE-2, FILE-3 before the extension. */
 export class GuestCaptures {
   readonly #path: string;
-  readonly #onError: (path: string, error: Error) => void;
+  readonly #reports: CaptureReports;
   readonly #first: FileHandle;
   readonly #recorders = new Map<CaptureRecorder, string>();
   /** How the files that are not whole yet are ended within a call. */
   readonly #unfinished = new Map<CaptureRecorder, () => void>();
   #count = 0;
 
-  private constructor(path: string, first: FileHandle, onError: (path: string, error: Error) => void) {
+  private constructor(path: string, first: FileHandle, reports: CaptureReports) {
     this.#path = path;
     this.#first = first;
-    this.#onError = onError;
+    this.#reports = reports;
   }
 
   /** @throws CommandFailure when the first file cannot be written. */
-  static async open(path: string, onError: (path: string, error: Error) => void): Promise<GuestCaptures> {
+  static async open(path: string, reports: CaptureReports): Promise<GuestCaptures> {
     try {
-      return new GuestCaptures(path, await open(path, 'w'), onError);
+      return new GuestCaptures(path, await open(path, 'w'), reports);
     } catch (error) {
       throw new CommandFailure(`cannot write the capture ${path}: ${describe(error)}`, { cause: error });
     }
   }
 
-  /**
-   * The same bus, recorded from here on.
-   * @param keepsMemory whether the bytes of memory are kept that the host reads and publishes; a replay needs them.
-   */
-  tap(bus: HostBus, keepsMemory: boolean): HostBus {
-    const { recorder, end } = this.record(keepsMemory ? WITH_MEMORY : {});
+  /** The same bus, recorded from here on. */
+  tap(bus: HostBus, { isWhole = false, keepsMemory }: GuestCaptureOptions): HostBus {
+    const { recorder, end } = this.record({ ...(keepsMemory ? WITH_MEMORY : {}), isWhole });
     return tapHostBus(withAgreedCodec(bus), recorder, { onEnd: end });
   }
 
@@ -111,31 +142,14 @@ export class GuestCaptures {
       file ??= open(path, 'w');
       return file;
     };
-    let writtenBytes = 0;
-    const writer = {
-      write: async (chunk: Uint8Array) => {
-        const handle = await opened();
-        await handle.writeFile(chunk);
-        writtenBytes += chunk.length;
-      },
-      writeAll: async (chunks: readonly Uint8Array[]) => {
-        const handle = await opened();
-        writtenBytes += await writeVectors(handle, chunks);
-      },
-      close: async () => (await opened()).close(),
-    };
+    const writer = new CaptureFileWriter(opened);
     const recorder = new CaptureRecorder(writer, {
       ...options,
-      onError: (error) => this.#onError(path, error),
+      onError: (error) => this.#reports.onError(path, error),
     });
     this.#recorders.set(recorder, path);
     if (this.#count === 1) {
-      this.#unfinished.set(recorder, () => {
-        // At its place: the same bytes may be on their way to it at this moment.
-        for (const chunk of recorder.closeNow()) {
-          writtenBytes += writeSync(this.#first.fd, chunk, 0, chunk.length, writtenBytes);
-        }
-      });
+      this.#unfinished.set(recorder, () => writer.finishNow(recorder.closeNow(), this.#first.fd));
     }
     return { recorder, end: () => void this.#end(recorder, path) };
   }
@@ -153,7 +167,7 @@ export class GuestCaptures {
         finish();
       } catch (error) {
         const failure = error instanceof Error ? error : new Error(describe(error));
-        this.#onError(this.#recorders.get(recorder) ?? this.#path, failure);
+        this.#reports.onError(this.#recorders.get(recorder) ?? this.#path, failure);
       }
     }
     this.#unfinished.clear();
@@ -163,25 +177,10 @@ export class GuestCaptures {
     if (!this.#recorders.delete(recorder)) return;
     try {
       await recorder.close();
+      if (recorder.droppedRecords > 0) this.#reports.onGap(path, recorder.droppedRecords);
       this.#unfinished.delete(recorder);
     } catch (error) {
-      this.#onError(path, error instanceof Error ? error : new Error(describe(error)));
+      this.#reports.onError(path, error instanceof Error ? error : new Error(describe(error)));
     }
   }
-}
-
-/** Writes all of several pieces, with as few calls as the system needs. @returns how many bytes that were. */
-async function writeVectors(file: FileHandle, chunks: readonly Uint8Array[]): Promise<number> {
-  let total = 0;
-  for (let left = chunks; left.length > 0; ) {
-    let { bytesWritten: written } = await file.writev(left);
-    total += written;
-    const rest: Uint8Array[] = [];
-    for (const chunk of left) {
-      if (written < chunk.length) rest.push(chunk.subarray(written));
-      written = Math.max(0, written - chunk.length);
-    }
-    left = rest;
-  }
-  return total;
 }

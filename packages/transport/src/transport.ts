@@ -92,6 +92,11 @@ export interface Channel {
    * @returns how many packets that were; 0 within `onPacket`.
    */
   poll?(): number;
+  /**
+   * While a packet is handled: whether more is known to have come behind it. Left out where that is not known. With nothing more, the
+   * other side may be waiting for an answer to this one.
+   */
+  readonly hasMore?: boolean;
   /** Called for each packet in order. Set before the channel is opened, or packets wait until it is set. */
   onPacket: ((packet: Packet) => void) | null;
   /** Called when the queue has fallen below its low-water mark after `send` returned false. */

@@ -2,7 +2,7 @@ import process from 'node:process';
 import { isTransportError } from '@dxgwire/transport';
 import { FrameTap } from '@dxgwire/transport/capture';
 import { checkProxyUrls, type LinkProxy, proxyLink } from '@dxgwire/transport/capture/proxy';
-import { GuestCaptures } from '../capture-file.ts';
+import { CAPTURE_REPORTS, GuestCaptures } from '../capture-file.ts';
 import { type Command, parseOptions } from '../command.ts';
 import { CommandFailure, describe, ExitCode, UsageError } from '../errors.ts';
 import { untilInterrupted } from '../interrupted.ts';
@@ -10,6 +10,7 @@ import { untilInterrupted } from '../interrupted.ts';
 const OPTIONS = {
   listen: { type: 'string' },
   connect: { type: 'string' },
+  'no-gaps': { type: 'boolean' },
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
@@ -28,6 +29,7 @@ connection has FILE-2, and so on. See \`dxgwire decode\`, \`dxgwire replay\` and
 Options:
   --listen URL   where guests connect: ws:, tcp:, unix:, device: or stdio:. Port 0 takes a free one
   --connect URL  the host, by any of them or wss:, also another one; stdio:COMMAND starts a host for each guest
+  --no-gaps      wait for the file rather than drop records that it does not keep up with
   --json         one line of JSON in place of text, once it listens
   --help         this text
 
@@ -58,12 +60,11 @@ export const capture: Command = {
       throw new UsageError(describe(error), { cause: error });
     }
     const stop = untilInterrupted();
-    const captures = await GuestCaptures.open(path, (file, error) =>
-      process.stderr.write(`dxgwire: the capture ${file} ends here: ${describe(error)}\n`),
-    );
+    const captures = await GuestCaptures.open(path, CAPTURE_REPORTS);
+    const isWhole = values['no-gaps'] === true;
     let proxy: LinkProxy;
     try {
-      proxy = await proxyLink({ listen, connect, onConnection: () => tapOf(captures, connect) });
+      proxy = await proxyLink({ listen, connect, onConnection: () => tapOf(captures, connect, isWhole) });
     } catch (error) {
       await captures.close();
       const isUsage = isTransportError(error) && error.code === 'bad-url';
@@ -80,10 +81,11 @@ export const capture: Command = {
   },
 };
 
-function tapOf(captures: GuestCaptures, connect: string) {
+function tapOf(captures: GuestCaptures, connect: string, isWhole: boolean) {
   const { end, recorder } = captures.record({
     maxPublishedBytes: MAX_PUBLISHED_BYTES,
     maxPendingBytes: MAX_PENDING_BYTES,
+    isWhole,
   });
   const scheme = /^[a-z]+/i.exec(connect)?.[0] ?? 'link';
   const tap = new FrameTap(recorder, scheme.startsWith('ws') ? 'websocket' : scheme);

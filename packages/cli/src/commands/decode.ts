@@ -4,6 +4,7 @@ import process from 'node:process';
 import { PciConfig } from '@dxgwire/protocol';
 import type { CaptureRecord } from '@dxgwire/transport/capture';
 import { CaptureFile } from '../capture-file.ts';
+import { createReadProgress } from '../capture-progress.ts';
 import { type Command, parseOptions } from '../command.ts';
 import { ExitCode, UsageError } from '../errors.ts';
 import { printable } from '../text.ts';
@@ -41,7 +42,8 @@ export const decode: Command = {
       throw new UsageError(`decode takes one file, not ${positionals.length}; see \`dxgwire decode --help\``);
     }
     try {
-      await print(new CaptureFile(path), values.json === true);
+      const progress = createReadProgress(process.stdout.isTTY === true);
+      await print(new CaptureFile(path, progress), values.json === true);
     } catch (error) {
       // Who reads has seen enough: `dxgwire decode FILE | head`.
       if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error;

@@ -4,6 +4,7 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import process from 'node:process';
 import type { CaptureRecord } from '@dxgwire/transport/capture';
 import { CaptureFile } from '../capture-file.ts';
+import { createReadProgress } from '../capture-progress.ts';
 import { type Command, parseOptions } from '../command.ts';
 import { CommandFailure, describe, ExitCode, UsageError } from '../errors.ts';
 import { ChromeTrace } from '../export/chrome-trace.ts';
@@ -80,7 +81,7 @@ function writeOrFail(target: string, write: () => void): void {
 
 async function exportTo(path: string, target: string, exporter: Exporter): Promise<void> {
   if (await isSameFile(path, target)) throw new UsageError(`${target} is the capture itself`);
-  const file = new CaptureFile(path);
+  const file = new CaptureFile(path, createReadProgress());
   let out: FileHandle | null = null;
   let waiting: Buffer[] = [];
   let waitingBytes = 0;

@@ -5,7 +5,7 @@ import { type HostBus, isTransportError } from '@dxgwire/transport';
 import { DEFAULT_LISTEN_URL, LISTEN_SCHEMES, type Listener, listen } from '@dxgwire/transport/listen';
 import { destination } from 'pino';
 import { BACKENDS, openBackend } from '../backend.ts';
-import { GuestCaptures } from '../capture-file.ts';
+import { CAPTURE_REPORTS, GuestCaptures } from '../capture-file.ts';
 import { type Command, oneOf, parseOptions } from '../command.ts';
 import { CommandFailure, describe, ExitCode, UsageError } from '../errors.ts';
 import { untilInterrupted } from '../interrupted.ts';
@@ -22,6 +22,7 @@ const OPTIONS = {
   timeout: { type: 'string' },
   log: { type: 'string', default: 'info' },
   capture: { type: 'string' },
+  'no-gaps': { type: 'boolean' },
   'packets-only': { type: 'boolean' },
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
@@ -41,6 +42,7 @@ Options:
   --capture FILE    record what passes between host and guest, and what the host reads of the guest's memory, for
                     \`dxgwire decode\` and \`dxgwire replay\`; the second guest has FILE-2
   --packets-only    with --capture: without the bytes of memory; smaller, but it cannot be replayed
+  --no-gaps         with --capture: wait for the file rather than drop records that it does not keep up with
   --json            one line of JSON in place of text, once it listens: url, backend, adapters
   --help            this text
 
@@ -62,6 +64,10 @@ export const host: Command = {
     if (values['packets-only'] === true && values.capture === undefined) {
       throw new UsageError('--packets-only goes with --capture FILE');
     }
+    if (values['no-gaps'] === true && values.capture === undefined) {
+      throw new UsageError('--no-gaps goes with --capture FILE');
+    }
+    const recording = { keepsMemory: values['packets-only'] !== true, isWhole: values['no-gaps'] === true };
     const backendName = oneOf('backend', values.backend, BACKENDS);
     const level = oneOf('log', values.log, LOG_LEVELS);
     const timeoutMs = values.timeout === undefined ? undefined : milliseconds('timeout', values.timeout);
@@ -76,12 +82,10 @@ export const host: Command = {
     let listener: Listener;
     try {
       if (values.capture !== undefined) {
-        captures = await GuestCaptures.open(values.capture, (path, error) =>
-          process.stderr.write(`dxgwire: the capture ${path} ends here: ${describe(error)}\n`),
-        );
+        captures = await GuestCaptures.open(values.capture, CAPTURE_REPORTS);
       }
       listener = await listenFor(values.listen, token, (bus) =>
-        dxgHost.attach(captures?.tap(bus, values['packets-only'] !== true) ?? bus, { adapters }),
+        dxgHost.attach(captures?.tap(bus, recording) ?? bus, { adapters }),
       );
     } catch (error) {
       await closeAll(null, dxgHost, backend);

@@ -2,6 +2,7 @@ import process from 'node:process';
 import { createSilentLog } from '@dxgwire/host';
 import { BACKENDS, openBackend } from '../backend.ts';
 import { CaptureFile } from '../capture-file.ts';
+import { createReadProgress } from '../capture-progress.ts';
 import { type Command, oneOf, parseOptions, wholeNumber } from '../command.ts';
 import { CommandFailure, describe, ExitCode, UsageError } from '../errors.ts';
 import { Replayer, type ReplayResult } from '../replay/replayer.ts';
@@ -63,7 +64,7 @@ async function replayFile(
   const open = await openBackend(backendName, adapter, createSilentLog());
   try {
     const result = await new Replayer(open, timeoutMs).run(() => {
-      file = new CaptureFile(path);
+      file = new CaptureFile(path, createReadProgress());
       return file;
     });
     // A replay that ends at a difference has not read to the end.

@@ -7,7 +7,7 @@ import { clearInterval, setInterval } from '@dxgwire/transport/timers';
 import { adapterSelector } from '../adapter-selector.ts';
 import { BACKENDS } from '../backend.ts';
 import { installCanvas } from '../canvas.ts';
-import { GuestCaptures } from '../capture-file.ts';
+import { CAPTURE_REPORTS, GuestCaptures } from '../capture-file.ts';
 import { installInChildren } from '../children.ts';
 import { type Command, oneOf, parseOptions, splitAtProgram, wholeNumber } from '../command.ts';
 import { holdEnd, lastErrors } from '../ending.ts';
@@ -134,9 +134,7 @@ function openLink(values: {
 
 /** The same link, recorded into a file. */
 async function traced(link: Link, path: string): Promise<Link> {
-  const captures = await GuestCaptures.open(path, (file, error) =>
-    process.stderr.write(`dxgwire: the trace ${file} ends here: ${describe(error)}\n`),
-  );
+  const captures = await GuestCaptures.open(path, CAPTURE_REPORTS);
   const { end, recorder } = captures.record({ maxPublishedBytes: MAX_PUBLISHED_BYTES });
   return {
     bus: tapGuestBus(link.bus, recorder, { onEnd: end }),

@@ -30,6 +30,8 @@ interface Request {
 }
 
 const U64 = 8;
+/** Requests that are kept for their answers: more than any host has under way. Those of a gap, or of a strange guest, are never answered. */
+const MOST_REQUESTS = 1 << 16;
 
 /** Reads the packets of a trace in order: an answer is read by the request that it belongs to. */
 export class PacketReader {
@@ -75,7 +77,10 @@ export class PacketReader {
       list.addMessage(def.request.message, header.commandOffset, body as Record<string, unknown> | undefined);
     }
     const request = { def, body: body ?? {}, name: command };
-    if (isFromGuest && BigInt(id) !== 0n) this.#requests.set(`${packet.channel}/${id}`, request);
+    if (isFromGuest && BigInt(id) !== 0n) {
+      this.#requests.set(`${packet.channel}/${id}`, request);
+      if (this.#requests.size > MOST_REQUESTS) this.#requests.delete(this.#requests.keys().next().value!);
+    }
     return { packet, command, fields: list.fields, problem };
   }
 

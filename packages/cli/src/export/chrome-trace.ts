@@ -18,7 +18,14 @@ const Track = { calls: 1, queues: 2, waits: 3, link: 4 } as const;
 interface Work {
   readonly fence: bigint;
   readonly sinceUs: number;
-  readonly queue: number;
+}
+
+/** A hardware queue. Its handle alone is no name: each process counts its own. */
+interface Queue {
+  readonly tid: number;
+  readonly name: string;
+  /** In order. */
+  readonly work: Work[];
 }
 
 /**
@@ -30,9 +37,15 @@ export class ChromeTrace {
   #isFirst = true;
   #windowBytes = 0;
   #lastUs = 0;
-  readonly #calls = new Map<string, { readonly name: string; readonly sinceUs: number }>();
-  readonly #queueOfFence = new Map<number, number>();
-  readonly #work: Work[] = [];
+  readonly #calls = new Map<
+    string,
+    { readonly name: string; readonly sinceUs: number; readonly process: string }
+  >();
+  /** By process and handle. */
+  readonly #queues = new Map<string, Queue>();
+  /** By where their progress fence lies in the window. */
+  readonly #queueOfFence = new Map<number, Queue>();
+  #lastTid = 0;
   readonly #waits = new Map<
     string,
     { readonly sinceUs: number; readonly lane: number; readonly name: string }
@@ -98,9 +111,12 @@ export class ChromeTrace {
         this.#lastUs,
       );
     }
-    for (const { fence, queue, sinceUs } of this.#work) {
-      const name = `work ${fence} (not done)`;
-      text += this.#bar('work', name, Track.queues, queue, `${queue}/${fence}`, sinceUs, this.#lastUs);
+    // Of queues whose fence is not known no end could be seen.
+    for (const { tid, work } of new Set(this.#queueOfFence.values())) {
+      for (const { fence, sinceUs } of work) {
+        const name = `work ${fence} (not done)`;
+        text += this.#bar('work', name, Track.queues, tid, `${tid}/${fence}`, sinceUs, this.#lastUs);
+      }
     }
     for (const [key, { lane, name, sinceUs }] of this.#waits)
       text += this.#bar(
@@ -119,24 +135,28 @@ export class ChromeTrace {
     const read = this.#read(record);
     const key = `${record.channel}/${idOf(record)}`;
     if (record.packetKind === IN_BAND) {
-      if ((record.flags & GUEST) !== 0) this.#calls.set(key, { name: read.command, sinceUs: record.timeUs });
+      if ((record.flags & GUEST) !== 0) {
+        const process = fieldOf(read, record.bytes, 'header.process') ?? '';
+        this.#calls.set(key, { name: read.command, sinceUs: record.timeUs, process });
+      }
       return this.#request(record, read);
     }
     const call = this.#calls.get(key);
     this.#calls.delete(key);
-    if (read.command === 'CreateHwQueue') this.#learnQueue(record, read);
     if (call === undefined) return '';
-    const { name, sinceUs } = call;
-    return this.#bar('call', name, Track.calls, record.channel, `${key}@${sinceUs}`, sinceUs, record.timeUs);
+    const { name, process, sinceUs } = call;
+    const learnt = read.command === 'CreateHwQueue' ? this.#learnQueue(record, read, process) : '';
+    return `${learnt}${this.#bar('call', name, Track.calls, record.channel, `${key}@${sinceUs}`, sinceUs, record.timeUs)}`;
   }
 
   #request(record: PacketRecord, read: ReadPacket): string {
     const field = (path: string) => fieldOf(read, record.bytes, path);
     if (read.command === 'SubmitCommandToHwQueue') {
-      const queue = Number(field('args.hwqueue') ?? 0);
+      const handle = field('args.hwqueue') ?? '0x0';
       const fence = BigInt(field('args.hwqueueProgressFenceId') ?? 0);
-      this.#work.push({ fence, sinceUs: record.timeUs, queue });
-      return this.#instant(record.timeUs, Track.queues, queue, `submit ${fence}`);
+      const queue = this.#queues.get(queueKey(field('header.process') ?? '', handle));
+      queue?.work.push({ fence, sinceUs: record.timeUs });
+      return this.#instant(record.timeUs, Track.queues, queue?.tid ?? Number(handle), `submit ${fence}`);
     }
     if (read.command === 'WaitForSyncObjectFromCpu') {
       const event = String(BigInt(field('guestEventPointer') ?? 0));
@@ -168,28 +188,28 @@ export class ChromeTrace {
     return this.#bar('wait', name, Track.waits, lane, `${key}@${sinceUs}`, sinceUs, record.timeUs);
   }
 
-  #learnQueue(record: PacketRecord, read: ReadPacket): void {
+  /** A queue of this handle that was there before is gone. */
+  #learnQueue(record: PacketRecord, read: ReadPacket, process: string): string {
     const address = fieldOf(read, record.bytes, 'hwqueueProgressFenceCpuva');
-    const queue = fieldOf(read, record.bytes, 'hwqueue');
-    if (address === undefined || queue === undefined || this.#windowBytes === 0) return;
-    this.#queueOfFence.set(Number(BigInt(address) % BigInt(this.#windowBytes)), Number(queue));
+    const handle = fieldOf(read, record.bytes, 'hwqueue');
+    if (address === undefined || handle === undefined || this.#windowBytes === 0) return '';
+    this.#lastTid += 1;
+    const queue = { tid: this.#lastTid, name: `queue ${handle} of process ${process}`, work: [] };
+    this.#queues.set(queueKey(process, handle), queue);
+    this.#queueOfFence.set(Number(BigInt(address) % BigInt(this.#windowBytes)), queue);
+    const { name, tid } = queue;
+    return this.#event({ ph: 'M', name: 'thread_name', pid: Track.queues, tid, args: { name } });
   }
 
   #fence(ts: number, offset: number, value: bigint): string {
     const queue = this.#queueOfFence.get(offset);
-    const name =
-      queue === undefined ? `fence at 0x${offset.toString(16)}` : `fence of queue 0x${queue.toString(16)}`;
+    const name = queue === undefined ? `fence at 0x${offset.toString(16)}` : `fence of ${queue.name}`;
     let text = this.#event({ ph: 'C', ts, name, pid: Track.queues, tid: 0, args: { value: Number(value) } });
     if (queue === undefined) return text;
-    for (let index = 0; index < this.#work.length; ) {
-      const work = this.#work[index]!;
-      if (work.queue !== queue || work.fence > value) {
-        index += 1;
-        continue;
-      }
-      this.#work.splice(index, 1);
-      const name = `work ${work.fence}`;
-      text += this.#bar('work', name, Track.queues, queue, `${queue}/${work.fence}`, work.sinceUs, ts);
+    const { tid, work } = queue;
+    const first = work.findIndex(({ fence }) => fence > value);
+    for (const { fence, sinceUs } of work.splice(0, first < 0 ? work.length : first)) {
+      text += this.#bar('work', `work ${fence}`, Track.queues, tid, `${tid}/${fence}`, sinceUs, ts);
     }
     return text;
   }
@@ -233,6 +253,10 @@ export class ChromeTrace {
     };
     return this.#reader.read(packet, idOf(record));
   }
+}
+
+function queueKey(process: string, handle: string): string {
+  return `${process}/${handle}`;
 }
 
 function idOf({ idHigh, idLow }: PacketRecord): bigint {

@@ -276,6 +276,18 @@ export class RecordBuffer {
     return chunk.bytes.subarray(0, chunk.length);
   }
 
+  /** Hands out one chunk after the other that none has taken, for as long as they are taken; their memory is this buffer's again at once. */
+  drain(takes: (bytes: Uint8Array) => boolean): void {
+    if (this.#full.length === 0 && this.#current.length > 0) this.#nextChunk();
+    for (let chunk = this.#full[0]; chunk !== undefined; chunk = this.#full[0]) {
+      if (!takes(chunk.bytes.subarray(0, chunk.length))) return;
+      this.#full.shift();
+      this.#fullBytes -= chunk.length;
+      chunk.length = 0;
+      if (this.#spare.length < this.#mostSpareChunks) this.#spare.push(chunk);
+    }
+  }
+
   giveBack(): void {
     for (const chunk of this.#taken) {
       if (this.#spare.length >= this.#mostSpareChunks) break;

@@ -15,6 +15,11 @@ export interface ChunkWriter {
   write(chunk: Uint8Array): Promise<void>;
   /** As `write` of one after the other, where that is cheaper: used when several wait. */
   writeAll?(chunks: readonly Uint8Array[]): Promise<void>;
+  /**
+   * Writes behind all that it was given so far, within the call, though a write may be under way: for captures that are to be whole.
+   * @returns false when it cannot.
+   */
+  writeNow?(chunk: Uint8Array): boolean;
   close(): Promise<void>;
 }
 
@@ -27,6 +32,11 @@ export interface CaptureOptions {
    * {@link MAX_CONTENT_BYTES} takes several records.
    */
   readonly maxPublishedBytes?: number;
+  /**
+   * Whether the bus waits for the writer where records would be dropped: it then writes within the call. Memory stays bounded,
+   * and the bus is as slow as the writer. Default false: the bus never waits. It needs `writeNow` of the writer, and 17 MiB at least.
+   */
+  readonly isWhole?: boolean;
   readonly clock?: Clock;
   /** Called once when the writer fails: nothing is recorded from then on, and the bus goes on. */
   readonly onError?: (error: Error) => void;
@@ -50,6 +60,8 @@ export const MAX_CONTENT_BYTES = 8 << 20;
 const FLUSH_DELAY_MS = 100;
 /** Most bytes that a writer is given at once: what it has not written yet cannot be used again. */
 const MAX_WRITE_BYTES = 8 << 20;
+/** Fewest bytes that may wait where a capture is to be whole. */
+const LEAST_PENDING_BYTES = 2 * MAX_WRITE_BYTES + (1 << 20);
 /** Of the bytes that may wait, those whose memory is kept when nothing waits. */
 const KEPT_SHARE = 1 / 4;
 /** Records of one turn of the event loop share a reading of the clock, so many bytes of them: it costs as much as a record. */
@@ -65,8 +77,10 @@ export class CaptureRecorder {
   readonly #packr = new Packr({ useRecords: false, variableMapSize: true });
   readonly #onError: ((error: Error) => void) | undefined;
   readonly #maxPendingBytes: number;
+  readonly #isWhole: boolean;
   #startMs = 0;
   #isOpen = true;
+  #hasFailed = false;
   #hasHeader = false;
   /** What no write has taken yet. */
   readonly #buffer: RecordBuffer;
@@ -86,7 +100,10 @@ export class CaptureRecorder {
     this.#writer = writer;
     this.#clock = options.clock ?? systemClock;
     this.#onError = options.onError;
-    this.#maxPendingBytes = options.maxPendingBytes ?? DEFAULT_MAX_PENDING_BYTES;
+    this.#isWhole = options.isWhole === true && writer.writeNow !== undefined;
+    const maxPendingBytes = options.maxPendingBytes ?? DEFAULT_MAX_PENDING_BYTES;
+    // What is on its way cannot be hurried: behind it there has to be room for one record more.
+    this.#maxPendingBytes = this.#isWhole ? Math.max(maxPendingBytes, LEAST_PENDING_BYTES) : maxPendingBytes;
     this.maxPublishedBytes = options.maxPublishedBytes ?? 0;
     this.#buffer = new RecordBuffer(this.#maxPendingBytes * KEPT_SHARE);
   }
@@ -132,8 +149,12 @@ export class CaptureRecorder {
     if (buffer.shortPacket(way, channel, kind, idLow, idHigh, carried, bytes, offset, length)) return;
     if (!this.#hasRoom(length)) return;
     this.#readClock();
-    const low = idLow >>> 0;
-    buffer.packet(this.#nowUs, way, channel, kind, low, idHigh >>> 0, carried, bytes, offset, length);
+    this.#allowShort();
+    // The first of a turn may be as short as the others.
+    if (!buffer.shortPacket(way, channel, kind, idLow, idHigh, carried, bytes, offset, length)) {
+      const low = idLow >>> 0;
+      buffer.packet(this.#nowUs, way, channel, kind, low, idHigh >>> 0, carried, bytes, offset, length);
+    }
     this.#appended();
   }
 
@@ -146,12 +167,14 @@ export class CaptureRecorder {
     view: () => Uint8Array,
   ): void {
     const isKept = length <= this.maxPublishedBytes;
-    if (!this.#hasRoom(isKept ? length : 0)) return;
+    // Of a whole capture room is made for each part.
+    if (!this.#isWhole && !this.#hasRoom(isKept ? length : 0)) return;
     this.#readClock();
     const way = direction === 'g2h' ? 0 : 1;
     const bytes = isKept ? view() : null;
     for (let at = 0; at === 0 || at < length; at += MAX_CONTENT_BYTES) {
       const part = Math.min(length - at, MAX_CONTENT_BYTES);
+      if (this.#isWhole && !this.#hasRoom(isKept ? part : 0)) return;
       const own = bytes === null || part === length ? bytes : bytes.subarray(at, at + part);
       this.#buffer.publish(RecordKind[kind], this.#nowUs, way, offset + at, part, own);
     }
@@ -205,7 +228,7 @@ export class CaptureRecorder {
   /** Whether a record is kept; one that is not is counted, and the gap is told before the next that is. */
   #hasRoom(sizeBytes: number): boolean {
     if (!this.#isOpen) return false;
-    if (this.pendingBytes + sizeBytes > this.#maxPendingBytes) {
+    if (this.pendingBytes + sizeBytes > this.#maxPendingBytes && !this.#makesRoom(sizeBytes)) {
       // The gap has to be told before anything that still fits.
       this.#buffer.forbidShort();
       this.droppedRecords += 1;
@@ -215,6 +238,18 @@ export class CaptureRecorder {
     }
     if (this.#gapRecords > 0) this.#writeGap();
     return true;
+  }
+
+  /** Writes what waits within this call. @returns whether there is room then. */
+  #makesRoom(sizeBytes: number): boolean {
+    if (!this.#isWhole) return false;
+    try {
+      this.#buffer.drain((chunk) => this.#writer.writeNow?.(chunk) === true);
+    } catch (error) {
+      this.#fail(error);
+      return false;
+    }
+    return this.pendingBytes + sizeBytes <= this.#maxPendingBytes;
   }
 
   #timeUs(): number {
@@ -249,12 +284,16 @@ export class CaptureRecorder {
     this.#appended();
   }
 
-  #appended(): void {
+  #allowShort(): void {
     const buffer = this.#buffer;
-    if (buffer.hasFullChunk) this.#flush();
     const sinceReading = this.#clockEnd - buffer.position;
     if (sinceReading > 0)
       buffer.allowShort(this.#nowUs, Math.min(sinceReading, this.#maxPendingBytes - this.pendingBytes));
+  }
+
+  #appended(): void {
+    if (this.#buffer.hasFullChunk) this.#flush();
+    this.#allowShort();
     this.#cancelTimer ??= this.#clock.setTimer(this.#onTimer, FLUSH_DELAY_MS);
   }
 
@@ -263,6 +302,15 @@ export class CaptureRecorder {
     this.#buffer.trim();
     this.#flush();
   };
+
+  /** The writer has failed: nothing is recorded any more. */
+  #fail(error: unknown): void {
+    if (this.#hasFailed) return;
+    this.#hasFailed = true;
+    this.#isOpen = false;
+    this.#buffer.clear();
+    this.#onError?.(error instanceof Error ? error : new Error(String(error)));
+  }
 
   /** One write at a time: what comes meanwhile waits for the next. */
   #flush(): void {
@@ -297,11 +345,9 @@ export class CaptureRecorder {
         }
         this.#inFlight = [];
       } catch (error) {
-        this.#isOpen = false;
         this.#inFlight = [];
-        this.#buffer.clear();
         this.#writingBytes = 0;
-        this.#onError?.(error instanceof Error ? error : new Error(String(error)));
+        this.#fail(error);
         return;
       }
       this.#buffer.giveBack();

@@ -1,4 +1,4 @@
-import type { Channel, Packet, PacketKind } from '../transport.ts';
+import { type Channel, type Packet, PacketKind } from '../transport.ts';
 import type { CaptureRecorder } from './recorder.ts';
 import type { Direction } from './records.ts';
 
@@ -8,6 +8,8 @@ export class TappedChannel implements Channel {
   readonly #inner: Channel;
   readonly #recorder: CaptureRecorder;
   readonly #out: Direction;
+  /** While the last packet that is known to have come is handled, until it is answered. */
+  #isAwaited = false;
   #onPacket: ((packet: Packet) => void) | null = null;
   #onClose: ((error: Error | null) => void) | null = null;
 
@@ -36,13 +38,16 @@ export class TappedChannel implements Channel {
     const into: Direction = this.#out === 'g2h' ? 'h2g' : 'g2h';
     const recorder = this.#recorder;
     const { index } = this;
-    this.#inner.onPacket =
+    const inner = this.#inner;
+    inner.onPacket =
       handler === null
         ? null
         : (packet) => {
             const { bytes, flags, idHigh, idLow, kind, length, offset } = packet;
             recorder.packet(into, index, kind, idLow, idHigh, flags, bytes, offset, length);
+            this.#isAwaited = inner.hasMore === false;
             handler(packet);
+            this.#isAwaited = false;
           };
   }
 
@@ -72,6 +77,11 @@ export class TappedChannel implements Channel {
     length: number,
   ): boolean {
     const isBelowMark = this.#inner.send(kind, idLow, idHigh, flags, bytes, offset, length);
+    if (this.#isAwaited && kind === PacketKind.completion) {
+      // The other side has nothing but this to wait for: it can have it while it is recorded.
+      this.#isAwaited = false;
+      this.#inner.flush();
+    }
     this.#recorder.packet(this.#out, this.index, kind, idLow, idHigh, flags, bytes, offset, length);
     return isBelowMark;
   }

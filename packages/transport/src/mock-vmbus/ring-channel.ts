@@ -146,6 +146,10 @@ export class RingChannel implements Channel {
     if (this.#patience.looksForAnswers) this.doorbell();
   };
 
+  get hasMore(): boolean {
+    return this.#consumer.hasKnownData;
+  }
+
   flush(): void {
     if (this.#state === 'closed') return;
     try {
