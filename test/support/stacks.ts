@@ -3,6 +3,7 @@ import { createHost, createSharedRegionAllocator, type Host } from '@dxgwire/hos
 import type { Backend } from '@dxgwire/host/backends';
 import type { GuestBus } from '@dxgwire/transport';
 import { createInProcessBus } from '@dxgwire/transport/mock-vmbus';
+import { connectSharedMemory, listenSharedMemory } from '@dxgwire/transport/shared-memory';
 import { connectWebSocket, listenWebSocket } from '@dxgwire/transport/websocket/node';
 
 /** A way to join a guest to a host; every end-to-end suite runs over each of them. */
@@ -44,6 +45,20 @@ export const linkMakers: Record<string, LinkMaker> = {
   },
 };
 
+let sharedMemoryLinks = 0;
+
+/** Not among the links that every suite runs over: it differs from the others in its memory only. */
+export const sharedMemoryLink: LinkMaker = async (host) => {
+  sharedMemoryLinks += 1;
+  const url = `shm:test-${process.pid}-${sharedMemoryLinks}`;
+  const listener = await listenSharedMemory(url, { onHostBus: (bus) => host.attach(bus) });
+  return {
+    name: 'shared memory',
+    connect: () => connectSharedMemory(listener.url),
+    close: () => listener.close(),
+  };
+};
+
 /** A host with one backend and one link to it, torn down in the right order. */
 export class Stack {
   readonly host: Host;
@@ -57,10 +72,10 @@ export class Stack {
     this.#backend = backend;
   }
 
-  static async start(linkName: string, backend: Backend): Promise<Stack> {
+  static async start(link: string | LinkMaker, backend: Backend): Promise<Stack> {
     const host = createHost({ backend });
-    const maker = linkMakers[linkName];
-    if (maker === undefined) throw new Error(`no link named ${linkName}`);
+    const maker = typeof link === 'string' ? linkMakers[link] : link;
+    if (maker === undefined) throw new Error(`no link named ${link}`);
     return new Stack(host, await maker(host), backend);
   }
 
@@ -70,9 +85,9 @@ export class Stack {
     return bus;
   }
 
-  /** A GPU of the projected kind, over a bus of its own. */
-  createGPU() {
-    return createGPU({ connect: () => this.connect() });
+  /** A GPU of the projected kind, over a bus of its own, or over the given one. */
+  createGPU(bus?: GuestBus) {
+    return createGPU({ connect: bus ?? (() => this.connect()) });
   }
 
   async close(): Promise<void> {

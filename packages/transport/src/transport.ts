@@ -170,6 +170,28 @@ export interface GuestMemoryBlock extends PageRange {
    * guest's own `bytes` may keep their old content there.
    */
   write(offset: number, source: Uint8Array): void;
+  /**
+   * Lends part of `bytes` as an ArrayBuffer of its own, for somebody who must lose it at a certain moment. What is written
+   * there the host is told of by `flush`. While it is lent the memory stays as it is, whatever ends: the block is
+   * given to nobody else, nor is its memory taken away with the bus. Left out where memory cannot be lent; null for no
+   * bytes, and when the bus has ended.
+   */
+  lend?(offset: number, length: number): Loan | null;
+}
+
+/** Part of a block in other hands. */
+export interface Loan {
+  /**
+   * The bytes. Held weakly: undefined when nobody has them any more, and the loan is over with that. So keep it where the
+   * loan shall last.
+   */
+  readonly buffer: ArrayBuffer | undefined;
+  /**
+   * Ends the loan: the ArrayBuffer is detached. Safe to call again.
+   * @returns false when somebody has moved the bytes into another ArrayBuffer, and so has them still: nothing may
+   *   be kept there any more.
+   */
+  takeBack(): boolean;
 }
 
 /** Host side of guest memory. Every range is checked: `ranges outside guest memory` give a TransportError. */

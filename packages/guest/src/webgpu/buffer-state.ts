@@ -1,38 +1,15 @@
 import { ops, type StreamWriter } from '@dxgwire/protocol/stream';
-import { handOut, takeBack } from './array-buffers.ts';
 import { GPUBufferUsage, GPUMapMode } from './constants.ts';
 import type { Mappable, Releasable } from './device-core.ts';
 import { abortError, operationError } from './errors.ts';
 import { type Memory, NO_MEMORY } from './kernel.ts';
+import { Mapping, type ReturnedRange, spareOf } from './mapping.ts';
 import { ObjectState } from './object-state.ts';
-import type { Upload } from './outbox.ts';
 import type { StagingRegion } from './staging.ts';
+import type { Upload } from './transfer.ts';
 
 /** Contents up to this length travel in the stream, bytes. */
 export const INLINE_DATA_BYTES = 16_384;
-
-/** Ranges of at least this length keep their memory for the next time, bytes. */
-const SPARE_RANGE_BYTES = 65_536;
-
-/** A range that the program got from getMappedRange. */
-interface MappedRange {
-  readonly start: number;
-  readonly end: number;
-  readonly data: ArrayBuffer;
-  readonly lengthBytes: number;
-}
-
-/** An active buffer mapping of the standard. */
-interface Mapping {
-  readonly writable: boolean;
-  readonly start: number;
-  readonly end: number;
-  readonly ranges: MappedRange[];
-  /** Where the contents lie while they are mapped for reading. */
-  region: StagingRegion | null;
-  /** The contents themselves: of a buffer mapped for writing, or of one whose region had to go. */
-  contents: ArrayBuffer | null;
-}
 
 interface PendingMap {
   readonly reject: (error: unknown) => void;
@@ -46,8 +23,13 @@ export class BufferState extends ObjectState implements Mappable, Releasable {
   destroyed = false;
   private pending: PendingMap | null = null;
   private mapping: Mapping | null = null;
-  /** What the program last wrote into a MAP_WRITE buffer: mapping it again shows it. */
+  /** What the program last wrote into a MAP_WRITE buffer: mapping it again shows it. Null: nothing yet, or in {@link store}. */
   private shadow: ArrayBuffer | null = null;
+  /** The same in memory that both sides see. The host reads it behind `unmap`, and is through before the next map ends. */
+  private store: StagingRegion | null = null;
+  /** Memory that is there for {@link store}. */
+  private freshStore: StagingRegion | null = null;
+  private isReleased = false;
   /** Memory of the last large range that was read: the next read needs no new pages. */
   private spare: ArrayBuffer | null = null;
 
@@ -56,11 +38,46 @@ export class BufferState extends ObjectState implements Mappable, Releasable {
     return this.pending === null ? 'unmapped' : 'pending';
   }
 
+  private get isMapWrite(): boolean {
+    return (this.usage & GPUBufferUsage.MAP_WRITE) !== 0;
+  }
+
   /** @throws RangeError when there cannot be an ArrayBuffer of the buffer's size. */
   mapAtCreation(): void {
-    const contents = new ArrayBuffer(this.size);
-    this.mapping = { writable: true, start: 0, end: this.size, ranges: [], region: null, contents };
-    this.core.mapped.add(this);
+    const { core, size } = this;
+    const region = this.isMapWrite ? null : core.writtenMemory.take(size);
+    const contents = region === null ? new ArrayBuffer(size) : null;
+    this.mapping = new Mapping({
+      writable: true,
+      start: 0,
+      end: size,
+      region,
+      contents,
+      origin: 0,
+      isBlank: true,
+    });
+    core.mapped.add(this);
+  }
+
+  /** The program may map it for writing later: sees to memory for that, so that nothing waits then. */
+  expectWrites(): void {
+    if (!this.isMapWrite) return;
+    const { writtenMemory } = this.core;
+    void writtenMemory.openStore(this.size).then((store) => {
+      if (store !== null && (this.destroyed || this.isReleased)) writtenMemory.closeStore(store);
+      else this.freshStore = store;
+    });
+  }
+
+  /** Changes over to memory that both sides see, once it is there. */
+  private adoptStore(): void {
+    const { freshStore: store, shadow } = this;
+    if (store === null) return;
+    // It is zeroed.
+    if (shadow !== null) store.view(0, this.size).set(new Uint8Array(shadow));
+    this.freshStore = null;
+    this.shadow = null;
+    this.store = store;
   }
 
   /** GPUBuffer.mapAsync(); a `size` that was not given is undefined. */
@@ -140,53 +157,41 @@ export class BufferState extends ObjectState implements Mappable, Releasable {
   }
 
   private mapped(mode: number, start: number, end: number, region: StagingRegion | null): void {
-    const writable = mode === GPUMapMode.WRITE;
-    if (writable) this.shadow ??= new ArrayBuffer(this.size);
-    this.mapping = { writable, start, end, ranges: [], region, contents: writable ? this.shadow : null };
-    this.core.mapped.add(this);
+    const { core } = this;
+    if (this.isReleased) {
+      // Nobody can look at it any more.
+      if (region !== null) core.freeRegion(region);
+      return;
+    }
+    if (mode !== GPUMapMode.WRITE) {
+      const source = { writable: false, start, end, region, contents: null, origin: start, isBlank: false };
+      this.mapping = new Mapping(source);
+    } else {
+      this.adoptStore();
+      if (this.store === null) this.shadow ??= new ArrayBuffer(this.size);
+      const { store, shadow } = this;
+      const source = {
+        writable: true,
+        start,
+        end,
+        region: store,
+        contents: shadow,
+        origin: 0,
+        isBlank: false,
+      };
+      this.mapping = new Mapping(source);
+    }
+    core.mapped.add(this);
   }
 
-  /** GPUBuffer.getMappedRange() */
-  mappedRange(offset: number, length: number): ArrayBuffer {
-    const { mapping } = this;
-    const end = offset + length;
-    if (mapping === null) throw operationError('getMappedRange: the buffer is not mapped');
-    if (offset % 8 !== 0) throw operationError(`getMappedRange: offset ${offset} is no multiple of 8`);
-    if (length % 4 !== 0) throw operationError(`getMappedRange: size ${length} is no multiple of 4`);
-    if (offset < mapping.start || end > mapping.end) {
-      throw operationError(
-        `getMappedRange: ${offset} to ${end} is outside what is mapped, ${mapping.start} to ${mapping.end}`,
-      );
-    }
-    for (const range of mapping.ranges) {
-      if (offset < range.end && range.start < end) {
-        throw operationError(`getMappedRange: ${offset} to ${end} overlaps ${range.start} to ${range.end}`);
-      }
-    }
-    const data = handOut(this.rangeData(mapping, offset, length));
-    mapping.ranges.push({ start: offset, end, data, lengthBytes: length });
-    return data;
-  }
-
-  private rangeData(mapping: Mapping, offset: number, length: number): ArrayBuffer {
-    const { contents, region } = mapping;
-    if (contents !== null && length === contents.byteLength && mapping.writable) return contents;
-    const data = this.rangeMemory(length, region !== null);
-    if (region !== null) {
-      new Uint8Array(data).set(region.read(offset - mapping.start, length));
-    } else if (contents !== null) {
-      const from = mapping.writable ? offset : offset - mapping.start;
-      new Uint8Array(data).set(new Uint8Array(contents, from, length));
-    }
-    return data;
-  }
-
-  /** Memory for a range: what was read before, when it is all written over anyway. */
-  private rangeMemory(length: number, isOverwritten: boolean): ArrayBuffer {
-    const { spare } = this;
-    if (spare === null || !isOverwritten || spare.byteLength !== length) return new ArrayBuffer(length);
-    this.spare = null;
-    return spare;
+  /** GPUBuffer.getMappedRange(); `buffer` is the interface object. */
+  mappedRange(buffer: object, offset: number, length: number): ArrayBuffer {
+    if (this.mapping === null) throw operationError('getMappedRange: the buffer is not mapped');
+    return this.mapping.range(buffer, offset, length, () => {
+      const { spare } = this;
+      if (spare?.byteLength === length) this.spare = null;
+      return spare;
+    });
   }
 
   /** GPUBuffer.unmap() */
@@ -200,35 +205,77 @@ export class BufferState extends ObjectState implements Mappable, Releasable {
     this.mapping = null;
     core.mapped.delete(this);
     if (mapping !== null) {
-      if (mapping.writable) this.writeBack(mapping);
-      else for (const { data } of mapping.ranges) this.retire(data);
-      if (mapping.region !== null) core.freeRegion(mapping.region);
+      const returned = mapping.takeBack();
+      if (mapping.writable) this.writeBack(mapping, returned);
+      else this.endRead(mapping, returned);
     }
     if (core.lost !== null) return;
     ops.unmap(core.writer, this.id);
     core.outbox.changed();
   }
 
-  /** Detaches a range that was read. */
-  private retire(data: ArrayBuffer): void {
-    const own = takeBack(data);
-    if (own.byteLength >= SPARE_RANGE_BYTES && !this.destroyed) this.spare = own;
+  private endRead(mapping: Mapping, returned: readonly ReturnedRange[]): void {
+    if (!this.destroyed) for (const range of returned) this.spare = spareOf(range) ?? this.spare;
+    if (mapping.region !== null && !mapping.isRegionGone) this.core.freeRegion(mapping.region);
   }
 
-  /** Detaches the ranges of a writable mapping and sends what the program wrote into them. */
-  private writeBack(mapping: Mapping): void {
-    const isMapWrite = (this.usage & GPUBufferUsage.MAP_WRITE) !== 0;
-    let { contents } = mapping;
-    for (const { start, end, data } of mapping.ranges) {
-      const own = takeBack(data);
-      if (data === contents) contents = own;
-      if (own.byteLength !== end - start || end === start) continue;
-      if (isMapWrite && own !== contents && contents !== null) {
-        new Uint8Array(contents).set(new Uint8Array(own), start);
+  /** Sends what the program wrote. */
+  private writeBack(mapping: Mapping, returned: readonly ReturnedRange[]): void {
+    // Nobody gets it any more, nor maps the buffer again.
+    if (this.core.lost !== null) return;
+    const { contents, region, isRegionGone } = mapping;
+    if (region === null) {
+      for (const { start, data } of returned) this.sendCopied(contents, start, data!);
+      if (this.isMapWrite) {
+        this.shadow = contents !== null && contents.byteLength === this.size ? contents : null;
       }
-      this.sendContents(start, new Uint8Array(own), isMapWrite && own === contents);
+      return;
     }
-    if (isMapWrite) this.shadow = contents !== null && contents.byteLength === this.size ? contents : null;
+    if (isRegionGone) {
+      // What a program moves elsewhere is lost, as the rest of the buffer's new contents.
+      this.store = null;
+      return;
+    }
+    if (this.store === null && this.core.outbox.isBlocked) {
+      // Behind what waits for room nothing may wait that has some.
+      for (const range of returned) {
+        const data = range.data ?? new Uint8Array(region.view(range.start, range.lengthBytes)).buffer;
+        this.sendContents(range.start, new Uint8Array(data), false);
+      }
+      this.core.writtenMemory.unused(region);
+      return;
+    }
+    for (const { start, lengthBytes, data } of returned) this.sendFrom(region, start, lengthBytes, data);
+    if (this.store !== null) return;
+    if (returned.length === 0) this.core.writtenMemory.unused(region);
+    else this.core.writtenMemory.sent(region);
+  }
+
+  /** Sends a range that has memory of its own; `contents`: what of the whole buffer is kept, if it is. */
+  private sendCopied(contents: ArrayBuffer | null, start: number, data: ArrayBuffer): void {
+    const own = new Uint8Array(data);
+    if (this.isMapWrite && data !== contents && contents !== null) new Uint8Array(contents).set(own, start);
+    this.sendContents(start, own, this.isMapWrite && data === contents);
+  }
+
+  /** Sends part of a region that has a byte for each of the buffer's; `data`: what is to be put there first. */
+  private sendFrom(
+    region: StagingRegion,
+    start: number,
+    lengthBytes: number,
+    data: ArrayBuffer | null,
+  ): void {
+    const { core, id } = this;
+    if (data !== null) region.view(start, lengthBytes).set(new Uint8Array(data));
+    if (core.lost !== null || this.destroyed) return;
+    if (data !== null && lengthBytes <= INLINE_DATA_BYTES) {
+      this.sendContents(start, new Uint8Array(data), false);
+      return;
+    }
+    region.flush(start, lengthBytes);
+    const { gpuVaLow, gpuVaHigh } = region.part(start, lengthBytes);
+    ops.writeMappedFrom(core.writer, id, start, gpuVaLow, gpuVaHigh, lengthBytes);
+    core.outbox.changed();
   }
 
   private sendContents(offset: number, data: Uint8Array, changesLater: boolean): void {
@@ -250,11 +297,8 @@ export class BufferState extends ObjectState implements Mappable, Releasable {
   }
 
   keepData(): void {
-    const { mapping } = this;
-    if (mapping === null || mapping.region === null) return;
-    const { region } = mapping;
-    mapping.contents = new Uint8Array(region.read(0, mapping.end - mapping.start)).buffer;
-    mapping.region = null;
+    this.mapping?.keepData();
+    this.store = null;
   }
 
   /** GPUBuffer.destroy() */
@@ -265,6 +309,7 @@ export class BufferState extends ObjectState implements Mappable, Releasable {
     this.destroyed = true;
     this.shadow = null;
     this.spare = null;
+    this.closeStores();
     if (core.lost !== null) return;
     ops.destroyBuffer(core.writer, this.id);
     core.outbox.changed();
@@ -273,10 +318,25 @@ export class BufferState extends ObjectState implements Mappable, Releasable {
 
   released(): void {
     const { core, mapping } = this;
+    this.isReleased = true;
     this.mapping = null;
     core.mapped.delete(this);
-    if (mapping !== null && mapping.region !== null) core.freeRegion(mapping.region);
+    // Nobody has a range of it any more, or this would not be called.
+    const region = mapping?.region ?? null;
+    if (region !== null && mapping?.writable === false) core.freeRegion(region);
+    else if (region !== null && region !== this.store && core.lost === null)
+      core.writtenMemory.unused(region);
+    this.closeStores();
     core.release(this.id, this.destroyed ? null : this.memory);
+  }
+
+  private closeStores(): void {
+    const { store, freshStore, core } = this;
+    this.store = null;
+    this.freshStore = null;
+    if (core.lost !== null) return;
+    if (store !== null) core.writtenMemory.closeStore(store);
+    if (freshStore !== null) core.writtenMemory.closeStore(freshStore);
   }
 }
 

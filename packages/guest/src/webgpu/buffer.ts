@@ -3,6 +3,7 @@ import { BufferState } from './buffer-state.ts';
 import { GPUBufferUsage } from './constants.ts';
 import type { DeviceCore } from './device-core.ts';
 import { CONSTRUCT, defineInterface, guardConstructor } from './interfaces.ts';
+import { NO_MEMORY } from './kernel.ts';
 import { includeObjectBase, objectId } from './object-state.ts';
 import { boolean, dictionary, fail, labelMember, required, u32, u64, withDefault } from './webidl.ts';
 
@@ -40,7 +41,7 @@ export class GPUBuffer {
     const state = this.#state;
     const start = u64(offset, 'offset');
     const length = size === undefined ? Math.max(0, state.size - start) : u64(size, 'size');
-    return state.mappedRange(start, length);
+    return state.mappedRange(this, start, length);
   }
   unmap(): undefined {
     this.#state.unmap();
@@ -111,6 +112,7 @@ export function createBuffer(core: DeviceCore, device: object, descriptor: unkno
   );
   core.outbox.changed();
   if ((usage & GPUBufferUsage.MAP_READ) !== 0) core.expectDownload(size);
+  else if (state.memory !== NO_MEMORY) state.expectWrites();
   const buffer = new GPUBuffer(CONSTRUCT, state);
   core.track(buffer, state);
   return buffer;

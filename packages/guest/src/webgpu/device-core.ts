@@ -8,6 +8,7 @@ import { type RequestCallbacks, type RequestKind, Requests } from './requests.ts
 import { ReturnRing } from './return-ring.ts';
 import { SpareMemory } from './spare-memory.ts';
 import { StagingHeap, type StagingRegion } from './staging.ts';
+import { WrittenMemory } from './written-memory.ts';
 
 /** Writers of finished encoders that are kept for the next ones, and the largest that is. */
 const SPARE_WRITERS = 16;
@@ -58,6 +59,7 @@ export class DeviceCore {
   readonly kernel: DeviceKernel;
   readonly heap: StagingHeap;
   readonly outbox: Outbox;
+  readonly writtenMemory: WrittenMemory;
   readonly requests = new Requests();
   readonly counters: SharedCounters;
   /** Buffers that are mapped, or about to be. */
@@ -118,6 +120,7 @@ export class DeviceCore {
       },
       this.heap,
     );
+    this.writtenMemory = new WrittenMemory(this, stagingLimitBytes / 2);
     this.ring = new ReturnRing(kernel.returnRing);
     kernel.listener = {
       returnsWritten: (total) => this.readReturns(total),

@@ -5,6 +5,7 @@ import {
   type StreamOpName,
   StreamWriter,
 } from '@dxgwire/protocol/stream';
+import type { Loan } from '@dxgwire/transport';
 import type { DeviceKernel, KernelListener, Memory, MemoryKind } from './kernel.ts';
 import type { StagingBlock, StagingRegion } from './staging.ts';
 
@@ -19,8 +20,28 @@ export interface FakeKernelOptions {
   readonly returnRingBytes?: number;
   /** Whether guest memory can be had for staging. Default true. */
   readonly staging?: boolean;
+  /** Whether that memory can be lent. Default false. */
+  readonly lending?: boolean;
   /** Called with each record when it is submitted. */
   readonly onRecord?: (record: SubmittedRecord) => void;
+}
+
+/**
+ * No ArrayBuffer here can be part of another one: what is lent is copied out, and copied back when it is taken.
+ */
+function lendingOf(bytes: Uint8Array): (offset: number, length: number) => Loan | null {
+  return (offset, length) => {
+    const buffer = bytes.slice(offset, offset + length).buffer;
+    let isMoved = false;
+    return {
+      buffer,
+      takeBack() {
+        isMoved ||= buffer.byteLength === 0;
+        if (!isMoved) bytes.set(new Uint8Array(structuredClone(buffer, { transfer: [buffer] })), offset);
+        return !isMoved;
+      },
+    };
+  };
 }
 
 /** A kernel without a host: for tests of this folder. It decodes what is submitted, and answers when told to. */
@@ -83,7 +104,13 @@ export class FakeKernel implements DeviceKernel {
     const block = { va, bytes };
     this.blocks.push(block);
     return {
-      memory: { bytes, length: lengthBytes, write: (offset, source) => bytes.set(source, offset) },
+      memory: {
+        bytes,
+        length: lengthBytes,
+        write: (offset, source) => bytes.set(source, offset),
+        flush: () => {},
+        ...(this.options.lending === true ? { lend: lendingOf(bytes) } : {}),
+      },
       gpuVa: BigInt(va),
       dispose: () => this.blocks.splice(this.blocks.indexOf(block), 1),
     };
@@ -113,6 +140,11 @@ export class FakeKernel implements DeviceKernel {
     );
     if (block === undefined) throw new Error(`no memory at ${address}, ${lengthBytes} bytes`);
     return block.bytes.subarray(address - block.va, address - block.va + lengthBytes);
+  }
+
+  /** Staging blocks that are there. */
+  get blockCount(): number {
+    return this.blocks.length;
   }
 
   /** Says that the GPU has come this far. */

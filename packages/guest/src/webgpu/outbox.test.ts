@@ -3,8 +3,9 @@ import { test } from 'node:test';
 import { ops } from '@dxgwire/protocol/stream';
 import fc from 'fast-check';
 import { FakeKernel } from './fake-kernel.ts';
-import { Outbox, type Upload } from './outbox.ts';
+import { Outbox } from './outbox.ts';
 import { StagingHeap } from './staging.ts';
+import type { Upload } from './transfer.ts';
 
 const BLOCK_BYTES = 16 * 1024 * 1024;
 

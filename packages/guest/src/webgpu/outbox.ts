@@ -1,5 +1,6 @@
 import { StreamWriter } from '@dxgwire/protocol/stream';
 import type { StagingHeap, StagingRegion } from './staging.ts';
+import { type Download, shifted, type Upload } from './transfer.ts';
 
 /** Words in front of an inline stream: kind 0, length in bytes. */
 const PREFIX_WORDS = 2;
@@ -44,24 +45,6 @@ export interface SubmitPort {
   schedule(callback: () => void): void;
   /** Called before records are submitted, to add what should go with them. */
   beforeFlush(): void;
-}
-
-/** Bulk data on its way to the host, sent in one piece or several. */
-export interface Upload {
-  readonly data: Uint8Array;
-  /** How many bytes from `offset` on make a piece, at most `mostBytes`. */
-  cut(offset: number, mostBytes: number): number;
-  /** Records the piece whose bytes are in the region. */
-  emit(writer: StreamWriter, region: StagingRegion, offset: number, lengthBytes: number): void;
-  /** Records the piece with its bytes in the stream. */
-  emitInline(writer: StreamWriter, offset: number, bytes: Uint8Array): void;
-}
-
-/** A request for memory that the host writes into. */
-export interface Download {
-  readonly lengthBytes: number;
-  /** Records the request; the region then belongs to the caller. Null: there is no memory to be had. */
-  emit(writer: StreamWriter, region: StagingRegion | null): void;
 }
 
 /** What waits behind something that could not be sent yet. */
@@ -193,6 +176,18 @@ export class Outbox {
     this.unblock();
   }
 
+  /** Takes a region now, or gives null when there is none. */
+  take(lengthBytes: number): StagingRegion | null {
+    this.heap.reclaim(this.port.completed());
+    return this.heap.allocate(lengthBytes);
+  }
+
+  /** Gives a region back when what is recorded until the next flush is done. There must be something. */
+  retire(region: StagingRegion): void {
+    this.heap.unpin(region);
+    if (!this.sealed) this.regions.push(region);
+  }
+
   /** Goes on with what was held back; call it when room may have come. */
   drain(): void {
     while (this.held.length > 0 && !this.closed) {
@@ -292,11 +287,6 @@ export class Outbox {
     return done;
   }
 
-  private take(lengthBytes: number): StagingRegion | null {
-    this.heap.reclaim(this.port.completed());
-    return this.heap.allocate(lengthBytes);
-  }
-
   /**
    * Submits words from `start` to `end`, which have {@link PREFIX_WORDS} words of room in front of them, in as many
    * submissions as they need. @returns how far it came: less than `end` when one record needs room that is not there.
@@ -373,16 +363,6 @@ function lastRecordEnd(u32: Uint32Array, from: number, limit: number): number {
     if (next > limit || next === end) return end;
     end = next;
   }
-}
-
-/** The same upload without its first bytes. */
-function shifted(upload: Upload, data: Uint8Array, by: number): Upload {
-  return {
-    data,
-    cut: (offset, most) => upload.cut(offset + by, most),
-    emit: (writer, region, offset, length) => upload.emit(writer, region, offset + by, length),
-    emitInline: (writer, offset, bytes) => upload.emitInline(writer, offset + by, bytes),
-  };
 }
 
 function neededBytes(item: Held): number {

@@ -5,11 +5,11 @@ import type { DeviceCore } from './device-core.ts';
 import { checkImagePart, encodeImage, type RawImage } from './external-image.ts';
 import type { Extent3D, Origin3D } from './geometry.ts';
 import { FOREIGN_ID } from './object-state.ts';
-import type { Upload } from './outbox.ts';
 import { texelEncoder } from './pixel-formats.ts';
 import type { TextureReference } from './texture.ts';
 import { cutTextureData, type TextureDataLayout, textureDataLayout, texturePiece } from './texture-data.ts';
 import { textureFormatInfo } from './texture-formats.ts';
+import type { Upload } from './transfer.ts';
 
 /** Data of a write that cannot be valid are cut to this: enough for the backend to say why, bytes. */
 const INVALID_DATA_BYTES = 1024;

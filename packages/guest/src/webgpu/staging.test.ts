@@ -16,7 +16,7 @@ function makeHeap(refuseBeyondBytes = Number.POSITIVE_INFINITY) {
       made.push(length / MIB);
       const gpuVa = nextVa;
       nextVa += BigInt(length);
-      const memory = { bytes: new Uint8Array(0), length, write: () => {} };
+      const memory = { bytes: new Uint8Array(0), length, write: () => {}, flush: () => {} };
       return { memory, gpuVa, dispose: () => gone.push(length / MIB) };
     },
   });

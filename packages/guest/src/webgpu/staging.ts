@@ -1,4 +1,4 @@
-import type { GuestMemoryBlock } from '@dxgwire/transport';
+import type { GuestMemoryBlock, Loan } from '@dxgwire/transport';
 import { RangeAllocator } from './range-allocator.ts';
 
 /** Regions begin and end at multiples of this, so that no two share a cache line or a GPU's access granule. */
@@ -13,9 +13,12 @@ const GROWTH_BYTES = 64 * 1024 * 1024;
 /** Empty blocks are kept for reuse up to this much: those that were used last. */
 const SPARE_BYTES = 80 * 1024 * 1024;
 
+/** Mapped ranges of at least this are lent where that can be; smaller ones are copied, which costs less. Bytes. */
+export const LENT_BYTES = 65_536;
+
 /** Guest memory that the host can reach at a GPU virtual address. */
 export interface StagingBlock {
-  readonly memory: Pick<GuestMemoryBlock, 'bytes' | 'length' | 'write'>;
+  readonly memory: Pick<GuestMemoryBlock, 'bytes' | 'flush' | 'length' | 'lend' | 'write'>;
   readonly gpuVa: bigint;
   /** Gives the memory back, to the host first. */
   dispose(): void;
@@ -23,6 +26,8 @@ export interface StagingBlock {
 
 /** A piece of a staging block. */
 export class StagingRegion {
+  /** See {@link StagingHeap.pin}. */
+  isPinned = false;
   readonly block: StagingBlock;
   readonly offset: number;
   readonly lengthBytes: number;
@@ -43,9 +48,28 @@ export class StagingRegion {
     this.block.memory.write(this.offset, source);
   }
 
-  /** The bytes that the host wrote, from `offset` on; a view. */
-  read(offset: number, lengthBytes: number): Uint8Array {
+  /** Bytes from `offset` on, as the host wrote them; a view. What is changed there the host is told of by {@link flush}. */
+  view(offset: number, lengthBytes: number): Uint8Array {
     return this.block.memory.bytes.subarray(this.offset + offset, this.offset + offset + lengthBytes);
+  }
+
+  flush(offset: number, lengthBytes: number): void {
+    this.block.memory.flush(this.offset + offset, lengthBytes);
+  }
+
+  /** True where programs can be lent the memory itself. */
+  get isLendable(): boolean {
+    return this.block.memory.lend !== undefined;
+  }
+
+  /** Lends bytes to the program; null where that cannot be. */
+  lend(offset: number, lengthBytes: number): Loan | null {
+    return this.block.memory.lend?.(this.offset + offset, lengthBytes) ?? null;
+  }
+
+  /** A part of it, with the address of its own. */
+  part(offset: number, lengthBytes: number): StagingRegion {
+    return new StagingRegion(this.block, this.offset + offset, lengthBytes);
   }
 }
 
@@ -54,6 +78,8 @@ interface HeapBlock {
   readonly ranges: RangeAllocator;
   /** Order in which blocks last gave a region back. */
   lastUse: number;
+  /** Regions in it that are pinned. */
+  pinned: number;
 }
 
 export interface StagingOptions {
@@ -105,10 +131,27 @@ export class StagingHeap {
     return null;
   }
 
+  /** Says that the program has a region for as long as it likes: nobody may wait for it. Until it is freed or unpinned. */
+  pin(region: StagingRegion): void {
+    this.setPinned(region, true);
+  }
+
+  unpin(region: StagingRegion): void {
+    this.setPinned(region, false);
+  }
+
+  private setPinned(region: StagingRegion, isPinned: boolean): void {
+    const owner = this.blocks.find(({ block }) => block === region.block);
+    if (owner === undefined || region.isPinned === isPinned) return;
+    region.isPinned = isPinned;
+    owner.pinned += isPinned ? 1 : -1;
+  }
+
   /** Gives a region back at once. */
   free(region: StagingRegion): void {
     const owner = this.blocks.find(({ block }) => block === region.block);
     if (owner === undefined) return;
+    this.unpin(region);
     owner.ranges.free(region.offset, region.lengthBytes);
     this.uses += 1;
     owner.lastUse = this.uses;
@@ -151,13 +194,12 @@ export class StagingHeap {
   /** True when a region of this length can be had by growing. */
   canGrow(lengthBytes: number): boolean {
     if (this.refused || this.closed) return false;
-    if (this.totalBytes + BLOCK_BYTES <= this.options.limitBytes) return true;
-    return !this.blocks.some(({ ranges }) => ranges.lengthBytes >= lengthBytes);
+    return this.totalBytes + BLOCK_BYTES <= this.options.limitBytes || !this.couldHold(lengthBytes);
   }
 
-  /** True when some block could hold a region of this length if it were empty. */
+  /** True when some block could hold a region of this length if it were empty, which it will be. */
   couldHold(lengthBytes: number): boolean {
-    return this.blocks.some(({ ranges }) => ranges.lengthBytes >= lengthBytes);
+    return this.blocks.some(({ ranges, pinned }) => pinned === 0 && ranges.lengthBytes >= lengthBytes);
   }
 
   /** Adds a block with room for a region of this length. Resolves when that was done or refused. */
@@ -186,7 +228,7 @@ export class StagingHeap {
     } else {
       const ranges = new RangeAllocator(block.memory.length, GRANULE_BYTES);
       this.uses += 1;
-      this.blocks.push({ block, ranges, lastUse: this.uses });
+      this.blocks.push({ block, ranges, lastUse: this.uses, pinned: 0 });
     }
   }
 }

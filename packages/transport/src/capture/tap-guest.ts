@@ -164,6 +164,7 @@ function tapMemory(inner: GuestMemory, recorder: CaptureRecorder): GuestMemory {
           block.write(offset, source);
           recorder.publish('memoryPublish', 'g2h', block.address + offset, source.length, () => source);
         },
+        ...(block.lend === undefined ? {} : { lend: block.lend.bind(block) }),
       };
       blocks.set(tapped, block);
       return tapped;

@@ -3,7 +3,7 @@ import { TransportError } from '../errors.ts';
 import type { GpadlTable } from '../gpadl.ts';
 import { PageAllocator } from '../page-allocator.ts';
 import { checkSpan } from '../span.ts';
-import type { GuestMemory, GuestMemoryBlock, HostGuestMemory, PageRange } from '../transport.ts';
+import type { GuestMemory, GuestMemoryBlock, HostGuestMemory, Loan, PageRange } from '../transport.ts';
 
 /** Guest RAM as both sides see it: one block of bytes at one guest-physical address. */
 export interface GuestRam {
@@ -12,7 +12,15 @@ export interface GuestRam {
   readonly baseAddress: number;
   /** A file that holds the same bytes and their place in it, or null. */
   readonly file: { readonly path: string; readonly offset: number } | null;
+  /**
+   * Lends a range, as {@link GuestMemoryBlock.lend}: left out where that cannot be. `onReturn` is called once, when
+   * the bytes are in nobody's hands any more.
+   */
+  readonly lend?: LendBytes;
 }
+
+/** Lends bytes of a block of memory. @returns null when that cannot be done. */
+export type LendBytes = (offset: number, lengthBytes: number, onReturn: () => void) => Loan | null;
 
 /** True when all of the range is inside the RAM. */
 export function ramContains(ram: GuestRam, address: number, length: number): boolean {
@@ -46,11 +54,20 @@ class MappedBlock implements GuestMemoryBlock {
   readonly address: number;
   readonly length: number;
   readonly bytes: Uint8Array;
+  readonly lend?: (offset: number, length: number) => Loan | null;
+  /** Its place in the RAM. */
+  readonly #offset: number;
+  #loans = 0;
+  /** What to do with the last loan's end; null while the block is in use. */
+  #whenReturned: (() => void) | null = null;
 
-  constructor(range: PageRange, bytes: Uint8Array) {
+  constructor(range: PageRange, ram: GuestRam) {
     this.address = range.address;
     this.length = range.length;
-    this.bytes = bytes;
+    this.bytes = ramView(ram, range.address, range.length);
+    this.#offset = range.address - ram.baseAddress;
+    const { lend } = ram;
+    if (lend !== undefined) this.lend = (offset, length) => this.#lendPart(lend, offset, length);
   }
 
   flush(offset: number, length: number): void {
@@ -61,6 +78,25 @@ class MappedBlock implements GuestMemoryBlock {
     checkSpan('write to guest memory', offset, source.length, this.length);
     copyBlock(this.bytes, offset, source);
   }
+
+  #lendPart(lend: LendBytes, offset: number, length: number): Loan | null {
+    checkSpan('loan of guest memory', offset, length, this.length);
+    if (this.#whenReturned !== null) return null;
+    const loan = lend(this.#offset + offset, length, this.#returned);
+    if (loan !== null) this.#loans += 1;
+    return loan;
+  }
+
+  /** Calls back when no part of the block is lent: at once, or later. */
+  whenReturned(callback: () => void): void {
+    this.#whenReturned = callback;
+    if (this.#loans === 0) callback();
+  }
+
+  readonly #returned = (): void => {
+    this.#loans -= 1;
+    if (this.#loans === 0) this.#whenReturned?.();
+  };
 }
 
 /** Guest side: hands out pages of the RAM. */
@@ -77,9 +113,8 @@ export class MappedGuestMemory implements GuestMemory {
 
   allocate(lengthBytes: number): GuestMemoryBlock {
     const { range, usedBytes } = this.#pages.allocate(lengthBytes);
-    const bytes = ramView(this.#ram, range.address, range.length);
-    bytes.fill(0, 0, usedBytes);
-    const block = new MappedBlock(range, bytes);
+    const block = new MappedBlock(range, this.#ram);
+    block.bytes.fill(0, 0, usedBytes);
     this.#blocks.add(block);
     return block;
   }
@@ -91,7 +126,7 @@ export class MappedGuestMemory implements GuestMemory {
         `no such block of guest memory at 0x${block.address.toString(16)}`,
       );
     }
-    this.#pages.free(block);
+    (block as MappedBlock).whenReturned(() => this.#pages.free(block));
   }
 }
 

@@ -181,7 +181,12 @@ class Joining {
         maxQueuedBytes: this.#options.maxQueuedBytes ?? DEFAULT_MAX_QUEUED_BYTES,
         spinMicroseconds: this.#options.spinMicroseconds ?? DEFAULT_SPIN_MICROSECONDS,
         closeTimeoutMs: this.#options.closeTimeoutMs ?? DEFAULT_CLOSE_TIMEOUT_MS,
-        ram: { bytes: ram.bytes, baseAddress: GUEST_RAM_ADDRESS, file: null },
+        ram: {
+          bytes: ram.bytes,
+          baseAddress: GUEST_RAM_ADDRESS,
+          file: null,
+          ...(ram.lend === undefined ? {} : { lend: ram.lend }),
+        },
         window: new MappedWindow(window.bytes, null),
         link: {
           post: (posted: GuestMessage) => link.post(posted),

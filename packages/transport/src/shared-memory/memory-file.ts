@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import process from 'node:process';
 import { TransportError } from '../errors.ts';
+import type { LendBytes } from '../mock-vmbus/guest-ram.ts';
 import { runNextTurn } from '../timers.ts';
 import { type Mapping, nativeMemory } from './native.ts';
 
@@ -15,6 +16,8 @@ export interface MemoryFileName {
 /** Memory that host and guest both see. Closed once, when the bus of this side has ended. */
 export interface MemoryFile extends MemoryFileName {
   readonly bytes: Uint8Array;
+  readonly lend?: LendBytes;
+  /** Lets go of the file; of its memory when nothing of it is lent any more. */
   close(): void;
 }
 
@@ -50,7 +53,8 @@ export function openMemoryFile(name: MemoryFileName): MemoryFile {
     // Nor is any other file a host's to give: one that is cut short would end this process.
     if (!native.isSealed(fileDescriptor)) throw new Error('its size is not sealed');
     const mapping = native.map(fileDescriptor, size);
-    return { ...name, bytes: mapping.bytes, close: closer(mapping, null) };
+    const { bytes, lend } = mapping;
+    return { ...name, bytes, ...(lend === undefined ? {} : { lend }), close: closer(mapping, null) };
   } catch (error) {
     throw new TransportError(
       'connect-failed',

@@ -3,6 +3,9 @@ import { createRequire } from 'node:module';
 import process from 'node:process';
 import { getSystemErrorName } from 'node:util';
 import { TransportError } from '../errors.ts';
+import type { LendBytes } from '../mock-vmbus/guest-ram.ts';
+import { detacher } from './detacher.ts';
+import { Loans } from './loans.ts';
 
 /** The few system calls for memory that two processes see. */
 export interface NativeMemory {
@@ -23,9 +26,11 @@ export interface NativeMemory {
 /** A mapping and its bytes. */
 export interface Mapping {
   readonly bytes: Uint8Array;
+  /** Lends part of the bytes to somebody; left out where ArrayBuffers of such memory cannot be detached. */
+  readonly lend?: LendBytes;
   /**
-   * Lets go of the file. The bytes read as zero from then on; the addresses are given back when nobody can reach them
-   * any more, so that a late access is harmless.
+   * Lets go of the file, once nothing of it is lent. The bytes read as zero from then on; the addresses are given back
+   * when nobody can reach them any more, so that a late access is harmless.
    */
   release(): void;
 }
@@ -119,10 +124,14 @@ function loadLinux(): NativeMemory {
       }
       const buffer = koffi.view(address, lengthBytes);
       unreachable.register(buffer, { address, lengthBytes });
+      const loans = new Loans(buffer, (offset, length) => koffi.view(address + BigInt(offset), length));
       return {
         bytes: new Uint8Array(buffer),
+        ...(detacher() === null ? {} : { lend: loans.lend }),
         release: () => {
-          mmap(address, lengthBytes, PROT_READ_WRITE, MAP_HOLE, -1, 0);
+          loans.whenOver(() => {
+            mmap(address, lengthBytes, PROT_READ_WRITE, MAP_HOLE, -1, 0);
+          });
         },
       };
     },
