@@ -1,6 +1,7 @@
 import { countField, type Message, type Tail } from '../schema/message.ts';
+import { u32 } from '../schema/scalars.ts';
 import { countPlace } from '../schema/struct.ts';
-import type { BitsNode, ChoiceNode, DataType, FieldNode, ValueNode } from '../schema/types.ts';
+import type { BitsNode, ChoiceNode, DataType, FieldNode, ScalarType, ValueNode } from '../schema/types.ts';
 import {
   alternativeOf,
   at,
@@ -13,25 +14,69 @@ import {
   writeUnit,
   zeros,
 } from './emit.ts';
+import { writeWordScalar, writeWordUnit, zeroWords } from './emit-words.ts';
+
+/** A fixed part of fewer bytes is written through the view only. */
+const LEAST_WORD_BYTES = 16;
 
 /** Source of a message's encoder and of `sizeOf`. Every byte is written: padding and fields left out as zero. */
 export class WriteEmitter {
   private readonly message: Message;
   private readonly long: LongForm;
   private variables = 0;
+  /** Statements of the block under way that read the value. */
+  private reads = '';
+  /** Whether the fixed part is being written as words. */
+  private asWords = false;
 
   constructor(message: Message, long: LongForm = 'bigint') {
     this.message = message;
     this.long = long;
   }
 
+  /**
+   * A block of statements: first all that reads the value, then all that writes. For V8 a write through a view may have
+   * changed anything, so that with reads between the writes it looks at the value's shape again for each field.
+   */
+  private block(writes: () => string): string {
+    const outer = this.reads;
+    this.reads = '';
+    const written = writes();
+    const source = this.reads + written;
+    this.reads = outer;
+    return source;
+  }
+
+  /** Reads an expression in the first part of the block. */
+  private read(expression: string): string {
+    const name = `v${++this.variables}`;
+    this.reads += `const ${name} = ${expression};`;
+    return name;
+  }
+
   /** Statements that write the field `key` of `value`. */
   private field(type: DataType, base: string, offset: number, value: string, key: string): string {
     if (this.long === 'bigint' || !isLong(type))
-      return this.type(type, base, offset, property(value, key), key);
+      return this.type(type, base, offset, this.read(property(value, key)), key);
     const half = (name: string, shift: number): string =>
-      `view.setUint32(${at(base, offset + shift)}, ${property(value, name)}, true);`;
+      this.scalar(u32, base, offset + shift, this.read(property(value, name)));
     return half(`${key}Low`, 0) + half(`${key}High`, 4);
+  }
+
+  /** Offset in the body of a place that can be written as words; undefined for others. */
+  private inWords(base: string, offset: number): number | undefined {
+    return this.asWords && base === 'o' ? offset - this.message.headerBytes : undefined;
+  }
+
+  private scalar(type: ScalarType, base: string, offset: number, value: string): string {
+    const place = this.inWords(base, offset);
+    const source = place === undefined ? undefined : writeWordScalar(type, place, value);
+    return source ?? writeScalar(type, at(base, offset), value);
+  }
+
+  private zeros(base: string, offset: number, count: number): string {
+    const place = this.inWords(base, offset);
+    return (place === undefined ? undefined : zeroWords(place, count)) ?? zeros(base, offset, count);
   }
 
   private type(type: DataType, base: string, offset: number, value: string, key: string): string {
@@ -39,7 +84,7 @@ export class WriteEmitter {
     const slots = `view, ${place}, ${value}, ${'count' in type ? type.count : 0}, name, ${JSON.stringify(key)}`;
     switch (type.kind) {
       case 'scalar':
-        return writeScalar(type, place, value);
+        return this.scalar(type, base, offset, value);
       case 'array':
         return `writeWordSlots(${slots});`;
       case 'bytes':
@@ -47,9 +92,7 @@ export class WriteEmitter {
       case 'text':
         return `writeText(${slots});`;
       case 'struct': {
-        const inner = `v${++this.variables}`;
-        const body = this.nodes(type.nodes, base, offset, 0, type.sizeBytes, inner);
-        return `const ${inner} = ${value} ?? EMPTY;${body}`;
+        return this.nodes(type.nodes, base, offset, 0, type.sizeBytes, this.read(`${value} ?? EMPTY`));
       }
     }
   }
@@ -75,29 +118,33 @@ export class WriteEmitter {
       }
     }
     for (const bits of units.values()) source += this.bits(bits, base, shift, value);
-    for (const [offset, count] of gaps(nodes, start, end)) source += zeros(base, shift + offset, count);
+    for (const [offset, count] of gaps(nodes, start, end)) source += this.zeros(base, shift + offset, count);
     return source;
   }
 
   private bits(nodes: readonly BitsNode[], base: string, shift: number, value: string): string {
     const parts = nodes.map(({ key, placement }) => {
-      const field = property(value, key);
+      const field = this.read(property(value, key));
       const bits = placement.width === 1 ? `(${field} ? 1 : 0)` : `(${field} & ${2 ** placement.width - 1})`;
       return placement.shift === 0 ? bits : `(${bits} << ${placement.shift})`;
     });
     const [first] = nodes as [BitsNode];
     const placement = { ...first.placement, byteOffset: first.placement.byteOffset + shift };
-    return writeUnit(placement, base, parts.join(' | '));
+    const unit = parts.join(' | ');
+    const place = this.inWords(base, placement.byteOffset);
+    const source = place === undefined ? undefined : writeWordUnit(placement, place, unit);
+    return source ?? writeUnit(placement, base, unit);
   }
 
   private choice(node: ChoiceNode, base: string, shift: number, value: string): string {
-    const one = (field: FieldNode): string => {
-      const used = field.type.sizeBytes;
-      const written = this.field(field.type, base, shift + field.offset, value, field.key);
-      return `${written}${this.rest(node, base, shift, used, value)}`;
-    };
+    const one = (field: FieldNode): string =>
+      this.block(() => {
+        const used = field.type.sizeBytes;
+        const written = this.field(field.type, base, shift + field.offset, value, field.key);
+        return `${written}${this.rest(node, base, shift, used, value)}`;
+      });
     const { rule } = node;
-    const tag = property(value, rule.key);
+    const tag = this.read(property(value, rule.key));
     if (rule.by === 'flag') {
       const [set, clear] = [alternativeOf(node, rule.set), alternativeOf(node, rule.clear)];
       return `if ((${tag} & ${rule.mask}) !== 0) {${one(set)}} else {${one(clear)}}`;
@@ -113,7 +160,7 @@ export class WriteEmitter {
   private rest(node: ChoiceNode, base: string, shift: number, used: number, value: string): string {
     const count = node.sizeBytes - used;
     const offset = shift + node.offset + used;
-    if (!node.keepsRest) return zeros(base, offset, count);
+    if (!node.keepsRest) return this.zeros(base, offset, count);
     return `writeByteSlots(view, ${at(base, offset)}, ${value}.rest, ${count}, name, "rest");`;
   }
 
@@ -179,22 +226,43 @@ export class WriteEmitter {
     return `function sizeOf(value) { const v = value ?? EMPTY; ${this.sizes()} return size; }`;
   }
 
+  /**
+   * The encoder. Into a view that it writes to again and again it writes words, elsewhere (also on machines that are not
+   * little endian) through the view.
+   */
   encoder(): string {
+    const { fixedBytes, headerBytes } = this.message;
+    const throughView = this.writer('encodeView', false);
+    if (fixedBytes - headerBytes < LEAST_WORD_BYTES) {
+      return `${throughView} function encode(value, view, offset) { try { return encodeView(value, view, offset); } catch (error) { return failEncode(name, error); } }`;
+    }
+    const choice =
+      '(offset & 0x7ffffffc) === offset && isTarget(view) ? encodeWords(value, view, offset) : encodeView(value, view, offset)';
+    const encode = `function encode(value, view, offset) { try { return ${choice}; } catch (error) { return failEncode(name, error); } }`;
+    return `${throughView}${this.writer('encodeWords', true)}${encode}`;
+  }
+
+  private writer(name: string, asWords: boolean): string {
     const { message } = this;
     const { fixedBytes, headerBytes, tails } = message;
     let source = `const v = value ?? EMPTY;${this.sizes()}`;
     source += 'const limit = offset + size;';
-    source += 'if (offset < 0 || limit > view.byteLength) failSpace(name, size, view, offset);';
+    if (asWords) {
+      // A buffer may have grown, so it is not said here that there is no room.
+      source +=
+        'const { bytes, words } = target; if (limit > bytes.length) return encodeView(value, view, offset);';
+      source += 'const w = offset >> 2;';
+    } else source += 'if (offset < 0 || limit > view.byteLength) failSpace(name, size, view, offset);';
     source += `const o = ${headerBytes === 0 ? 'offset' : `offset - ${headerBytes}`};`;
-    source += this.nodes(message.struct.nodes, 'o', 0, headerBytes, fixedBytes, 'v');
+    this.asWords = asWords;
+    source += this.block(() => this.nodes(message.struct.nodes, 'o', 0, headerBytes, fixedBytes, 'v'));
     if (tails.length > 0) source += `let t = ${at('o', fixedBytes)};`;
     tails.forEach(([, tail], index) => {
       const path = countField(tail.count);
-      if (path !== null) {
-        source += `view.setUint32(${at('o', countPlace(message.struct, path))}, c${index}, true);`;
-      }
+      if (path !== null) source += this.scalar(u32, 'o', countPlace(message.struct, path), `c${index}`);
       source += this.tail(tail, index);
     });
+    this.asWords = false;
     tails.forEach(([, tail], index) => {
       if (tail.kind !== 'structs' || tail.blob === null) return;
       const bytes = property('element', tail.blob.key);
@@ -203,8 +271,7 @@ export class WriteEmitter {
     if (message.trailing.kind !== 'none') {
       source += `writeZeros(view, ${tails.length > 0 ? 't' : at('o', fixedBytes)}, limit - ${tails.length > 0 ? 't' : `(${at('o', fixedBytes)})`});`;
     }
-    const kept = this.long === 'pair' ? 'let target = null, space = NO_BYTES;' : '';
-    return `${kept}function encode(value, view, offset) { try { ${source} return size; } catch (error) { return failEncode(name, error); } }`;
+    return `function ${name}(value, view, offset) { ${source} return size; }`;
   }
 
   private tail(tail: Tail, index: number): string {
@@ -218,14 +285,9 @@ export class WriteEmitter {
       if (this.long === 'pair') return `writeWords(view, t, ${values}, 2 * c${index});${next}`;
       return `writeLongs(view, t, ${values}, c${index});${next}`;
     }
-    if (tail.kind === 'bytes') {
-      if (this.long === 'bigint') return `writeBytes(view, t, ${values});${next}`;
-      // Making a typed array to copy with costs more than all of a small message: the last one is kept.
-      const copy = `if (view !== target) { target = view; space = readBytes(view, 0, view.byteLength); } space.set(${values}, t);`;
-      return `if (c${index} > 16) { ${copy} } else writeBytes(view, t, ${values});${next}`;
-    }
+    if (tail.kind === 'bytes') return `writeBytes(view, t, ${values});${next}`;
     let body = 'const element = all[i] ?? EMPTY;';
-    body += this.nodes(tail.element.nodes, 'p', 0, 0, tail.elementBytes, 'element');
+    body += this.block(() => this.nodes(tail.element.nodes, 'p', 0, 0, tail.elementBytes, 'element'));
     if (tail.blob !== null) {
       const size = `${property('element', tail.blob.key)}?.length ?? 0`;
       body += `view.setUint32(${at('p', countPlace(tail.element, tail.blob.sizeKey))}, ${size}, true);`;

@@ -44,6 +44,7 @@ const getters: Readonly<Record<ScalarName, string>> = {
 export function readScalar(type: ScalarType, place: string): string {
   if (type.scalar === 'u8') return `view.getUint8(${place})`;
   if (type.scalar === 'bool') return `view.getUint8(${place}) !== 0`;
+  if (type.scalar === 'u64') return `readLong(view, ${place})`;
   return `view.${getters[type.scalar]}(${place}, true)`;
 }
 

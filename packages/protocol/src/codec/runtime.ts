@@ -7,8 +7,8 @@ export const NO_WORDS = new Uint32Array(0);
 export const NO_LONGS = new BigUint64Array(0);
 export const NO_BYTES = new Uint8Array(0);
 
-/** Below this many bytes a loop is faster than making a typed array for `set` or `fill`. */
-const LOOP_BYTES = 64;
+/** Up to this many bytes a loop is faster than `set`, and than making a typed array for `fill`. */
+const LOOP_BYTES = 16;
 
 export function failShort(name: string, view: DataView, offset: number, length: number, need: number): never {
   if (length >= need) {
@@ -104,6 +104,23 @@ export function readLongs(view: DataView, offset: number, count: number): BigUin
   return longs;
 }
 
+/** A number of 64 bits and its halves. */
+export const longs = new BigUint64Array(1);
+export const halves: Uint32Array<ArrayBuffer> = new Uint32Array(longs.buffer);
+longs[0] = 1n;
+const isLittleEndian = halves[0] === 1;
+const LOW = isLittleEndian ? 0 : 1;
+
+/** A number of 64 bits. Most are zero, which needs no new `bigint`. */
+export function readLong(view: DataView, offset: number): bigint {
+  const low = view.getUint32(offset, true);
+  const high = view.getUint32(offset + 4, true);
+  if ((low | high) === 0) return 0n;
+  halves[LOW] = low;
+  halves[1 - LOW] = high;
+  return longs[0] as bigint;
+}
+
 export function readBytes(view: DataView, offset: number, count: number): Uint8Array {
   return count === 0 ? NO_BYTES : new Uint8Array(view.buffer, view.byteOffset + offset, count);
 }
@@ -160,14 +177,40 @@ export function pairCount(name: string, tail: string, halves: ArrayLike<number>)
   return length / 2;
 }
 
+/** The view that was written to last, and typed arrays of all its bytes once it has come twice in a row. */
+export const target: { view: DataView | null; bytes: Uint8Array; words: Uint32Array } = {
+  view: null,
+  bytes: NO_BYTES,
+  words: NO_WORDS,
+};
+
+/**
+ * Whether words can be written to `target.words` in place of this view. Making the arrays costs as much as writing a
+ * small message, so it waits for a view that comes again; no view but the last is kept.
+ */
+export function isTarget(view: DataView): boolean {
+  if (view === target.view) return target.words.length !== 0 || openTarget(view);
+  target.view = view;
+  target.bytes = NO_BYTES;
+  target.words = NO_WORDS;
+  return false;
+}
+
+function openTarget(view: DataView): boolean {
+  const { buffer, byteLength, byteOffset } = view;
+  if (target.bytes.length === 0) target.bytes = new Uint8Array(buffer, byteOffset, byteLength);
+  const canBe = isLittleEndian && byteOffset % 4 === 0 && byteLength >= 4;
+  if (canBe) target.words = new Uint32Array(buffer, byteOffset, byteLength >>> 2);
+  return canBe;
+}
+
 export function writeBytes(view: DataView, offset: number, bytes: Uint8Array | undefined): void {
   if (bytes === undefined) return;
   const count = bytes.length;
   if (count > LOOP_BYTES) {
-    new Uint8Array(view.buffer, view.byteOffset + offset, count).set(bytes);
-    return;
-  }
-  for (let i = 0; i < count; i++) view.setUint8(offset + i, bytes[i] as number);
+    if (view === target.view && offset + count <= target.bytes.length) target.bytes.set(bytes, offset);
+    else new Uint8Array(view.buffer, view.byteOffset + offset, count).set(bytes);
+  } else for (let i = 0; i < count; i++) view.setUint8(offset + i, bytes[i] as number);
 }
 
 /** An inline array: `count` slots, the ones that `values` leaves are zero. */
