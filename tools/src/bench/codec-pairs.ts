@@ -9,6 +9,7 @@ import {
 } from '@dxgwire/protocol';
 import { Packr } from 'msgpackr';
 import protobuf from 'protobufjs';
+import { copyOf, sumOfAll, wayOf } from './codec-ways.ts';
 import type { Comparison } from './report.ts';
 import { sample, type Way } from './sampling.ts';
 
@@ -20,25 +21,6 @@ import { sample, type Way } from './sampling.ts';
 
 type Map = Pairs<RequestOf<typeof commands.mapGpuVirtualAddress>>;
 type Submit = Pairs<RequestOf<typeof commands.submitCommandToHwQueue>>;
-
-/** Keeps results alive, so that no loop is optimised away. */
-let sink = 0;
-
-/** A loop of its own for each way, so that one way's shapes do not slow another. */
-function way(name: string, step: () => number): Way {
-  const make = new Function(
-    'step',
-    'return (count) => { let total = 0; for (let i = 0; i < count; i++) total += step(); return total; };',
-  ) as (step: () => number) => (count: number) => number;
-  const run = make(step);
-  return {
-    name,
-    run: (count) => {
-      sink += run(count);
-      return undefined;
-    },
-  };
-}
 
 function required<T>(codec: T | null): T {
   if (codec === null) throw new Error('a message without a body');
@@ -279,12 +261,15 @@ async function compare<Value extends object>(measured: Measured<Value>): Promise
   assert.equal(read(packr.unpack(packr.pack(plain)) as Value), total);
   assert.equal(read(decode(view, 0, length, theirs)), total);
 
+  const [readOurs, readPairs, readRecord] = [copyOf(read), copyOf(read), copyOf(read)];
   const ways: Way[] = [
-    way('hand-written', () => read(decode(view, 0, encode(value, view, 0), theirs))),
-    way('pairs, value used again', () => read(pairs.decodeInto(view, 0, pairs.encode(value, view, 0), own))),
-    way('pairs, read in place', () => readBytes(view, pairs.encode(value, view, 0))),
-    way('protobufjs', () => readLongs(type.decode(type.encode(longs).finish()) as unknown as Fields)),
-    way('msgpackr', () => read(packr.unpack(packr.pack(plain)) as Value)),
+    wayOf('hand-written', () => readOurs(decode(view, 0, encode(value, view, 0), theirs))),
+    wayOf('pairs, value used again', () =>
+      readPairs(pairs.decodeInto(view, 0, pairs.encode(value, view, 0), own)),
+    ),
+    wayOf('pairs, read in place', () => readBytes(view, pairs.encode(value, view, 0))),
+    wayOf('protobufjs', () => readLongs(type.decode(type.encode(longs).finish()) as unknown as Fields)),
+    wayOf('msgpackr', () => readRecord(packr.unpack(packr.pack(plain)) as Value)),
   ];
   const estimates = await sample(ways, { samples: 15, sampleMs: 40 });
   return {
@@ -373,6 +358,6 @@ export async function measurePairs(progress: (text: string) => void): Promise<Co
     progress(measured.name);
     comparisons.push(await compare(measured));
   }
-  assert.ok(Number.isFinite(sink));
+  assert.ok(Number.isFinite(sumOfAll()));
   return comparisons;
 }

@@ -66,43 +66,48 @@ type Fields<Value, Prefix extends string> = {
   readonly [K in keyof Value & string as MethodNames<Value[K], Name<Prefix, K>>]: (index: number) => number;
 } & ([InnerKeys<Value>] extends [never] ? unknown : Inner<Value, Prefix>);
 
-/** Where a part begins, as source. */
-function placeSource(place: Place): string {
-  return place.from === 'base' ? at('this.base', place.offset) : at(`this.t${place.tail}`, place.offset);
+/** Where a part begins, as source: `base` is where offset 0 of the structure would be. */
+function placeSource(place: Place, base: string): string {
+  return place.from === 'base' ? at(base, place.offset) : at(`this.t${place.tail}`, place.offset);
 }
 
-function partSource(part: Part): string {
+function partSource(part: Part, base: string): string {
   const { name } = part;
   switch (part.kind) {
     case 'scalar': {
-      const place = placeSource(part.place);
+      const place = placeSource(part.place, base);
       const get = `get ${name}() { const view = this.view; return ${readScalar(part.type, place)}; }`;
       return `${get} set ${name}(value) { const view = this.view; ${writeScalar(part.type, place, 'value')} }`;
     }
     case 'bits': {
       const { shift, width } = part.placement;
-      const bits = `(${readUnit(part.placement, 'this.base')} >>> ${shift}) & ${2 ** width - 1}`;
+      const bits = `(${readUnit(part.placement, base)} >>> ${shift}) & ${2 ** width - 1}`;
       return `get ${name}() { const view = this.view; return ${width === 1 ? `(${bits}) !== 0` : bits}; }`;
     }
     case 'offset':
-      return `get ${name}() { return ${placeSource(part.place)}; }`;
+      return `get ${name}() { return ${placeSource(part.place, base)}; }`;
     case 'count':
       return `get ${name}() { return ${part.tail === null ? part.count : `this.c${part.tail}`}; }`;
     case 'element':
-      return `${name}(index) { return this.view.getUint32(${placeSource(part.place)} + ${part.stepBytes} * index, true); }`;
+      return `${name}(index) { return this.view.getUint32(${placeSource(part.place, base)} + ${part.stepBytes} * index, true); }`;
   }
 }
 
 /** The generated source of a message's accessor class. */
 export function accessorSource(message: Message): string {
   const tails = message.tails.map((_, index) => index);
-  const fields = ['view = new DataView(new ArrayBuffer(0));', 'base = 0;'];
+  const fields = ['view = new DataView(new ArrayBuffer(0)); room = 0; start = 0;'];
   for (const index of tails) fields.push(`c${index} = 0; t${index} = 0;`);
   const stores = tails.map((index) => `this.c${index} = c${index}; this.t${index} = t${index};`);
-  const places = new ReadEmitter(message).places();
-  const bind = `bind(view, offset, length) {${places}this.view = view; this.base = o; ${stores.join(' ')} return this;}`;
-  const members = partsOf(message).map(partSource);
-  return `${helperScope} return class Accessor {${[...fields, bind, ...members].join('\n')}};`;
+  // For a view's length V8 (of Node 20) calls a function, which costs as much as five fields.
+  const look = 'look(view) { this.view = view; return this.room = view.byteLength; }';
+  const places = new ReadEmitter(message).places(
+    '((view !== this.view || end > this.room) && end > this.look(view))',
+  );
+  const bind = `bind(view, offset, length) {${places}this.start = offset; ${stores.join(' ')} return this;}`;
+  const base = at('this.start', -message.headerBytes);
+  const members = partsOf(message).map((part) => partSource(part, base));
+  return `${helperScope} return class Accessor {${[...fields, look, bind, ...members].join('\n')}};`;
 }
 
 /** The same without generated code. */

@@ -122,15 +122,23 @@ export class ReadEmitter {
     return source;
   }
 
-  /** Statements that check the fixed part and find the tails: `o`, `c0..` (counts) and `t0..` (places). */
-  places(): string {
+  /** Where offset 0 of the structure would be, as source. */
+  get base(): string {
+    return at('offset', -this.message.headerBytes);
+  }
+
+  /**
+   * Statements that check the fixed part and find the tails: `c0..` (counts) and `t0..` (places).
+   *
+   * @param outside source of whether `end` lies outside the view
+   */
+  places(outside = 'end > view.byteLength'): string {
     const { fixedBytes, headerBytes, tails } = this.message;
     const fixed = fixedBytes - headerBytes;
     // `end` is a constant of its own: inside the condition the sum makes V8's code a third slower.
     let source = 'const end = offset + length;';
-    source += `if (length < ${fixed} || offset < 0 || end > view.byteLength) failShort(name, view, offset, length, ${fixed});`;
-    source += `const o = ${headerBytes === 0 ? 'offset' : `offset - ${headerBytes}`};`;
-    if (tails.length > 0) source += `const t0 = ${at('o', fixedBytes)};`;
+    source += `if (length < ${fixed} || offset < 0 || ${outside}) failShort(name, view, offset, length, ${fixed});`;
+    if (tails.length > 0) source += `const t0 = ${at(this.base, fixedBytes)};`;
     tails.forEach(([key, tail], index) => {
       source += this.count(key, tail, index);
       const next = `t${index + 1}`;
@@ -141,14 +149,14 @@ export class ReadEmitter {
     return source;
   }
 
-  /** The whole decoder. `o` is where offset 0 of the structure would be. */
+  /** The whole decoder. */
   decoder(): string {
     const { struct, tails } = this.message;
     const values = tails.map(
       ([key, tail], index) => `${JSON.stringify(key)}: ${this.tail(key, tail, index)}`,
     );
-    const literal = this.literal(struct.nodes, 'o', values);
-    const body = `${this.places()}const value = ${literal};${this.choices(struct.nodes, 'o')}return value;`;
+    const literal = this.literal(struct.nodes, this.base, values);
+    const body = `${this.places()}const value = ${literal};${this.choices(struct.nodes, this.base)}return value;`;
     return `function decode(view, offset, length, context) {${body}}`;
   }
 
@@ -159,7 +167,7 @@ export class ReadEmitter {
       return `if (context === undefined) failContext(name); const ${name} = counts[${index}](context);`;
     }
     if (rule.from === 'field') {
-      const value = `view.getUint32(${at('o', countPlace(this.message.struct, rule.path))}, true)`;
+      const value = `view.getUint32(${at(this.base, countPlace(this.message.struct, rule.path))}, true)`;
       return `const ${name} = ${rule.atLeastOne ? `Math.max(${value}, 1)` : value};`;
     }
     const full = `c${this.message.tails.findIndex(([other]) => other === rule.of)}`;

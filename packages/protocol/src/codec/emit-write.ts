@@ -14,6 +14,7 @@ import {
   writeUnit,
   zeros,
 } from './emit.ts';
+import { sizeSource } from './emit-size.ts';
 import { writeWordScalar, writeWordUnit, zeroWords } from './emit-words.ts';
 
 /** A fixed part of fewer bytes is written through the view only. */
@@ -47,8 +48,13 @@ export class WriteEmitter {
     return source;
   }
 
-  /** Reads an expression in the first part of the block. */
+  /** A property of the value, read in the first part of the block where the writes go through the view. */
   private read(expression: string): string {
+    return this.asWords ? expression : this.keep(expression);
+  }
+
+  /** Reads an expression in the first part of the block. */
+  private keep(expression: string): string {
     const name = `v${++this.variables}`;
     this.reads += `const ${name} = ${expression};`;
     return name;
@@ -65,7 +71,7 @@ export class WriteEmitter {
 
   /** Offset in the body of a place that can be written as words; undefined for others. */
   private inWords(base: string, offset: number): number | undefined {
-    return this.asWords && base === 'o' ? offset - this.message.headerBytes : undefined;
+    return this.asWords && base === 'offset' ? offset : undefined;
   }
 
   private scalar(type: ScalarType, base: string, offset: number, value: string): string {
@@ -92,7 +98,7 @@ export class WriteEmitter {
       case 'text':
         return `writeText(${slots});`;
       case 'struct': {
-        return this.nodes(type.nodes, base, offset, 0, type.sizeBytes, this.read(`${value} ?? EMPTY`));
+        return this.nodes(type.nodes, base, offset, 0, type.sizeBytes, this.keep(`${value} ?? EMPTY`));
       }
     }
   }
@@ -164,66 +170,8 @@ export class WriteEmitter {
     return `writeByteSlots(view, ${at(base, offset)}, ${value}.rest, ${count}, name, "rest");`;
   }
 
-  /** Statements that define `a0..`, `c0..` (tails and their counts), `end` and `size`. */
-  private sizes(): string {
-    const { message } = this;
-    let source = '';
-    const firsts = new Map<string, string>();
-    const sums: string[] = [String(message.fixedBytes)];
-    message.tails.forEach(([key, tail], index) => {
-      source += `const a${index} = ${property('v', key)};`;
-      source += this.count(key, tail, index, firsts);
-      sums.push(tail.elementBytes === 1 ? `c${index}` : `${tail.elementBytes} * c${index}`);
-      if (tail.kind !== 'structs' || tail.blob === null) return;
-      const bytes = property('element', tail.blob.key);
-      source += `let b${index} = 0; if (a${index} !== undefined) for (const element of a${index}) b${index} += ${bytes}?.length ?? 0;`;
-      sums.push(`b${index}`);
-    });
-    source += `const end = ${sums.join(' + ')};`;
-    return `${source}const size = ${this.total()} - ${message.headerBytes};`;
-  }
-
-  private total(): string {
-    const { trailing, tails } = this.message;
-    const first = tails.length === 0 ? '0' : 'c0';
-    switch (trailing.kind) {
-      case 'none':
-        return 'end';
-      case 'bytes':
-        if (trailing.count === trailing.countWhenEmpty) return `end + ${trailing.count}`;
-        return `end + (${first} === 0 ? ${trailing.countWhenEmpty} : ${trailing.count})`;
-      case 'total':
-        return `(end > ${trailing.bytes} ? failTotal(name, end, ${trailing.bytes}) : ${trailing.bytes})`;
-      case 'result-area':
-        return `end + ((11 + 4 * Math.max(${first}, 1)) & -8)`;
-      case 'round-up':
-        return `((end + ${trailing.step - 1}) & -${trailing.step})`;
-    }
-  }
-
-  private count(key: string, tail: Tail, index: number, firsts: Map<string, string>): string {
-    const paired = this.long === 'pair' && tail.kind === 'longs';
-    const length = paired ? `pairCount(name, ${JSON.stringify(key)}, a${index})` : `a${index}.length`;
-    const given = `a${index} === undefined ? 0 : ${length}`;
-    const rule = tail.count;
-    const mismatch = (expected: string): string =>
-      `if (a${index} !== undefined && ${length} !== ${expected}) failCount(name, ${JSON.stringify(key)}, ${length}, ${expected});`;
-    if (rule.from === 'field') {
-      const first = firsts.get(rule.path);
-      if (first === undefined) firsts.set(rule.path, `c${index}`);
-      else {
-        const expected = rule.atLeastOne ? `Math.max(${first}, 1)` : first;
-        return `const c${index} = ${expected};${mismatch(`c${index}`)}`;
-      }
-    } else if (rule.from === 'length') {
-      const full = `c${this.message.tails.findIndex(([other]) => other === rule.of)}`;
-      return `const c${index} = ${given}; if (c${index} !== 0) {${mismatch(full)}}`;
-    }
-    return `const c${index} = ${given};`;
-  }
-
   sizeOf(): string {
-    return `function sizeOf(value) { const v = value ?? EMPTY; ${this.sizes()} return size; }`;
+    return `function sizeOf(value) { const v = value ?? EMPTY; ${sizeSource(this.message, this.long)} return size; }`;
   }
 
   /**
@@ -232,20 +180,22 @@ export class WriteEmitter {
    */
   encoder(): string {
     const { fixedBytes, headerBytes } = this.message;
-    const throughView = this.writer('encodeView', false);
-    if (fixedBytes - headerBytes < LEAST_WORD_BYTES) {
-      return `${throughView} function encode(value, view, offset) { try { return encodeView(value, view, offset); } catch (error) { return failEncode(name, error); } }`;
-    }
-    const choice =
-      '(offset & 0x7ffffffc) === offset && isTarget(view) ? encodeWords(value, view, offset) : encodeView(value, view, offset)';
-    const encode = `function encode(value, view, offset) { try { return ${choice}; } catch (error) { return failEncode(name, error); } }`;
-    return `${throughView}${this.writer('encodeWords', true)}${encode}`;
+    const throughView = `function encodeView(value, view, offset) {${this.writing(false)}}`;
+    const start = `${throughView} function encode(value, view, offset) { try {`;
+    const end = '} catch (error) { return failEncode(name, error); } }';
+    if (fixedBytes - headerBytes < LEAST_WORD_BYTES)
+      return `${start} return encodeView(value, view, offset); ${end}`;
+    // An offset that is a multiple of 4, and for which V8 then knows that no place behind it needs more than 32 bits.
+    const otherwise =
+      'if ((offset & 0x7ffffffc) !== offset || !isTarget(view)) return encodeView(value, view, offset);';
+    return `${start} ${otherwise}${this.writing(true)} ${end}`;
   }
 
-  private writer(name: string, asWords: boolean): string {
+  /** Statements that write a value and return its size. */
+  private writing(asWords: boolean): string {
     const { message } = this;
     const { fixedBytes, headerBytes, tails } = message;
-    let source = `const v = value ?? EMPTY;${this.sizes()}`;
+    let source = `const v = value ?? EMPTY;${sizeSource(this.message, this.long)}`;
     source += 'const limit = offset + size;';
     if (asWords) {
       // A buffer may have grown, so it is not said here that there is no room.
@@ -253,25 +203,27 @@ export class WriteEmitter {
         'const { bytes, words } = target; if (limit > bytes.length) return encodeView(value, view, offset);';
       source += 'const w = offset >> 2;';
     } else source += 'if (offset < 0 || limit > view.byteLength) failSpace(name, size, view, offset);';
-    source += `const o = ${headerBytes === 0 ? 'offset' : `offset - ${headerBytes}`};`;
     this.asWords = asWords;
-    source += this.block(() => this.nodes(message.struct.nodes, 'o', 0, headerBytes, fixedBytes, 'v'));
-    if (tails.length > 0) source += `let t = ${at('o', fixedBytes)};`;
-    tails.forEach(([, tail], index) => {
-      const path = countField(tail.count);
-      if (path !== null) source += this.scalar(u32, 'o', countPlace(message.struct, path), `c${index}`);
-      source += this.tail(tail, index);
+    source += this.block(() =>
+      this.nodes(message.struct.nodes, 'offset', -headerBytes, headerBytes, fixedBytes, 'v'),
+    );
+    tails.forEach(([, { count }], index) => {
+      const path = countField(count);
+      if (path === null) return;
+      source += this.scalar(u32, 'offset', countPlace(message.struct, path) - headerBytes, `c${index}`);
     });
     this.asWords = false;
+    source += `let t = ${at('offset', fixedBytes - headerBytes)};`;
+    tails.forEach(([, tail], index) => {
+      source += this.tail(tail, index);
+    });
     tails.forEach(([, tail], index) => {
       if (tail.kind !== 'structs' || tail.blob === null) return;
       const bytes = property('element', tail.blob.key);
       source += `if (a${index} !== undefined) for (const element of a${index}) { writeBytes(view, t, ${bytes}); t += ${bytes}?.length ?? 0; }`;
     });
-    if (message.trailing.kind !== 'none') {
-      source += `writeZeros(view, ${tails.length > 0 ? 't' : at('o', fixedBytes)}, limit - ${tails.length > 0 ? 't' : `(${at('o', fixedBytes)})`});`;
-    }
-    return `function ${name}(value, view, offset) { ${source} return size; }`;
+    if (message.trailing.kind !== 'none') source += 'writeZeros(view, t, limit - t);';
+    return `${source} return size;`;
   }
 
   private tail(tail: Tail, index: number): string {

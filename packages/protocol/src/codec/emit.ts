@@ -21,9 +21,12 @@ export function isLong(type: DataType): boolean {
   return type.kind === 'scalar' && type.scalar === 'u64';
 }
 
-/** `base + offset` as source. */
+/** `base + offset` as source; a number at the end of the base is added up. */
 export function at(base: string, offset: number): string {
-  return offset === 0 ? base : `${base} + ${offset}`;
+  const [, start = base, sign, given = 0] = /^(.*) ([+-]) (\d+)$/.exec(base) ?? [];
+  const sum = offset + (sign === '-' ? -Number(given) : Number(given));
+  if (sum === 0) return start;
+  return sum < 0 ? `${start} - ${-sum}` : `${start} + ${sum}`;
 }
 
 /** A property of an object as source. */
