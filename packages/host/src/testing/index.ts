@@ -1,6 +1,6 @@
 /**
- * Parts below the public surface, for this project's own fuzzer. Not in the published package; anything here may change
- * at any time.
+ * Parts below the public surface, for this project's own fuzzer, and in the package only so that its list of entries is true. Anything here may
+ * change at any time.
  */
 export { Rig } from '../backends/webgpu/testing/rig.ts';
 export { Scene } from '../backends/webgpu/testing/scene.ts';

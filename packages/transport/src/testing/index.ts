@@ -1,6 +1,6 @@
 /**
- * Parts below the public surface, for this project's own fuzzer and checks. Not in the published package; anything here
- * may change at any time.
+ * Parts below the public surface, for this project's own fuzzer and checks, and in the package only so that its list of entries is true. Anything here may
+ * change at any time.
  */
 export { FrameKind } from '../link/frame.ts';
 export { FrameDecoder } from '../link/frame-decoder.ts';
