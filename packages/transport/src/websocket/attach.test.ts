@@ -87,6 +87,47 @@ describe('a WebSocket endpoint on the server of somebody else', () => {
     await stop(server);
   });
 
+  // They answered what was not their own, and that went into the middle of our link.
+  it('stands others that answer every path but their own', async () => {
+    const server = createServer();
+    const port = await start(server);
+    const answer = (socket: WebSocket) => socket.on('message', (text) => socket.send(text));
+    const before = new WebSocketServer({ server, path: '/before' }).on('connection', answer);
+    const endpoint = attachWebSocket(server, '/gpu', settings);
+    const second = attachWebSocket(server, '/gpu/2', settings);
+    const after = new WebSocketServer({ server, path: '/after' }).on('connection', answer);
+    const url = `ws://127.0.0.1:${port}`;
+    for (const path of ['/before', '/after']) {
+      // The other of the two answers that one, too.
+      const one = path === '/before' ? after : before;
+      one.shouldHandle = () => true;
+      one.handleUpgrade = () => {};
+      const socket = new WebSocket(url + path);
+      await once(socket, 'open');
+      socket.send('hello');
+      assert.equal(String((await once(socket, 'message'))[0]), 'hello');
+      socket.terminate();
+      Reflect.deleteProperty(one, 'handleUpgrade');
+      Reflect.deleteProperty(one, 'shouldHandle');
+    }
+    for (const path of ['/gpu', '/gpu/2', '/gpu']) {
+      const guest = await connectWebSocket(url + path, { resume: false });
+      const block = guest.memory.allocate(4096);
+      await guest.createGpadl([block]);
+      const ended = new Promise<Error | null>((resolve) => {
+        guest.onClose = resolve;
+      });
+      await guest.close();
+      assert.equal(await ended, null);
+    }
+    await assert.rejects(connectWebSocket(`${url}/nobody`), /HTTP 400/);
+    before.close();
+    after.close();
+    await endpoint.close();
+    await second.close();
+    await stop(server);
+  });
+
   it('has one path, to the letter, whatever the query', async () => {
     const server = createServer();
     const port = await start(server);

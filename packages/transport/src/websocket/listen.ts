@@ -16,7 +16,7 @@ import {
 } from './address.ts';
 import { ChunkKeeper } from './chunk-keeper.ts';
 import { socketError } from './connect.ts';
-import { refuseUpgrade, serveWithoutUpgrade } from './upgrade.ts';
+import { protectFromOthers, refuseUpgrade, serveWithoutUpgrade } from './upgrade.ts';
 import { FAREWELL_TIMEOUT_MS, WsMedium } from './ws-medium.ts';
 
 /** What is the same for every guest of a WebSocket listener. */
@@ -89,7 +89,8 @@ class Endpoint implements Attachment {
     };
     this.#sockets = new WebSocketServer(options);
     pathOfListener.set(this.#onUpgrade, path);
-    server.on('upgrade', this.#onUpgrade);
+    // Before others, who may answer whatever is not their own.
+    server.prependListener('upgrade', this.#onUpgrade);
   }
 
   readonly #onUpgrade = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
@@ -115,9 +116,11 @@ class Endpoint implements Attachment {
       this.#refuse(stream, 503, 'too many guests wait to be let in');
       return;
     }
+    const protect = protectFromOthers(stream);
     this.#sockets.handleUpgrade(request, stream, head, (socket) =>
       this.#connected(socket, request, url, stream),
     );
+    protect();
   };
 
   #refuse(stream: Duplex, status: number, reason: string): void {
@@ -181,8 +184,8 @@ function tokensOf(request: IncomingMessage, url: URL): string[] {
 
 /**
  * Lets guests in on a server of the caller's, on one path: TLS, other routes and upgrades of other paths stay the
- * caller's. Another listener for `upgrade` has to leave this path alone: one that answers whatever is not its own, as
- * `new WebSocketServer({ server, path })` of `ws` does, ends these links.
+ * caller's. Another listener for `upgrade` may answer at once whatever is not its own, as `new WebSocketServer({ server, path })` of
+ * `ws` does: on this path that gets nowhere. One that takes every path, or answers later, has to leave this one alone.
  *
  * @throws TransportError `bad-url` for what is no path; `listen-failed` where guests are let in on it already.
  */

@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import { type IncomingMessage, type Server, ServerResponse, STATUS_CODES } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { clearTimeout, setTimeout } from '../timers.ts';
+import { clearTimeout, queueMicrotask, setTimeout } from '../timers.ts';
 import { FAREWELL_TIMEOUT_MS } from './ws-medium.ts';
 
 /** Answers an upgrade request with an error. The connection is nobody else's any more: it must not stay half open. */
@@ -40,4 +40,22 @@ export function serveWithoutUpgrade(server: Server, request: IncomingMessage, st
   stream.on('error', () => stream.destroy());
   stream.once('end', () => stream.destroy()).resume();
   server.emit('request', request, response);
+}
+
+/**
+ * A connection has been taken: what others who hear of the same request do to it is not to reach it.
+ *
+ * @returns begins with that, which ends when all have heard. Call it when this side's own part of the answer is written.
+ */
+export function protectFromOthers(stream: Duplex): () => void {
+  const taken = { write: () => true, end: () => stream, destroy: () => stream };
+  let isOver = false;
+  // Before anything that this side writes later in this turn.
+  queueMicrotask(() => {
+    isOver = true;
+    for (const name of Object.keys(taken)) Reflect.deleteProperty(stream, name);
+  });
+  return () => {
+    if (!isOver && stream.writable) Object.assign(stream, taken);
+  };
 }
