@@ -25,7 +25,7 @@ codec.encode(value, view, offset);
 
 A field \`x\` of 64 bits is \`xLow\` and \`xHigh\`; a list of 64-bit numbers is a \`Uint32Array\` of low and high halves in turns. Nothing is allocated while lists keep their length and byte tails their place in the buffer; a byte tail at another place costs one view. Lists of structures and unions of structures are made anew. What a value held before the next \`decodeInto\` must not be kept. The codec keeps the last buffers that it saw from being collected.
 
-\`pnpm bench --only codec\` measures it. For a command of numbers (MapGpuVirtualAddress, 112 bytes) encoding and decoding takes 1.0 to 1.1 of the time of straight-line code, and protobufjs (with \`fixed64\` and its \`Long\`) and msgpackr take 12 to 15 and 15 to 30 times as long. Where bytes make up the message (SubmitCommandToHwQueue, 40 of 96) all copy the same bytes: protobufjs then takes 7 to 10 times as long, msgpackr 15 or more. The form with \`bigint\` takes three to four times as long as pairs.
+\`pnpm bench --only codec\` measures it; [what it compares](../benchmarks.md#what-codec-compares). For a command of numbers (MapGpuVirtualAddress, 112 bytes) encoding and decoding takes 0.7 to 0.8 of the time of straight-line code through a DataView, and 0.5 to 0.6 read in place; protobufjs (with \`fixed64\` and its \`Long\`) takes 22 to 35 times as long and msgpackr 40 or more. Where bytes make up the message (SubmitCommandToHwQueue, 40 of 96) all copy the same bytes: then protobufjs takes 11 to 13 times as long, 15 to 18 where fields are read in place, msgpackr 25 or more. The form with \`bigint\` takes about twice as long as pairs.
 
 ## Protobuf
 

@@ -42,9 +42,9 @@ export interface MeasuredMessage<T> {
   readonly table: Codec<T>;
   readonly handWritten: Codec<T>;
   readonly protobufType: protobuf.Type;
-  /** The value as protobufjs takes it: 64-bit fields as numbers. */
+  /** The value as protobufjs takes it: 64-bit fields as its `Long`. */
   readonly protobufValue: object;
-  readonly read: (value: T) => number;
+  readonly read: (value: T, sums: Sums) => number;
 }
 
 function tableCodec<T>(codec: MessageCodec<unknown, never> | null): Codec<T> {
@@ -60,23 +60,45 @@ function requireBytes(need: number, length: number): void {
   if (need > length) throw new RangeError(`${length} bytes, but ${need} are needed`);
 }
 
+const { Long } = protobuf.util;
 const NO_BYTES = new Uint8Array(0);
 const NO_WORDS = new Uint32Array(0);
 
-/** For few bytes a loop beats making a typed array for `set`. */
+/** The bytes of the view that was written to last: making an array to copy with costs as much as the copy. */
+let space: Uint8Array = NO_BYTES;
+let spaceOf: DataView | null = null;
+
 function copy(view: DataView, offset: number, source: Uint8Array): void {
   const count = source.length;
-  if (count > 64) new Uint8Array(view.buffer, view.byteOffset + offset, count).set(source);
-  else for (let i = 0; i < count; i++) view.setUint8(offset + i, source[i] as number);
+  if (count > 16) {
+    if (view !== spaceOf) {
+      spaceOf = view;
+      space = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+    }
+    space.set(source, offset);
+  } else for (let i = 0; i < count; i++) view.setUint8(offset + i, source[i] as number);
 }
 
 function bytesOf(view: DataView, offset: number, length: number): Uint8Array {
   return length === 0 ? NO_BYTES : new Uint8Array(view.buffer, view.byteOffset + offset, length);
 }
 
-function sum(bytes: Uint8Array): number {
-  return bytes.length + (bytes[0] ?? 0) + (bytes[bytes.length - 1] ?? 0);
+/** Adds up what is read of bytes, and a number of 64 bits in whatever form a library has it. */
+export interface Sums {
+  readonly sum: (bytes: Uint8Array) => number;
+  readonly long: (value: never) => number;
 }
+
+const sum = (bytes: Uint8Array): number => bytes.length + (bytes[0] ?? 0) + (bytes[bytes.length - 1] ?? 0);
+
+/** Of the packed codec and of msgpackr. */
+export const bigints: Sums = { sum, long: (value: bigint | number) => Number(value) };
+/** Of protobufjs, whose `Long` is two halves. */
+export const halves: Sums = {
+  sum,
+  long: (value: { readonly low: number; readonly high: number }) =>
+    (value.low >>> 0) + value.high * 4_294_967_296,
+};
 
 const submitHandWritten: Codec<Submit> = {
   encode({ args, writtenPrimaries, privDrvData }, view) {
@@ -149,15 +171,19 @@ const submit: MeasuredMessage<Submit> = {
   protobufType: submitType,
   protobufValue: {
     ...submitValue,
-    args: { ...submitValue.args, hwqueueProgressFenceId: 12_345, commandBuffer: 0x10_0000_0000 },
+    args: {
+      ...submitValue.args,
+      hwqueueProgressFenceId: new Long(12_345, 0, true),
+      commandBuffer: new Long(0, 16, true),
+    },
   },
-  read: ({ args, writtenPrimaries, privDrvData }) =>
+  read: ({ args, writtenPrimaries, privDrvData }, { long, sum: sumOf }) =>
     args.hwqueue +
-    Number(args.hwqueueProgressFenceId) +
-    Number(args.commandBuffer) +
+    long(args.hwqueueProgressFenceId as never) +
+    long(args.commandBuffer as never) +
     args.commandLength +
     writtenPrimaries.length +
-    sum(privDrvData),
+    sumOf(privDrvData),
 };
 
 const createHandWritten: Codec<CreateAllocation> = {
@@ -259,12 +285,13 @@ const createAllocation: MeasuredMessage<CreateAllocation> = {
   ),
   handWritten: createHandWritten,
   protobufType: createType,
-  protobufValue: { ...createValue, privateRuntimeResourceHandle: 77 },
-  read(value) {
-    let total = value.device + value.resource + value.flags + Number(value.privateRuntimeResourceHandle);
+  protobufValue: { ...createValue, privateRuntimeResourceHandle: new Long(77, 0, true) },
+  read: (value, { long, sum: sumOf }) => {
+    let total =
+      value.device + value.resource + value.flags + long(value.privateRuntimeResourceHandle as never);
     total += value.makeResident ? 1 : 0;
-    for (const info of value.allocInfo) total += info.flags + info.vidpnSourceId + sum(info.privDrvData);
-    return total + sum(value.privateRuntimeData) + sum(value.privDrvData);
+    for (const info of value.allocInfo) total += info.flags + info.vidpnSourceId + sumOf(info.privDrvData);
+    return total + sumOf(value.privateRuntimeData) + sumOf(value.privDrvData);
   },
 };
 
