@@ -70,7 +70,7 @@ let spaceOf: DataView | null = null;
 
 function copy(view: DataView, offset: number, source: Uint8Array): void {
   const count = source.length;
-  if (count > 16) {
+  if (count > 8) {
     if (view !== spaceOf) {
       spaceOf = view;
       space = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);

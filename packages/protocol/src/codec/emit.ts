@@ -55,7 +55,7 @@ export function readScalar(type: ScalarType, place: string): string {
 export function writeScalar(type: ScalarType, place: string, value: string): string {
   if (type.scalar === 'u8') return `view.setUint8(${place}, ${value});`;
   if (type.scalar === 'bool') return `view.setUint8(${place}, ${value} ? 1 : 0);`;
-  if (type.scalar === 'u64') return `view.setBigUint64(${place}, ${value} ?? 0n, true);`;
+  if (type.scalar === 'u64') return `writeLong(view, ${place}, ${value} ?? 0n);`;
   return `view.${getters[type.scalar].replace('get', 'set')}(${place}, ${value}, true);`;
 }
 

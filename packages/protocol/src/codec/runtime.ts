@@ -7,8 +7,10 @@ export const NO_WORDS = new Uint32Array(0);
 export const NO_LONGS = new BigUint64Array(0);
 export const NO_BYTES = new Uint8Array(0);
 
-/** Up to this many bytes a loop is faster than `set`, and than making a typed array for `fill`. */
-const LOOP_BYTES = 16;
+/** Up to this many bytes a loop is faster than `set`. */
+const SET_BYTES = 8;
+/** Up to this many bytes a loop is faster than making a typed array for `set` or `fill`. */
+const LOOP_BYTES = 24;
 
 export function failShort(name: string, view: DataView, offset: number, length: number, need: number): never {
   if (length >= need) {
@@ -113,12 +115,15 @@ const LOW = isLittleEndian ? 0 : 1;
 
 /** A number of 64 bits. Most are zero, which needs no new `bigint`. */
 export function readLong(view: DataView, offset: number): bigint {
-  const low = view.getUint32(offset, true);
-  const high = view.getUint32(offset + 4, true);
-  if ((low | high) === 0) return 0n;
-  halves[LOW] = low;
-  halves[1 - LOW] = high;
-  return longs[0] as bigint;
+  const isZero = (view.getUint32(offset, true) | view.getUint32(offset + 4, true)) === 0;
+  return isZero ? 0n : view.getBigUint64(offset, true);
+}
+
+/** By way of halves, which Node 20 and 22 do in a fifth of the time that their `setBigUint64` takes. */
+export function writeLong(view: DataView, offset: number, value: bigint): void {
+  longs[0] = value;
+  view.setUint32(offset, halves[LOW] as number, true);
+  view.setUint32(offset + 4, halves[1 - LOW] as number, true);
 }
 
 export function readBytes(view: DataView, offset: number, count: number): Uint8Array {
@@ -167,7 +172,7 @@ export function writeLongs(
   count: number,
 ): void {
   if (values === undefined) writeZeros(view, offset, 8 * count);
-  else for (let i = 0; i < count; i++) view.setBigUint64(offset + 8 * i, values[i] as bigint, true);
+  else for (let i = 0; i < count; i++) writeLong(view, offset + 8 * i, values[i] as bigint);
 }
 
 /** Numbers of 64 bits in an array of halves. */
@@ -207,10 +212,10 @@ function openTarget(view: DataView): boolean {
 export function writeBytes(view: DataView, offset: number, bytes: Uint8Array | undefined): void {
   if (bytes === undefined) return;
   const count = bytes.length;
-  if (count > LOOP_BYTES) {
-    if (view === target.view && offset + count <= target.bytes.length) target.bytes.set(bytes, offset);
-    else new Uint8Array(view.buffer, view.byteOffset + offset, count).set(bytes);
-  } else for (let i = 0; i < count; i++) view.setUint8(offset + i, bytes[i] as number);
+  if (count > SET_BYTES && view === target.view && offset + count <= target.bytes.length)
+    target.bytes.set(bytes, offset);
+  else if (count > LOOP_BYTES) new Uint8Array(view.buffer, view.byteOffset + offset, count).set(bytes);
+  else for (let i = 0; i < count; i++) view.setUint8(offset + i, bytes[i] as number);
 }
 
 /** An inline array: `count` slots, the ones that `values` leaves are zero. */
