@@ -9,6 +9,8 @@ import { decodePath } from '../stream/address.ts';
 export interface SharedMemoryAddress {
   /** Path of the Unix socket. */
   readonly path: string;
+  /** The folder that it lies in where that is for such sockets alone, else null. */
+  readonly folder: string | null;
   readonly token: string;
 }
 
@@ -23,11 +25,12 @@ export function parseSharedMemoryUrl(text: string, isHost: boolean): SharedMemor
   const [, rest = '', query = ''] = /^shm:([^?]*)(?:\?(.*))?$/is.exec(text) ?? [];
   const name = decodePath(rest, text);
   const token = new URLSearchParams(query).get('token') ?? '';
-  if (isAbsolute(name)) return { path: name, token };
+  if (isAbsolute(name)) return { path: name, folder: null, token };
   if (!/^\w[\w.-]{0,40}$/.test(name)) {
     throw new TransportError('bad-url', `'${shownUrl(text)}': expected a short name, as in shm:gpu`);
   }
-  return { path: join(userFolder(isHost), `${name}.sock`), token };
+  const folder = userFolder(isHost);
+  return { path: join(folder, `${name}.sock`), folder, token };
 }
 
 /** A folder that only this user can look into and write to. */

@@ -13,7 +13,7 @@ import { VmbusHost, type VmbusHostOptions } from '../mock-vmbus/host-bus.ts';
 import { GUEST_RAM_ADDRESS, memorySizes } from '../mock-vmbus/in-process.ts';
 import { MappedWindow } from '../mock-vmbus/mapped-window.ts';
 import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
-import { listenOnSocketFile } from '../stream/socket-file.ts';
+import { listenOnSocketFile, removeForgottenSockets } from '../stream/socket-file.ts';
 import { clearTimeout, setTimeout } from '../timers.ts';
 import type { PolledEnd } from '../transport.ts';
 import { parseSharedMemoryUrl } from './address.ts';
@@ -55,7 +55,7 @@ export async function listenSharedMemory(
   settings: SharedMemorySettings,
 ): Promise<SharedMemoryListener> {
   nativeMemory();
-  const { path, token } = parseSharedMemoryUrl(url, true);
+  const { path, folder, token } = parseSharedMemoryUrl(url, true);
   const given = token !== '' && settings.token === undefined ? { ...settings, token } : settings;
   const guests = new Set<Entering>();
   const judge = new HostLinks('shared-memory', given, false);
@@ -72,6 +72,7 @@ export async function listenSharedMemory(
     guests.add(guest);
   });
   await listenOnSocketFile(server, path);
+  if (folder !== null) void removeForgottenSockets(folder);
   return {
     url: url.replace(/\?.*/s, ''),
     port: 0,

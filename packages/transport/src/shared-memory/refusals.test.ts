@@ -292,6 +292,7 @@ describe('the name of shared memory', () => {
       mkdirSync(join(folder, 'run'));
       assert.deepEqual(parseSharedMemoryUrl('shm:gpu?token=t', true), {
         path: join(folder, 'run/dxgwire/gpu.sock'),
+        folder: join(folder, 'run/dxgwire'),
         token: 't',
       });
       chmodSync(join(folder, 'run/dxgwire'), 0o755);

@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createConnection } from 'node:net';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -10,6 +19,7 @@ import { connect } from '../connect.ts';
 import { isTransportError, type TransportErrorCode } from '../errors.ts';
 import { listen } from '../listen.ts';
 import type { HostBus } from '../transport.ts';
+import { removeForgottenSockets } from './socket-file.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'dxgwire-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -69,6 +79,38 @@ describe('the file of a Unix socket', () => {
       await next.close();
     });
   }
+
+  // A host that was killed together with its guests left it for ever: nobody else looked after it.
+  it('of a host that nobody misses is removed by the next one of the folder', {
+    skip: !isLinux,
+  }, async () => {
+    const sockets = mkdtempSync(join(folder, 'sockets-'));
+    const paths = ['dead.sock', 'alive.sock', 'plain.sock', 'other'].map((name) => join(sockets, name));
+    const [dead = '', alive = '', plain = '', other = ''] = paths;
+    for (const path of [dead, other]) {
+      const server = createServer().listen(join(sockets, 'x'));
+      await once(server, 'listening');
+      // Closing removes it under the name that it was given.
+      renameSync(join(sockets, 'x'), path);
+      server.close();
+      await once(server, 'close');
+    }
+    writeFileSync(plain, '');
+    let connections = 0;
+    const living = createServer(() => {
+      connections += 1;
+    }).listen(alive);
+    await once(living, 'listening');
+    await removeForgottenSockets(sockets);
+    await removeForgottenSockets(join(sockets, 'none'));
+    assert.deepEqual(
+      paths.map((path) => existsSync(path)),
+      [false, true, true, true],
+    );
+    assert.equal(connections, 0, 'who lives is not disturbed');
+    living.close();
+    await once(living, 'close');
+  });
 
   it('is told from what is no socket, which is left alone', async () => {
     const file = freshPath();

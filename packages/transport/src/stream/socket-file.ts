@@ -1,6 +1,6 @@
-import { chmodSync, lstatSync, statSync, unlinkSync } from 'node:fs';
+import { chmodSync, lstatSync, readdirSync, readFileSync, statSync, unlinkSync } from 'node:fs';
 import { createConnection, type Server } from 'node:net';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { isMainThread } from 'node:worker_threads';
 import { isTransportError, TransportError } from '../errors.ts';
@@ -78,6 +78,23 @@ export async function removeDeadSocket(path: string): Promise<void> {
     if (code === 'ECONNREFUSED' && lstatSync(path).ino === found.ino) unlinkSync(path);
   } catch {
     // Somebody else has removed it, or may.
+  }
+}
+
+/**
+ * Removes the sockets in a folder whose hosts were killed together with their guests: nobody has looked after them.
+ * Those that the system lists have somebody behind them and are not disturbed. Linux; never fails.
+ */
+export async function removeForgottenSockets(folder: string): Promise<void> {
+  try {
+    const listed = readFileSync('/proc/net/unix', 'latin1');
+    for (const name of readdirSync(folder)) {
+      const path = join(folder, name);
+      // Not listed are also those of another network's processes, whom a connection reaches.
+      if (name.endsWith('.sock') && !listed.includes(` ${path}\n`)) await removeDeadSocket(path);
+    }
+  } catch {
+    // There is no such list, or no such folder any more.
   }
 }
 
