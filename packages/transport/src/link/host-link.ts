@@ -43,6 +43,8 @@ export class HostLink extends LinkSession implements HostBus {
   readonly #memory: MirroredHostMemory;
   #window: MirroredHostWindow | null = null;
   #peerName = '';
+  /** What the guest came in with: nobody else may go on with its session. */
+  #token = '';
   #process = '';
   #version = MAX_LINK_VERSION;
   #codec: string = Codec.packed;
@@ -155,6 +157,7 @@ export class HostLink extends LinkSession implements HostBus {
     this.#stage = 'checking';
     this.#cancelHandshake();
     this.#process = body.process;
+    this.#token = body.token;
     // It goes into logs: no control characters.
     this.#peerName = body.name.slice(0, 100).replace(/\p{C}/gu, '?');
     if (body.minVersion > MAX_LINK_VERSION || body.maxVersion < MIN_LINK_VERSION) {
@@ -202,7 +205,7 @@ export class HostLink extends LinkSession implements HostBus {
   #handOver({ session, receivedLow, receivedHigh }: LinkMessageBody<'hello'>): void {
     const received = receivedHigh * 0x1_0000_0000 + receivedLow;
     const found = this.#options.findSession?.(session) ?? null;
-    if (found === null || !found.canGoOn(received)) {
+    if (found === null || found.#token !== this.#token || !found.canGoOn(received)) {
       this.#refuse('refused', 'there is no such session any more');
       return;
     }
