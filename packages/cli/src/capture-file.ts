@@ -50,11 +50,17 @@ export class CaptureFile {
     return this.#reader.tail.length;
   }
 
+  /** One record after the other: see {@link batches}. */
+  async *records(): AsyncGenerator<CaptureRecord> {
+    for await (const batch of this.batches()) yield* batch;
+  }
+
   /**
-   * Packets are in packed form, whatever the link spoke.
+   * The records of each part that was read: a turn for each record would cost more than the record. Packets are in packed form, whatever
+   * the link spoke.
    * @throws UsageError for a file that cannot be read or is no capture.
    */
-  async *records(): AsyncGenerator<CaptureRecord> {
+  async *batches(): AsyncGenerator<readonly CaptureRecord[]> {
     let file: FileHandle | null = null;
     let packer: PackedRecords | null = null;
     try {
@@ -66,11 +72,11 @@ export class CaptureFile {
         if (bytesRead === 0) break;
         this.#progress?.show(readBytes, totalBytes);
         readBytes += bytesRead;
-        for (const record of this.#reader.push(buffer.subarray(0, bytesRead))) {
-          if (this.header?.codec === Codec.protobuf)
-            packer ??= new (await import('./packed-records.ts')).PackedRecords();
-          yield packer?.packed(record) ?? record;
-        }
+        const records = this.#reader.push(buffer.subarray(0, bytesRead));
+        if (this.header?.codec === Codec.protobuf)
+          packer ??= new (await import('./packed-records.ts')).PackedRecords();
+        const own = packer;
+        yield own === null ? records : records.map((record) => own.packed(record));
       }
     } catch (error) {
       const what = error instanceof CaptureError ? `${this.path} is no capture` : `cannot read ${this.path}`;

@@ -52,6 +52,9 @@ export const decode: Command = {
   },
 };
 
+/** Lines that are written together. */
+const WRITE_CHARACTERS = 1 << 15;
+
 async function print(file: CaptureFile, json: boolean): Promise<void> {
   const decoder = new CaptureDecoder();
   let isFirst = true;
@@ -62,10 +65,19 @@ async function print(file: CaptureFile, json: boolean): Promise<void> {
     const text = `${link}, ${codec}, recorded ${side === 'link' ? 'on the way' : `at the ${side}'s end`} from ${new Date(startedAt).toISOString()}\n`;
     process.stdout.write(json ? `${JSON.stringify(file.header)}\n` : text);
   };
-  for await (const record of file.records()) {
+  let text = '';
+  const write = async () => {
+    const isRoomy = process.stdout.write(text);
+    text = '';
+    if (!isRoomy) await once(process.stdout, 'drain');
+  };
+  for await (const batch of file.batches()) {
     headLine();
-    const line = json ? JSON.stringify(decoder.toJson(record)) : decoder.toText(record);
-    if (!process.stdout.write(`${line}\n`)) await once(process.stdout, 'drain');
+    for (const record of batch) {
+      text += `${json ? JSON.stringify(decoder.toJson(record)) : decoder.toText(record)}\n`;
+      if (text.length >= WRITE_CHARACTERS) await write();
+    }
+    await write();
   }
   headLine();
   if (file.tailBytes > 0) {
@@ -164,15 +176,19 @@ function keyFields({ fields, packet }: ReadPacket): readonly string[] {
   for (const field of fields) {
     if (shown.length === SHOWN_FIELDS) break;
     const { kind, lengthBytes, offset, path } = field;
-    if (/^(header|extended)\./.test(path)) continue;
+    if (path.startsWith('header.') || path.startsWith('extended.')) continue;
     const isStatus = kind.as === 'scalar' && kind.type.meaning === 'status';
-    const isEmpty = packet.bytes.subarray(offset, offset + lengthBytes).every((byte) => byte === 0);
-    if (isEmpty && !isStatus) continue;
+    if (!isStatus && isZero(packet.bytes, offset, offset + lengthBytes)) continue;
     const text = formatField(field, packet.bytes);
     // Bits may be zero where others of their word are not.
     if (kind.as !== 'bits' || text !== '0') shown.push(`${path}=${text}`);
   }
   return shown;
+}
+
+function isZero(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end && at < bytes.length; at += 1) if (bytes[at] !== 0) return false;
+  return true;
 }
 
 function describeOther(record: Exclude<CaptureRecord, { kind: 'packet' }>): string {

@@ -36,6 +36,7 @@ const WRITE_BYTES = 1 << 20;
 interface Exporter {
   /** The start of the file. */
   begin(startedAt: number): Uint8Array | string;
+  /** Memory of its own, or null. */
   add(record: CaptureRecord): Uint8Array | string | null;
   end(): Uint8Array | string;
 }
@@ -83,7 +84,7 @@ async function exportTo(path: string, target: string, exporter: Exporter): Promi
   if (await isSameFile(path, target)) throw new UsageError(`${target} is the capture itself`);
   const file = new CaptureFile(path, createReadProgress());
   let out: FileHandle | null = null;
-  let waiting: Buffer[] = [];
+  let waiting: Uint8Array[] = [];
   let waitingBytes = 0;
   const flush = async () => {
     // Not before the capture has shown that it is one: a file that is there stays whole until then.
@@ -92,12 +93,12 @@ async function exportTo(path: string, target: string, exporter: Exporter): Promi
     waiting = [];
     waitingBytes = 0;
   };
-  const write = async (part: Uint8Array | string | null) => {
-    if (part === null) return;
-    // A copy: records are views of what is read.
-    waiting.push(Buffer.from(part));
+  /** @returns whether it is time to write. What an exporter gives is its own: nothing of what is read. */
+  const add = (part: Uint8Array | string | null): boolean => {
+    if (part === null || part.length === 0) return false;
+    waiting.push(typeof part === 'string' ? Buffer.from(part) : part);
     waitingBytes += part.length;
-    if (waitingBytes >= WRITE_BYTES) await toTarget(flush);
+    return waitingBytes >= WRITE_BYTES;
   };
   const toTarget = async (action: () => Promise<void>) => {
     try {
@@ -108,13 +109,14 @@ async function exportTo(path: string, target: string, exporter: Exporter): Promi
   };
   try {
     let hasBegun = false;
-    for await (const record of file.records()) {
-      if (!hasBegun) await write(exporter.begin(file.header!.startedAt));
-      hasBegun = true;
-      await write(exporter.add(record));
+    for await (const batch of file.batches()) {
+      if (!hasBegun && file.header !== null) {
+        hasBegun = true;
+        add(exporter.begin(file.header.startedAt));
+      }
+      for (const record of batch) if (add(exporter.add(record))) await toTarget(flush);
     }
-    if (!hasBegun) await write(exporter.begin(file.header!.startedAt));
-    await write(exporter.end());
+    add(exporter.end());
     await toTarget(flush);
   } finally {
     await (out as FileHandle | null)?.close();

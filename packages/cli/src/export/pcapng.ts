@@ -5,7 +5,7 @@ import type { CaptureRecord } from '@dxgwire/transport/capture';
 const LINK_TYPE = 147;
 /** What stands before each packet: direction, packet kind, channel, flags, transaction id. */
 export const PSEUDO_HEADER_BYTES = 16;
-const TWO_TO_32 = 4_294_967_296n;
+const TWO_TO_32 = 4_294_967_296;
 
 /**
  * Packets in the pcapng format: one interface, microseconds. Each begins with a header of ours, little endian:
@@ -14,10 +14,10 @@ const TWO_TO_32 = 4_294_967_296n;
  *     2 u16 channel   4 u32 flags   8 u64 transaction id
  */
 export class PcapngWriter {
-  #startUs = 0n;
+  #startUs = 0;
 
   begin(startedAt: number): Uint8Array {
-    this.#startUs = BigInt(Math.round(startedAt)) * 1000n;
+    this.#startUs = Math.round(startedAt) * 1000;
     const section = block(0x0a0d_0d0a, 16, (view) => {
       view.setUint32(0, 0x1a2b_3c4d, true);
       view.setUint16(4, 1, true);
@@ -34,9 +34,10 @@ export class PcapngWriter {
     const { bytes, channel, direction, flags, idHigh, idLow, packetKind } = record;
     const length = PSEUDO_HEADER_BYTES + bytes.length;
     return block(6, 20 + length, (view, target) => {
-      const time = this.#startUs + BigInt(record.timeUs);
-      view.setUint32(4, Number(time / TWO_TO_32), true);
-      view.setUint32(8, Number(time % TWO_TO_32), true);
+      // Below 2^53 until the year 2255.
+      const time = this.#startUs + record.timeUs;
+      view.setUint32(4, Math.floor(time / TWO_TO_32), true);
+      view.setUint32(8, time % TWO_TO_32, true);
       view.setUint32(12, length, true);
       view.setUint32(16, length, true);
       view.setUint8(20, direction === 'g2h' ? 0 : 1);
