@@ -101,6 +101,8 @@ A buffer or texture takes memory of the host's adapter, within its budget; beyon
 of that kind gets, and the device goes on. \`gpu.videoMemory()\` of \`createGPU()\` says what the budget is and how much of it is used, as D3DKMTQueryVideoMemoryInfo does.
 What a program destroys is free once the work before it is done; what it only drops, when the garbage collector has found that it and all that
 needs it (bind groups, views, commands, bundles) are gone.
+Over \`shm:\` a mapped range of 64 KiB or more is the memory that guest and host share, and no copy of it ([decision 0013](decisions/0013-lent-memory.md)).
+What is mapped keeps its contents when the link ends, until it is unmapped.
 
 ## Every member
 
