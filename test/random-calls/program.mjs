@@ -26,10 +26,12 @@ export class Program {
   constructor(device, other, random) {
     this.device = device;
     this.random = random;
-    device.onuncapturederror = (event) => {
-      event.preventDefault();
-      this.uncaptured.push(`${event.error.constructor.name}: ${event.error.message}`);
-    };
+    for (const each of [device, other]) {
+      each.onuncapturederror = (event) => {
+        event.preventDefault();
+        this.uncaptured.push(`${event.error.constructor.name}: ${event.error.message}`);
+      };
+    }
     this.#objects = makeOneOfEach(device);
     this.#strangers = makeOneOfEach(other);
   }

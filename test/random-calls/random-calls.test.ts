@@ -78,11 +78,15 @@ function withoutKnownDifferences(text: string): string {
     .replace(/(Submit\(\[).*/, '$1');
 }
 
+const OF_ANOTHER_DEVICE = /there is no \w+(?: \w+)? of id 4294967294/;
+
 function isSame(here: Call, there: Call): boolean {
   const { error: hereError, ...hereRest } = here;
   const { error: thereError, ...thereRest } = there;
   if (JSON.stringify(hereRest) !== JSON.stringify(thereRest)) return false;
   if (typeof hereError !== 'string' || typeof thereError !== 'string') return hereError === thereError;
+  // What is of another device the guest does not name at all, and Dawn may find something else first.
+  if (OF_ANOTHER_DEVICE.test(thereError)) return true;
   // The guest knows of a second submission, and the host alone of what is invalid.
   if (/submitted more than once|contains duplicates/.test(thereError)) return /Submit\(/.test(hereError);
   return withoutKnownDifferences(hereError) === withoutKnownDifferences(thereError);
@@ -101,7 +105,9 @@ test('random calls of the whole API come to the same through a host as on the lo
     }
     const known = (texts: readonly string[]) => texts.map(withoutKnownDifferences).sort();
     assert.equal(there.uncaptured.length, here.uncaptured.length, name);
-    if (!there.uncaptured.some((text) => /submitted more than once|contains duplicates/.test(text)))
+    const isOwnText = (text: string): boolean =>
+      /submitted more than once|contains duplicates/.test(text) || OF_ANOTHER_DEVICE.test(text);
+    if (!there.uncaptured.some(isOwnText))
       assert.deepEqual(known(there.uncaptured), known(here.uncaptured), name);
     assert.equal(there.bytes, here.bytes, `${name}, bytes of the first buffer`);
   }

@@ -48,34 +48,26 @@ export class Random {
   }
 }
 
-/**
- * The arguments with one number, text or truth value somewhere in them replaced by a strange one. None that ends the process
- * of Dawn for Node: a null in place of a dictionary, a symbol.
- */
+/** Strange values for a value of a type. A text in place of a number, and so on, is converted here, and refused by Dawn for Node. */
+const STRANGE = {
+  number: [-1, 1.5, 2 ** 31, 2 ** 32, 2 ** 53, Number.NaN, Number.POSITIVE_INFINITY],
+  string: ['', 'strange'],
+  boolean: [true, false],
+};
+
+/** The arguments with one number, text or truth value somewhere in them replaced by a strange one. */
 export function withStrangeValue(args, random) {
   const places = [];
   const visit = (value, path) => {
     if (Array.isArray(value) || Object.getPrototypeOf(value ?? 0) === Object.prototype) {
       for (const [key, member] of Object.entries(value)) visit(member, [...path, key]);
-    } else if (/number|string|boolean/.test(typeof value)) places.push(path);
+    } else if (typeof value in STRANGE) places.push(path);
   };
   visit(args, []);
   if (places.length === 0) return args;
   const place = random.of(...places);
-  const strange = random.of(
-    -1,
-    1.5,
-    2 ** 32,
-    2 ** 53,
-    Number.NaN,
-    Number.POSITIVE_INFINITY,
-    '1',
-    '',
-    true,
-    undefined,
-  );
   const replaced = (value, [key, ...rest]) => {
-    if (key === undefined) return strange;
+    if (key === undefined) return random.of(...STRANGE[typeof value]);
     const copy = Array.isArray(value) ? [...value] : { ...value };
     copy[key] = replaced(value[key], rest);
     return copy;
