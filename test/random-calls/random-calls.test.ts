@@ -78,14 +78,18 @@ function withoutKnownDifferences(text: string): string {
     .replace(/(Submit\(\[).*/, '$1');
 }
 
-const OF_ANOTHER_DEVICE = /there is no \w+(?: \w+)? of id 4294967294/;
+/** An object of another device: Dawn tells what has been called so far of it, and of what else is wrong, in an order of its own. */
+const OF_ANOTHER_DEVICE = /of another device/;
 
 function isSame(here: Call, there: Call): boolean {
-  const { error: hereError, ...hereRest } = here;
-  const { error: thereError, ...thereRest } = there;
+  const { error: hereError, rejected: hereRejected, ...hereRest } = here;
+  const { error: thereError, rejected: thereRejected, ...thereRest } = there;
   if (JSON.stringify(hereRest) !== JSON.stringify(thereRest)) return false;
+  if (hereRejected !== thereRejected) {
+    const kind = hereRejected?.split(':')[0];
+    return OF_ANOTHER_DEVICE.test(thereRejected ?? '') && thereRejected?.split(':')[0] === kind;
+  }
   if (typeof hereError !== 'string' || typeof thereError !== 'string') return hereError === thereError;
-  // What is of another device the guest does not name at all, and Dawn may find something else first.
   if (OF_ANOTHER_DEVICE.test(thereError)) return true;
   // The guest knows of a second submission, and the host alone of what is invalid.
   if (/submitted more than once|contains duplicates/.test(thereError)) return /Submit\(/.test(hereError);

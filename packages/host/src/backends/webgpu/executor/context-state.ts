@@ -25,12 +25,17 @@ export class Ticket {
   }
 }
 
+/** What guests call an object of another device. No object ever has that id. */
+export const FOREIGN_ID = 0xffff_fffe;
+
 /** State of one GPUDevice as its stream is executed. */
 export class ContextState {
   readonly device: GPUDevice;
   readonly queue: GPUQueue;
   readonly objects = new ObjectTable();
   readonly invalid: InvalidObjects;
+  /** What stands for objects of other devices: using one is the error, as if it were named. */
+  private readonly foreign: InvalidObjects;
   readonly scopes: ErrorScopes;
   readonly returns: ReturnsWriter;
   /** Ranges that are mapped, by the ids of their buffers. */
@@ -56,7 +61,8 @@ export class ContextState {
   constructor(device: GPUDevice, returns: ReturnsWriter, data: SubmissionData) {
     this.device = device;
     this.queue = device.queue;
-    this.invalid = new InvalidObjects(device);
+    this.invalid = new InvalidObjects(device, 'invalid');
+    this.foreign = new InvalidObjects(device, 'of another device');
     this.scopes = new ErrorScopes(device, returns);
     this.returns = returns;
     this.data = data;
@@ -83,6 +89,7 @@ export class ContextState {
   need<K extends ObjectKind>(kind: K, id: number): ObjectKinds[K] {
     const object = this.objects.get(id, kind);
     if (object !== undefined) return object;
+    if (id === FOREIGN_ID) return this.foreign.get(kind);
     this.fail(`there is no ${kind} of id ${id}`);
     return this.invalid.get(kind);
   }

@@ -1,5 +1,5 @@
 import type { OpArguments, StreamGroupHandlers, streamOps } from '@dxgwire/protocol/stream';
-import { type ContextState, messageOf } from './context-state.ts';
+import { type ContextState, FOREIGN_ID, messageOf } from './context-state.ts';
 
 type Values<N extends keyof typeof streamOps> = OpArguments<(typeof streamOps)[N]>[0];
 type ComputeValues = Omit<Values<'createComputePipeline'>, 'id'>;
@@ -158,10 +158,10 @@ function refuseMissing(
   const { objects, returns } = state;
   let missing: string | null = null;
   for (const id of modules) {
-    if (objects.get(id, 'shaderModule') === undefined) missing = `there is no shaderModule of id ${id}`;
+    if (objects.get(id, 'shaderModule') === undefined) missing = missingObject('shaderModule', id);
   }
   if (layout !== 0 && objects.get(layout, 'pipelineLayout') === undefined) {
-    missing = `there is no pipelineLayout of id ${layout}`;
+    missing = missingObject('pipelineLayout', layout);
   }
   if (missing === null) return false;
   const message = missing;
@@ -171,6 +171,10 @@ function refuseMissing(
   state.device.pushErrorScope('validation');
   state.device.popErrorScope().then(answer, answer);
   return true;
+}
+
+function missingObject(kind: 'shaderModule' | 'pipelineLayout', id: number): string {
+  return id === FOREIGN_ID ? `the ${kind} is of another device` : `there is no ${kind} of id ${id}`;
 }
 
 function definePipeline<K extends 'computePipeline' | 'renderPipeline'>(

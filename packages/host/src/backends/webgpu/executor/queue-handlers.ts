@@ -1,5 +1,5 @@
 import type { StreamGroupHandlers } from '@dxgwire/protocol/stream';
-import type { ContextState } from './context-state.ts';
+import { type ContextState, FOREIGN_ID } from './context-state.ts';
 
 /** The queue. */
 export function queueHandlers(state: ContextState): StreamGroupHandlers<'queue'> {
@@ -11,7 +11,9 @@ export function queueHandlers(state: ContextState): StreamGroupHandlers<'queue'>
       for (let index = 0; index < ids.length; index++) {
         const buffer = objects.get(ids[index]!, 'commandBuffer');
         if (buffer === undefined) {
-          state.fail(`submit: there is no command buffer of id ${ids[index]}, or it was submitted before`);
+          const other = 'a command buffer of another device';
+          const none = `there is no command buffer of id ${ids[index]}, or it was submitted before`;
+          state.fail(`submit: ${ids[index] === FOREIGN_ID ? other : none}`);
           return;
         }
         buffers.push(buffer);

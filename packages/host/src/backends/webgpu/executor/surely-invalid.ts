@@ -3,6 +3,7 @@ const MAP_READ = 1;
 const MAP_WRITE = 2;
 const COPY_SRC = 4;
 const COPY_DST = 8;
+const ALL_USAGES = 0x3ff;
 
 /** Optional features that allow what is forbidden without them. */
 const MAP_FEATURES = ['buffer-map-extended-usages', 'buffer-map-write-extended-usages'];
@@ -12,7 +13,7 @@ const MAP_FEATURES = ['buffer-map-extended-usages', 'buffer-map-write-extended-u
  * in its own words and at once.
  */
 export function isSurelyInvalidBuffer(device: GPUDevice, size: number, usage: number): boolean {
-  if (usage === 0 || size > device.limits.maxBufferSize) return true;
+  if (usage === 0 || usage > ALL_USAGES || size > device.limits.maxBufferSize) return true;
   const others = (allowed: number): boolean => (usage & ~allowed) !== 0;
   const mixed =
     ((usage & MAP_READ) !== 0 && others(MAP_READ | COPY_DST)) ||
