@@ -250,6 +250,24 @@ test('values that have no form on the wire end in a ProtocolError', () => {
   refused(commands.escape.request as MessageCodec, { privDrvData: new Uint8Array(SPACE) }, 'too-large');
 });
 
+test('what is no list where one belongs ends in a ProtocolError, also when only its size is asked for', () => {
+  const view = new DataView(new ArrayBuffer(SPACE));
+  const noLists = [null, 5, {}, new ArrayBuffer(8), { length: Number.NaN }, { length: -1 }, { length: 1.5 }];
+  for (const { name, compiled, interpreted } of pairs) {
+    for (const [key, tail] of compiled.message.tails) {
+      const values: Values[] = noLists.map((each) => ({ [key]: each }));
+      if (tail.kind === 'structs' && tail.blob !== null)
+        values.push({ [key]: [null] }, { [key]: [{ [tail.blob.key]: { length: -1 } }] });
+      for (const [index, value] of values.entries()) {
+        for (const codec of [compiled, interpreted]) {
+          assert.throws(() => codec.encode(value, view, 0), isProtocolError, `${name}.${key}, ${index}`);
+          assert.throws(() => codec.sizeOf(value), isProtocolError, `${name}.${key}, ${index}`);
+        }
+      }
+    }
+  }
+});
+
 test('counts of 2^31 and 2^32 - 1 end in a ProtocolError before anything is allocated', () => {
   const view = new DataView(new ArrayBuffer(512));
   for (const def of Object.values(commands) as CommandDef[]) {

@@ -6,6 +6,11 @@ export function sizeSource(message: Message, long: LongForm): string {
   return new SizeEmitter(message, long).source();
 }
 
+/** What has no length, or none that can be counted, is no list: its message would have none either. */
+function listCheck(count: string, key: string): string {
+  return `if ((${count} >>> 0) !== ${count}) failList(name, ${JSON.stringify(key)});`;
+}
+
 class SizeEmitter {
   private readonly message: Message;
   private readonly long: LongForm;
@@ -23,11 +28,12 @@ class SizeEmitter {
     const sums: string[] = [String(message.fixedBytes)];
     message.tails.forEach(([key, tail], index) => {
       source += `const a${index} = ${property('v', key)};`;
-      source += this.count(key, tail, index, firsts);
+      source += this.count(key, tail, index, firsts) + listCheck(`c${index}`, key);
       sums.push(tail.elementBytes === 1 ? `c${index}` : `${tail.elementBytes} * c${index}`);
       if (tail.kind !== 'structs' || tail.blob === null) return;
       const bytes = property('element', tail.blob.key);
       source += `let b${index} = 0; if (a${index} !== undefined) for (const element of a${index}) b${index} += ${bytes}?.length ?? 0;`;
+      source += listCheck(`b${index}`, `${key}.${tail.blob.key}`);
       sums.push(`b${index}`);
     });
     source += `const end = ${sums.join(' + ')};`;

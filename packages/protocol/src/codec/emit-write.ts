@@ -171,7 +171,8 @@ export class WriteEmitter {
   }
 
   sizeOf(): string {
-    return `function sizeOf(value) { const v = value ?? EMPTY; ${sizeSource(this.message, this.long)} return size; }`;
+    const sizes = sizeSource(this.message, this.long);
+    return `function sizeOf(value) { try { const v = value ?? EMPTY; ${sizes} return size; } catch (error) { return failEncode(name, error); } }`;
   }
 
   /**

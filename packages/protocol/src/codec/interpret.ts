@@ -20,21 +20,30 @@ class Interpreter implements MessageCodec<Values, Values> {
   }
 
   sizeOf(value: Values): number {
-    const counts = this.countsOf(value ?? run.EMPTY);
+    try {
+      return this.size(value ?? run.EMPTY);
+    } catch (error) {
+      return run.failEncode(this.name, error);
+    }
+  }
+
+  private size(value: Values): number {
+    const counts = this.countsOf(value);
     let end = this.message.fixedBytes;
     this.message.tails.forEach(([key, tail], index) => {
-      end += tail.elementBytes * (counts[index] as number) + this.blobBytes(tail, value[key]);
+      end += tail.elementBytes * (counts[index] as number) + this.blobBytes(tail, key, value[key]);
     });
     const total = end + trailingBytes(this.message.trailing, end, counts[0] ?? 0);
     if (total < end) run.failTotal(this.name, end, total);
     return total - this.message.headerBytes;
   }
 
-  private blobBytes(tail: Tail, elements: unknown): number {
+  private blobBytes(tail: Tail, key: string, elements: unknown): number {
     if (tail.kind !== 'structs' || tail.blob === null || elements === undefined) return 0;
     let total = 0;
     for (const element of elements as Values[])
       total += (element[tail.blob.key] as Uint8Array | undefined)?.length ?? 0;
+    this.checkList(total, `${key}.${tail.blob.key}`);
     return total;
   }
 
@@ -43,15 +52,15 @@ class Interpreter implements MessageCodec<Values, Values> {
     const counts: number[] = [];
     const known = new Map<string, number>();
     for (const [key, tail] of this.message.tails) {
-      const given = (value[key] as ArrayLike<unknown> | undefined)?.length;
-      let count = given ?? 0;
+      const list = value[key] as ArrayLike<unknown> | undefined;
+      let count = list === undefined ? 0 : list.length;
       const rule = tail.count;
       if (rule.from === 'field') {
         const first = known.get(rule.path);
         if (first === undefined) known.set(rule.path, count);
         else {
           const expected = rule.atLeastOne ? Math.max(first, 1) : first;
-          if (given !== undefined && given !== expected) run.failCount(this.name, key, given, expected);
+          if (list !== undefined && count !== expected) run.failCount(this.name, key, count, expected);
           count = expected;
         }
       } else if (rule.from === 'length') {
@@ -59,9 +68,14 @@ class Interpreter implements MessageCodec<Values, Values> {
         const full = counts[index] as number;
         if (count !== 0 && count !== full) run.failCount(this.name, key, count, full);
       }
+      this.checkList(count, key);
       counts.push(count);
     }
     return counts;
+  }
+
+  private checkList(count: number, key: string): void {
+    if (count >>> 0 !== count) run.failList(this.name, key);
   }
 
   encode(value: Values, view: DataView, offset: number): number {

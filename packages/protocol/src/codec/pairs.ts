@@ -89,11 +89,19 @@ class PlainPairs implements PairCodec<Values> {
   }
 
   sizeOf(value: Values): number {
-    return this.codec.sizeOf(fromPairs(this.name, this.message, value));
+    return this.codec.sizeOf(this.plain(value));
   }
 
   encode(value: Values, view: DataView, offset: number): number {
-    return this.codec.encode(fromPairs(this.name, this.message, value), view, offset);
+    return this.codec.encode(this.plain(value), view, offset);
+  }
+
+  private plain(value: Values): Values {
+    try {
+      return fromPairs(this.name, this.message, value ?? run.EMPTY);
+    } catch (error) {
+      return run.failEncode(this.name, error);
+    }
   }
 
   decodeInto(view: DataView, offset: number, length: number, into: Values, context?: object): Values {

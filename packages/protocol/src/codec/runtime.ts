@@ -31,6 +31,10 @@ export function failCount(name: string, tail: string, count: number, expected: n
   throw new ProtocolError('bad-count', `${name}: ${tail} has ${count} elements, not ${expected}`);
 }
 
+export function failList(name: string, key: string): never {
+  throw new ProtocolError('bad-value', `${name}: ${key} is not a list, or one of more than 2^32 elements`);
+}
+
 export function failLength(name: string, tail: string, bytes: number, full: number): never {
   const choice = `${full} with ${tail}, fewer than 8 without`;
   throw new ProtocolError('bad-length', `${name}: ${bytes} bytes follow the handles; it must be ${choice}`);

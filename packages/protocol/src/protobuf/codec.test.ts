@@ -230,6 +230,21 @@ test('limits are kept before anything is made', () => {
   );
 });
 
+test('lists that no packet has room for, and what is no list, are refused before they are written', () => {
+  for (const { codec, def } of all) {
+    const isReply = codec.name === `${def.name}Reply`;
+    const { message } = (isReply ? def.reply : def.request)!;
+    for (const [key] of message.tails) {
+      for (const [list, code] of [
+        [{ length: 2 ** 31 }, 'too-large'],
+        [{ length: -1 }, 'bad-value'],
+        [new ArrayBuffer(8), 'bad-value'],
+      ] as const)
+        assert.throws(() => codec.encode({ [key]: list }), errorWith(code), `${codec.name}.${key}`);
+    }
+  }
+});
+
 test('protobuf has more than one way to write a message: all are read', () => {
   const { submitCommandToHwQueue } = commands;
   const codec = protobufCodec(submitCommandToHwQueue).request;

@@ -1,4 +1,5 @@
 import protobuf from 'protobufjs/minimal.js';
+import { Limits } from '../constants.ts';
 import { ProtocolError } from '../errors.ts';
 import { chosenKey, type Values } from './read.ts';
 import type { ProtoField, ProtoMessage } from './schema.ts';
@@ -97,7 +98,17 @@ function writeField(writer: protobuf.Writer, field: ProtoField, value: unknown):
 /** Length without the zeros at the end, where the reader knows the full one. */
 function significant(field: ProtoField, list: ArrayLike<unknown>): number {
   let count = list.length;
-  if (field.slots === null) return count;
+  if (count >>> 0 !== count)
+    throw new ProtocolError('bad-value', `${field.name} is not a list, or one of more than 2^32 elements`);
+  if (field.slots === null) {
+    // Before it is written: no packet has room for it.
+    if (count * field.elementBytes > Limits.maxMessageBytes)
+      throw new ProtocolError(
+        'too-large',
+        `${field.name}: ${count} elements of ${field.elementBytes} bytes, but a message has at most ${Limits.maxMessageBytes}`,
+      );
+    return count;
+  }
   if (count > field.slots) failSlots(field, count);
   while (count > 0 && (list[count - 1] === 0 || list[count - 1] === 0n)) count--;
   return count;
@@ -124,7 +135,9 @@ function writeText(writer: protobuf.Writer, field: ProtoField, text: string): vo
 
 function writeElements(writer: protobuf.Writer, field: ProtoField, value: unknown): void {
   if (field.kind === 'message') {
-    for (const element of value as (Values | undefined)[]) {
+    const elements = value as (Values | undefined)[];
+    significant(field, elements);
+    for (const element of elements) {
       if (field.type !== null) writeInner(writer, field.id, field.type, element ?? {});
     }
     return;
