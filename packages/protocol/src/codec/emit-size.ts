@@ -31,8 +31,8 @@ class SizeEmitter {
       source += this.count(key, tail, index, firsts) + listCheck(`c${index}`, key);
       sums.push(tail.elementBytes === 1 ? `c${index}` : `${tail.elementBytes} * c${index}`);
       if (tail.kind !== 'structs' || tail.blob === null) return;
-      const bytes = property('element', tail.blob.key);
-      source += `let b${index} = 0; if (a${index} !== undefined) for (const element of a${index}) b${index} += ${bytes}?.length ?? 0;`;
+      const bytes = property(`a${index}[i]`, tail.blob.key);
+      source += `let b${index} = 0; for (let i = 0; i < c${index}; i++) b${index} += ${bytes}?.length ?? 0;`;
       source += listCheck(`b${index}`, `${key}.${tail.blob.key}`);
       sums.push(`b${index}`);
     });

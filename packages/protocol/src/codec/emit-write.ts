@@ -220,8 +220,8 @@ export class WriteEmitter {
     });
     tails.forEach(([, tail], index) => {
       if (tail.kind !== 'structs' || tail.blob === null) return;
-      const bytes = property('element', tail.blob.key);
-      source += `if (a${index} !== undefined) for (const element of a${index}) { writeBytes(view, t, ${bytes}); t += ${bytes}?.length ?? 0; }`;
+      const bytes = property(`a${index}[i]`, tail.blob.key);
+      source += `for (let i = 0; i < c${index}; i++) { const own = ${bytes}; if (own === undefined) continue; writeBytes(view, t, own); t += own.length; }`;
     });
     if (message.trailing.kind !== 'none') source += 'writeZeros(view, t, limit - t);';
     return `${source} return size;`;
