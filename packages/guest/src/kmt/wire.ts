@@ -81,11 +81,24 @@ export class Wire {
     salvage: Salvage | null = null,
   ): Promise<Answer<T>> {
     return new Promise((resolve) => {
-      const expected = minimumReplyBytes(command, this.version, body);
-      const sink = new ReplySink(this, command, body, expected, read, salvage, resolve);
-      const ret = this.request(port, command, process, body, expected, sink);
-      if (ret !== 0) resolve(this.refusal(ret, port));
+      this.ask(port, command, process, body, read, salvage, resolve);
     });
+  }
+
+  /** As {@link call}, with a callback: it comes within this call when nothing could be sent. */
+  ask<Request extends object, Reply, T>(
+    port: Port | null,
+    command: GuestCommand<Request, Reply>,
+    process: number,
+    body: Request,
+    read: (reply: Reply) => T,
+    salvage: Salvage | null,
+    done: (answer: Answer<T>) => void,
+  ): void {
+    const expected = minimumReplyBytes(command, this.version, body);
+    const sink = new ReplySink(this, command, body, expected, read, salvage, done);
+    const ret = this.request(port, command, process, body, expected, sink);
+    if (ret !== 0) done(this.refusal(ret, port));
   }
 
   /** Sends a command whose reply is an NTSTATUS and resolves with what the driver makes of it. */

@@ -1,15 +1,4 @@
-import {
-  CreateAllocationFlags,
-  commands,
-  DestroyAllocationFlags,
-  Errno,
-  GdiSurfaceType,
-  Limits,
-  NtStatus,
-  ntStatusToErrno,
-  StandardAllocationDriverType,
-  StandardAllocationType,
-} from '@dxgwire/protocol';
+import { CreateAllocationFlags, commands, DestroyAllocationFlags, Errno, Limits } from '@dxgwire/protocol';
 import { Allocation, type Device, Resource } from '../objects.ts';
 import { SharedResource } from '../sharing-objects.ts';
 import {
@@ -22,17 +11,17 @@ import type * as Types from '../types/allocation.ts';
 import type { KmtResult } from '../types/common.ts';
 import { type Caller, NO_BYTES, outcome, refusal } from './caller.ts';
 import { isPageAligned, setExistingSysmem, sysmemRanges } from './existing-sysmem.ts';
+import {
+  checkStandard,
+  type StandardData,
+  standardAllocationBytes,
+  standardPrivateData,
+} from './standard-allocation.ts';
 
 const Flags = CreateAllocationFlags;
 
-/** struct d3dkmt_createstandardallocation. */
-const STANDARD_ALLOCATION_BYTES = 24;
-
 /** AllocationReturnFlags: the CPU's mapping is cached. */
 const CACHED_BIT = 1 << 19;
-
-/** What the stock driver returns here is the NTSTATUS itself, not an errno. */
-const RAW_INVALID_PARAMETER = NtStatus.invalidParameter | 0;
 
 /** The driver's checks before it looks at any handle. @returns 0 or what to refuse with. */
 function checkArguments(args: Types.CreateAllocationArgs, flags: number): number {
@@ -53,27 +42,6 @@ function checkArguments(args: Types.CreateAllocationArgs, flags: number): number
   return isShared && (flags & Flags.createResource) === 0 ? -Errno.EINVAL : 0;
 }
 
-function checkStandard(args: Types.CreateAllocationArgs, flags: number): number {
-  const { standardAllocation } = args;
-  if (standardAllocation === undefined) return -Errno.EFAULT;
-  const ranges = sysmemRanges(args.allocationInfo[0]?.sysmem);
-  const isSysmem = (flags & Flags.existingSysmem) !== 0;
-  switch (standardAllocation.type) {
-    case StandardAllocationType.existingHeap:
-      if (ranges.length === 0 || !isPageAligned(ranges) || !isSysmem) return RAW_INVALID_PARAMETER;
-      break;
-    case StandardAllocationType.crossAdapter:
-      if (isSysmem || ranges.length > 0) return RAW_INVALID_PARAMETER;
-      break;
-    default:
-      return RAW_INVALID_PARAMETER;
-  }
-  const { size } = standardAllocation.existingHeapData;
-  const isPages = size !== 0n && size % BigInt(Limits.pageBytes) === 0n;
-  const isPlain = (args.privDrvData?.length ?? 0) === 0 && args.allocationInfo.length === 1;
-  return isPages && isPlain ? 0 : -Errno.EINVAL;
-}
-
 /** The driver's checks of sizes right before it builds the message. */
 function checkSizes(args: Types.CreateAllocationArgs, resourceDataBytes: number): number {
   const runtimeBytes = args.privateRuntimeData?.length ?? 0;
@@ -86,58 +54,6 @@ function checkSizes(args: Types.CreateAllocationArgs, resourceDataBytes: number)
   }
   const fixedBytes = 64 + 12 * args.allocationInfo.length;
   return fixedBytes + runtimeBytes + resourceDataBytes + privateBytes > limit ? -Errno.EOVERFLOW : 0;
-}
-
-/** Private data that openers of a shared standard allocation get. */
-interface StandardData {
-  readonly ret: number;
-  readonly allocation: Uint8Array;
-  readonly resource: Uint8Array;
-}
-
-/** Asks twice: for the sizes, then for the bytes. Bytes of other sizes than announced count as zeros. */
-async function standardPrivateData(caller: Caller, device: Device, sizeBytes: bigint): Promise<StandardData> {
-  const none = { allocation: NO_BYTES, resource: NO_BYTES };
-  const { wire } = caller.driver;
-  const ask = (privDriverDataSize: number, privDriverResourceSize: number) => {
-    const gdiSurface = {
-      width: Number(BigInt.asUintN(32, sizeBytes)),
-      height: 1,
-      type: GdiSurfaceType.textureCrossAdapter,
-    };
-    const allocType = StandardAllocationDriverType.gdiSurface;
-    const body = { allocType, privDriverDataSize, privDriverResourceSize, gdiSurface };
-    const command = commands.ddiGetStandardAllocationDriverData;
-    return wire.call(device.adapter, command, caller.process.hostHandle, body, (reply) => ({
-      ret: ntStatusToErrno(reply.status),
-      dataSize: reply.privDriverDataSize,
-      resourceSize: reply.privDriverResourceSize,
-      allocation: reply.allocPrivData.slice(),
-      resource: reply.resourcePrivData.slice(),
-    }));
-  };
-  const first = await ask(0, 0);
-  if (first.reply === null) return { ret: first.ret, ...none };
-  const { dataSize, resourceSize } = first.reply;
-  if (first.reply.ret < 0) return { ret: first.reply.ret, ...none };
-  if (dataSize === 0) return { ret: -Errno.EINVAL, ...none };
-  if (dataSize + resourceSize > Limits.maxMessageBytes) return { ret: -Errno.EINVAL, ...none };
-  const second = await ask(dataSize, resourceSize);
-  if (second.reply === null) return { ret: second.ret, ...none };
-  if (second.reply.ret < 0) return { ret: second.reply.ret, ...none };
-  const isSame = second.reply.dataSize === dataSize && second.reply.resourceSize === resourceSize;
-  if (!isSame)
-    return { ret: 0, allocation: new Uint8Array(dataSize), resource: new Uint8Array(resourceSize) };
-  return { ret: 0, allocation: second.reply.allocation, resource: second.reply.resource };
-}
-
-function standardAllocationBytes(standard: Types.StandardAllocation): Uint8Array {
-  const bytes = new Uint8Array(STANDARD_ALLOCATION_BYTES);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, standard.type, true);
-  view.setBigUint64(8, BigInt.asUintN(64, standard.existingHeapData.size), true);
-  view.setUint32(16, standard.flags ?? 0, true);
-  return bytes;
 }
 
 /** One creation under way: what it made in the guest, so that a failure can undo it. */
@@ -219,31 +135,50 @@ interface HostCreation {
   readonly allocations: readonly HostAllocation[];
 }
 
+type Outcome = KmtResult & Partial<Types.CreateAllocationResult>;
+
+/** What a creation that failed says beside its reason. */
+function nothing(args: Types.CreateAllocationArgs): Omit<Types.CreateAllocationResult, 'ret'> {
+  return { resource: args.resource ?? 0, globalShare: args.globalShare ?? 0, allocationInfo: [] };
+}
+
 /** Ioctl 0x06. */
-export async function createAllocation(
+export function createAllocation(
   caller: Caller,
   args: Types.CreateAllocationArgs,
 ): Promise<Types.CreateAllocationResult> {
-  const nothing = { resource: args.resource ?? 0, globalShare: args.globalShare ?? 0, allocationInfo: [] };
   const flags = args.flags ?? 0;
   const checked = checkArguments(args, flags);
-  if (checked !== 0) return { ret: checked, ...nothing };
+  if (checked !== 0) return Promise.resolve({ ret: checked, ...nothing(args) });
   const device = caller.device(args.device);
-  if (typeof device === 'number') return { ...refusal(caller, device), ...nothing };
+  if (typeof device === 'number') return Promise.resolve({ ...refusal(caller, device), ...nothing(args) });
   device.enter();
-  try {
-    let standard: StandardData | null = null;
-    if ((flags & Flags.standardAllocation) !== 0 && args.standardAllocation !== undefined) {
-      standard = await standardPrivateData(caller, device, args.standardAllocation.existingHeapData.size);
-      if (standard.ret < 0) return { ret: standard.ret, ...nothing };
+  return new Promise((resolve, reject) => {
+    const end = (result: Outcome): void => {
+      device.leave();
+      resolve({ ...nothing(args), ...result });
+    };
+    const fail = (error: unknown): void => {
+      device.leave();
+      reject(error);
+    };
+    const { standardAllocation } = args;
+    if ((flags & Flags.standardAllocation) === 0 || standardAllocation === undefined) {
+      create(new Creation(caller, device, args, flags, null), end, fail);
+      return;
     }
-    return { ...nothing, ...(await create(new Creation(caller, device, args, flags, standard))) };
-  } finally {
-    device.leave();
-  }
+    standardPrivateData(caller, device, standardAllocation.existingHeapData.size).then((standard) => {
+      if (standard.ret < 0) end({ ret: standard.ret });
+      else create(new Creation(caller, device, args, flags, standard), end, fail);
+    }, fail);
+  });
 }
 
-async function create(creation: Creation): Promise<KmtResult & Partial<Types.CreateAllocationResult>> {
+/**
+ * Sends the message and takes its answer over. With callbacks, since programs make buffers by the thousand: where all goes
+ * well and no pages are to be given to the host, the call's own promise is the only one.
+ */
+function create(creation: Creation, end: (result: Outcome) => void, fail: (error: unknown) => void): void {
   const { args, caller, device } = creation;
   const privDrvData =
     creation.standard !== null && args.standardAllocation !== undefined
@@ -251,8 +186,8 @@ async function create(creation: Creation): Promise<KmtResult & Partial<Types.Cre
       : (args.privDrvData ?? NO_BYTES);
   const ret = creation.prepare() || checkSizes(args, privDrvData.length);
   if (ret !== 0) {
-    await creation.abandon();
-    return { ret };
+    creation.abandon().then(() => end({ ret }), fail);
+    return;
   }
   const hasSysmem = args.allocationInfo[0]?.sysmem !== undefined;
   const body = {
@@ -261,33 +196,50 @@ async function create(creation: Creation): Promise<KmtResult & Partial<Types.Cre
     flags: hasSysmem ? creation.flags | Flags.existingSysmem : creation.flags,
     privateRuntimeResourceHandle: args.privateRuntimeResourceHandle ?? 0n,
     makeResident: args.makeResident ?? false,
-    allocInfo: args.allocationInfo.map((info) => ({
-      flags: info.flags ?? 0,
-      vidpnSourceId: info.vidpnSourceId ?? 0,
-      privDrvData: info.privDrvData ?? NO_BYTES,
-    })),
+    allocInfo: args.allocationInfo.map(messageInfo),
     privateRuntimeData: args.privateRuntimeData ?? NO_BYTES,
     privDrvData,
   };
   let salvaged: HostCreation | null = null;
-  const answer = await caller.driver.wire.call(
+  caller.driver.wire.ask(
     device.adapter,
     commands.createAllocation,
     caller.process.hostHandle,
     body,
-    (reply): HostCreation => ({
-      resource: reply.resource,
-      allocations: reply.allocationInfo.map((info) => ({ ...info, privDrvData: info.privDrvData.slice() })),
-    }),
+    (reply): HostCreation => ({ resource: reply.resource, allocations: reply.allocationInfo.map(ownInfo) }),
     (view, offset) => {
       salvaged = handlesOf(view, offset, args.allocationInfo.length);
     },
+    (answer) => {
+      if (answer.reply !== null) {
+        if (hasSysmem) adoptPages(creation, answer.reply).then(end, fail);
+        else adopt(creation, answer.reply, end, fail);
+      } else if (salvaged !== null) {
+        // Private data of more bytes than asked for: the host made the objects, so they are destroyed by their handles.
+        undo(creation, salvaged, answer.ret).then((undone) => end({ ret: undone }), fail);
+      } else {
+        creation.abandon().then(() => end(outcome(answer)), fail);
+      }
+    },
   );
-  if (answer.reply !== null) return adopt(creation, answer.reply);
-  // Private data of more bytes than asked for: the host made the objects, so they are destroyed by their handles.
-  if (salvaged !== null) return { ret: await undo(creation, salvaged, answer.ret) };
-  await creation.abandon();
-  return outcome(answer);
+}
+
+function messageInfo(info: Types.CreateAllocationArgs['allocationInfo'][number]) {
+  return {
+    flags: info.flags ?? 0,
+    vidpnSourceId: info.vidpnSourceId ?? 0,
+    privDrvData: info.privDrvData ?? NO_BYTES,
+  };
+}
+
+/** What a reply says of an allocation, on memory of its own. */
+function ownInfo({
+  allocation,
+  allocationFlags,
+  allocationSize,
+  privDrvData,
+}: HostAllocation): HostAllocation {
+  return { allocation, allocationFlags, allocationSize, privDrvData: privDrvData.slice() };
 }
 
 /** The handles of an answer whose private data sizes are wrong. */
@@ -300,17 +252,35 @@ function handlesOf(view: DataView, offset: number, count: number): HostCreation 
   return { resource: view.getUint32(offset + 4, true), allocations };
 }
 
-/** Takes over what the host made: memory first, handles last. */
-async function adopt(
+/** Notes what the host says of the new allocations. */
+function note(creation: Creation, made: HostCreation): void {
+  for (let index = 0; index < made.allocations.length; index += 1) {
+    const { allocationSize, allocationFlags } = made.allocations[index]!;
+    const allocation = creation.allocations[index]!;
+    allocation.pageCount = Number(allocationSize >> 12n);
+    allocation.isCached = (allocationFlags & CACHED_BIT) !== 0;
+  }
+}
+
+/** Takes over what the host made of its own memory. */
+function adopt(
   creation: Creation,
   made: HostCreation,
-): Promise<KmtResult & Partial<Types.CreateAllocationResult>> {
-  const { args } = creation;
+  end: (result: Outcome) => void,
+  fail: (error: unknown) => void,
+): void {
+  note(creation, made);
+  const ret = enterHandles(creation, made);
+  if (ret < 0) undo(creation, made, ret).then((undone) => end({ ret: undone }), fail);
+  else end(resultOf(creation, made));
+}
+
+/** The same of the guest's: memory first, handles last. */
+async function adoptPages(creation: Creation, made: HostCreation): Promise<Outcome> {
+  note(creation, made);
   for (const [index, host] of made.allocations.entries()) {
     const allocation = creation.allocations[index]!;
-    allocation.pageCount = Number(host.allocationSize >> 12n);
-    allocation.isCached = (host.allocationFlags & CACHED_BIT) !== 0;
-    const ranges = sysmemRanges(args.allocationInfo[index]?.sysmem);
+    const ranges = sysmemRanges(creation.args.allocationInfo[index]?.sysmem);
     if (ranges.length === 0) continue;
     allocation.handle = host.allocation;
     const result = await setExistingSysmem(allocation, ranges);
@@ -318,10 +288,13 @@ async function adopt(
     if (result.ret < 0) return { ...outcome(result), ret: await undo(creation, made, result.ret) };
   }
   const ret = enterHandles(creation, made);
-  if (ret < 0) return { ret: await undo(creation, made, ret) };
+  return ret < 0 ? { ret: await undo(creation, made, ret) } : resultOf(creation, made);
+}
+
+function resultOf(creation: Creation, made: HostCreation): Outcome {
   return {
     ret: 0,
-    resource: creation.makesResource ? made.resource : (args.resource ?? 0),
+    resource: creation.makesResource ? made.resource : (creation.args.resource ?? 0),
     allocationInfo: made.allocations.map(({ allocation, allocationSize, privDrvData }) => ({
       allocation,
       allocationSize,
