@@ -110,7 +110,7 @@ describe('dxgwire conformance on a broken host at a URL', () => {
   it('gives a host up that falls silent, says so and ends with 1', async () => {
     const silent = (): Fault => ({ request: (_, command) => /IoSpace|Adapter/.test(command?.name ?? '') });
     await withHost(silent, async (url) => {
-      const { code, stdout } = await conformance(url, '--timeout', '200');
+      const { code, stdout } = await conformance(url, '--timeout', '1000');
       assert.equal(code, 1, stdout);
       assert.match(stdout, /^given up: .*; the rest was not looked at$/m);
       assert.match(stdout, /in what had to be there first/);
