@@ -9,6 +9,8 @@ export interface DawnCase {
   readonly samples: number;
   readonly sampleMs: number;
   readonly maxCount: number;
+  /** How often each way does it before anything is measured. */
+  readonly warmUpCount?: number;
   /** By a way's name, what is demanded of it. */
   readonly targets: Readonly<Record<string, RatioTarget>>;
   /** What of a bare medium stands beside it: round trips behind local Dawn, or its bytes one way. */

@@ -33,8 +33,9 @@ export const transferCases: readonly DawnCase[] = [
   {
     name: 'readback of 256 B',
     samples: 9,
-    // Long enough that three processes have compiled what they run: a short one measures their compilers.
     sampleMs: 300,
+    // Then three processes have compiled what they run: in the first thousands a readback takes up to three times as long.
+    warmUpCount: 4000,
     media: 'round trips',
     targets: {
       'shared memory': { most: 1, against: 'local Dawn + 2 socket round trips' },

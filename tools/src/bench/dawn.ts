@@ -88,6 +88,8 @@ async function compare(
   const ways = subjects.map(({ name }, index): Way => ({ name, run: (count) => runs[index]!.run(count) }));
   const bare = mediaWays(dawnCase, runs[0]!, media);
   ways.push(...bare);
+  const { warmUpCount } = dawnCase;
+  if (warmUpCount !== undefined) for (const { run } of ways) await run(warmUpCount);
   const estimates = await sample(ways, dawnCase);
   for (const run of runs) run.dispose();
   return {
