@@ -29,8 +29,9 @@ export const FEATURE_RESUME = 'resume';
 export const DEFAULT_LEASE_MS = 30_000;
 /** Most bytes sent and not confirmed, kept to be sent again: what a side may be ahead of the other. */
 export const REPLAY_WINDOW_BYTES = 8 * 1024 * 1024;
-/** How much of long ranges may be on its way before anything is known of the line. */
-export const FIRST_RANGE_WINDOW_BYTES = 512 * 1024;
+/** How much of long ranges may be on its way before anything is known of the line, and at least. */
+export const FIRST_RANGE_WINDOW_BYTES = 64 * 1024;
+export const LEAST_RANGE_WINDOW_BYTES = 30 * 1024;
 /** Received bytes after which a side confirms them by themselves, and by the way when it writes anyway. */
 export const CONFIRM_BYTES = 256 * 1024;
 export const CONFIRM_BY_THE_WAY_BYTES = 16 * 1024;

@@ -81,6 +81,11 @@ export class OutputQueue {
     return this.#waiting;
   }
 
+  /** Whether ranges of memory wait. */
+  get hasRanges(): boolean {
+    return this.#ranges > 0;
+  }
+
   get isEmpty(): boolean {
     return this.#items.length === 0;
   }
@@ -191,13 +196,14 @@ export class OutputQueue {
    *
    * @param mayTakeRanges - Whether ranges of memory may leave as well.
    * @param gathers - Whether the medium writes a run that lies in two places.
+   * @param runBytes - Most bytes of a range in it; a multiple of 8.
    */
-  take(mayTakeRanges: boolean, gathers: boolean): Run | null {
+  take(mayTakeRanges: boolean, gathers: boolean, runBytes = Number.POSITIVE_INFINITY): Run | null {
     const index = this.#next(mayTakeRanges);
     if (index < 0) return null;
     const item = this.#items[index]!;
     if (item instanceof PendingRange) {
-      const run = this.takeRange(item, gathers);
+      const run = this.takeRange(item, gathers, runBytes);
       if (item.left > 0) return run;
       this.#ranges -= 1;
       this.#waiting -= RANGE_COST_BYTES;
@@ -253,22 +259,25 @@ export class OutputQueue {
   }
 
   /** Frames of the range's next bytes. */
-  takeRange(range: PendingRange, gathers: boolean): Run {
-    if (gathers && range.isPinned && range.left >= MEMORY_CHUNK_BYTES) return this.#gather(range);
-    const chunk = takeChunk(ChunkSize.large, 0, Lane.memory);
+  takeRange(range: PendingRange, gathers: boolean, runBytes = Number.POSITIVE_INFINITY): Run {
+    if (gathers && range.isPinned && range.left >= MEMORY_CHUNK_BYTES) return this.#gather(range, runBytes);
+    const most = Math.min(MEMORY_CHUNK_BYTES, runBytes);
+    const isShort = frameSize(most) < frameSize(MEMORY_CHUNK_BYTES);
+    const chunk = takeChunk(isShort ? ChunkSize.small : ChunkSize.large, frameSize(most), Lane.memory);
     while (range.left > 0 || chunk.used === 0) {
-      const part = Math.min(MEMORY_CHUNK_BYTES, range.left);
+      const part = Math.min(most, range.left);
       if (chunk.used + frameSize(part) > chunk.bytes.length) break;
+      if (chunk.used > 0 && chunk.used + part > runBytes) break;
       this.#placeRange(chunk, range, part, part);
     }
     return { chunk, payload: null };
   }
 
   /** One frame whose payload stays where it is. */
-  #gather(range: PendingRange): Run {
+  #gather(range: PendingRange, runBytes: number): Run {
     const chunk = takeChunk(ChunkSize.tiny, FRAME_HEADER_BYTES, Lane.memory);
     // In eights: what follows the payload is the next frame.
-    const part = Math.min(MAX_LINK_PAYLOAD_BYTES, range.left - (range.left % 8));
+    const part = Math.min(MAX_LINK_PAYLOAD_BYTES, runBytes, range.left - (range.left % 8));
     const at = range.at;
     this.#placeRange(chunk, range, part, 0);
     chunk.words[0] = frameSize(part);

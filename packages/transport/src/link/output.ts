@@ -1,6 +1,6 @@
 import { FrameKind, frameSize, LINK_CHANNEL, MEMORY_CHUNK_BYTES } from './frame.ts';
 import { Lane, laneOf } from './lanes.ts';
-import { CONFIRM_BYTES, FIRST_RANGE_WINDOW_BYTES } from './limits.ts';
+import { CONFIRM_BYTES, FIRST_RANGE_WINDOW_BYTES, LEAST_RANGE_WINDOW_BYTES } from './limits.ts';
 import {
   CHUNK_HEADROOM_BYTES,
   type Chunk,
@@ -14,6 +14,9 @@ import { RangeWindow } from './range-window.ts';
 import { ReplayWindow } from './replay-window.ts';
 
 const TWO_32 = 0x1_0000_0000;
+const NOTHING = new Uint8Array(0);
+/** Upper half of the number of a ping that asks how far the stream has got; those of heartbeats have 0. */
+const QUESTION_ID_HIGH = 1;
 /** The part of the window for unconfirmed bytes that long ranges leave to everything else. */
 const WINDOW_FOR_THE_REST = 1 / 8;
 
@@ -132,7 +135,8 @@ export class LinkOutput {
     this.#windowBytes = windowBytes;
     const most = windowBytes * (1 - WINDOW_FOR_THE_REST);
     const first = Math.min(most, FIRST_RANGE_WINDOW_BYTES);
-    this.#ranges = new RangeWindow({ least: Math.min(most, CONFIRM_BYTES), first, most }, now);
+    const least = Math.min(most, LEAST_RANGE_WINDOW_BYTES);
+    this.#ranges = new RangeWindow({ least, first, most, confirmed: CONFIRM_BYTES }, now);
   }
 
   /** The other side has the stream up to `total`. @returns false when it cannot have. */
@@ -254,7 +258,8 @@ export class LinkOutput {
     if (this.isHeld) return null;
     if (this.#rewound !== null) return this.#takeAgain(this.#rewound, gathers);
     const run = this.#takeNew(gathers);
-    if (run === null) return null;
+    // Perhaps there is a question instead.
+    if (run === null) return this.#urgent === null ? null : this.take(gathers);
     const { chunk, payload } = run;
     this.#taken += chunk.used + (payload?.length ?? 0);
     if (this.#replay !== null) {
@@ -262,6 +267,7 @@ export class LinkOutput {
       if (isKept) chunk.holders += 1;
       if (payload !== null) this.#replay.add(payload, payload.length, { drop: () => {} });
       this.#ranges?.sent(this.#taken, this.#replay.unconfirmedBytes);
+      if (chunk.lane === Lane.memory) this.#ask(false);
     }
     return this.#toWrite(run);
   }
@@ -280,17 +286,35 @@ export class LinkOutput {
     const unconfirmed = this.#replay?.unconfirmedBytes ?? 0;
     if (unconfirmed >= this.#windowBytes) return null;
     const mayTakeRanges = this.#ranges?.hasRoom(unconfirmed) ?? true;
+    if (!mayTakeRanges && (this.#answers.length > 0 || this.#queue.hasRanges)) this.#ask(true);
     const answer = this.#answers[0];
     const isAnswerReady = answer !== undefined && mayTakeRanges && this.#queue.hasPassed(answer.mark);
     if (isAnswerReady && !this.#answeredLast) return this.#takeAnswer(answer, gathers);
     this.#answeredLast = false;
-    const run = this.#queue.take(mayTakeRanges, gathers);
+    const run = this.#queue.take(mayTakeRanges, gathers, this.#runBytes);
     return run === null && isAnswerReady ? this.#takeAnswer(answer, gathers) : run;
+  }
+
+  get #runBytes(): number {
+    return this.#ranges?.runBytes ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Asks the other side how far it has got, where that is to be known. */
+  #ask(isBlocked: boolean): void {
+    if (this.#ranges?.isToAsk(isBlocked) !== true) return;
+    this.urgent(FrameKind.ping, this.#ranges.ask(), QUESTION_ID_HIGH, NOTHING, 0, 0);
+  }
+
+  /** The other side has answered a ping. @returns whether that was a question of this stream's. */
+  pong(idLow: number, idHigh: number): boolean {
+    if (idHigh !== QUESTION_ID_HIGH) return false;
+    this.#ranges?.answered(idLow);
+    return true;
   }
 
   #takeAnswer({ range }: Answer, gathers: boolean): Run {
     this.#answeredLast = true;
-    const run = this.#queue.takeRange(range, gathers);
+    const run = this.#queue.takeRange(range, gathers, this.#runBytes);
     if (range.left === 0) this.#answers.shift();
     return run;
   }

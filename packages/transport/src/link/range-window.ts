@@ -11,12 +11,26 @@ interface Mark {
   readonly ms: number;
 }
 
+/**
+ * While the window is below this, the other side is asked how far it has got: it confirms by itself only after more. A
+ * ping goes behind each so many bytes, which its pong says to have arrived.
+ */
+const ASKED_BELOW_BYTES = 512 * 1024;
+const BYTES_BETWEEN_QUESTIONS = 15 * 1024;
+/** Who has not answered for so long does not answer such questions, milliseconds. */
+const UNANSWERED_MS = 5000;
+
+interface Question extends Mark {
+  readonly id: number;
+}
+
 /** Sizes of a {@link RangeWindow}, bytes. */
 export interface RangeWindowSizes {
-  /** Never below: the other side confirms so many bytes by themselves. */
   readonly least: number;
   readonly first: number;
   readonly most: number;
+  /** The other side confirms so many bytes by themselves, at the latest. */
+  readonly confirmed: number;
 }
 
 /**
@@ -28,6 +42,12 @@ export class RangeWindow {
   readonly #sizes: RangeWindowSizes;
   readonly #now: () => number;
   readonly #marks: Mark[] = [];
+  /** Pings that are not answered yet. */
+  readonly #questions: Question[] = [];
+  #questionsAsked = 0;
+  /** The stream has arrived up to here, as the last answer said. */
+  #arrivedTotal = 0;
+  #hasAnswered = false;
   #bytes: number;
   #sentTotal = 0;
   /** The shortest time in which this connection has confirmed anything. */
@@ -43,20 +63,67 @@ export class RangeWindow {
     this.#now = now;
   }
 
-  /** Whether more of a long range may leave while so much is on its way. */
+  /** Most bytes of a range that are to leave at once: on a slow line, what is asked for by itself. */
+  get runBytes(): number {
+    if (!this.#isAsking) return Number.POSITIVE_INFINITY;
+    return Math.max(BYTES_BETWEEN_QUESTIONS, (this.#bytes >>> 2) & ~7);
+  }
+
+  get #isAsking(): boolean {
+    return this.#bytes < ASKED_BELOW_BYTES;
+  }
+
+  /** Whether more of a long range may leave while so much is not confirmed. */
   hasRoom(unconfirmedBytes: number): boolean {
-    if (unconfirmedBytes < this.#bytes) return true;
+    const onItsWay = Math.min(unconfirmedBytes, this.#sentTotal - this.#arrivedTotal);
+    if (onItsWay < this.#bytes) return true;
+    if (this.#isUnanswered && onItsWay < this.#sizes.confirmed) return true;
     this.#fullAt ??= this.#sentTotal;
     return false;
   }
 
+  /** The other side answers no questions: only what it has to confirm counts. */
+  get #isUnanswered(): boolean {
+    const first = this.#questions[0];
+    return !this.#hasAnswered && first !== undefined && this.#now() - first.ms > UNANSWERED_MS;
+  }
+
   /**
-   * The stream has been sent up to `total`, of which so much is on its way. Only where the other side confirms at once, since
+   * Whether a ping is to go behind what has been sent: some bytes of a range were sent since the last one, or nothing
+   * leaves until something is known to have arrived.
+   */
+  isToAsk(isBlocked: boolean): boolean {
+    if (!this.#isAsking) return false;
+    const last = this.#questions.at(-1)?.total;
+    if (isBlocked) return last === undefined;
+    return this.#sentTotal - (last ?? this.#arrivedTotal) >= BYTES_BETWEEN_QUESTIONS;
+  }
+
+  /** A ping is going out. @returns its number. */
+  ask(): number {
+    this.#questionsAsked = (this.#questionsAsked + 1) >>> 0;
+    this.#questions.push({ total: this.#sentTotal, ms: this.#now(), id: this.#questionsAsked });
+    return this.#questionsAsked;
+  }
+
+  /** A ping was answered: all that was sent before it has arrived. */
+  answered(id: number): void {
+    const index = this.#questions.findIndex((question) => question.id === id);
+    const question = this.#questions[index];
+    if (question === undefined) return;
+    this.#questions.splice(0, index + 1);
+    this.#hasAnswered = true;
+    this.#arrivedTotal = question.total;
+    this.#learn(question);
+  }
+
+  /**
+   * The stream has been sent up to `total`, of which so much is not confirmed. Only where the other side confirms at once, since
    * it has to for so many bytes, the time until then says something of the line.
    */
   sent(total: number, unconfirmedBytes: number): void {
     this.#sentTotal = total;
-    if (unconfirmedBytes < this.#sizes.least) return;
+    if (unconfirmedBytes < this.#sizes.confirmed || this.#isAsking) return;
     const last = this.#marks.at(-1)?.total ?? 0;
     if (this.#marks.length === 0 || total - last >= BYTES_BETWEEN_MARKS) {
       this.#marks.push({ total, ms: this.#now() });
@@ -67,7 +134,11 @@ export class RangeWindow {
   confirmed(total: number): void {
     let latest: Mark | undefined;
     while (this.#marks.length > 0 && this.#marks[0]!.total <= total) latest = this.#marks.shift();
-    if (latest === undefined) return;
+    if (latest !== undefined) this.#learn(latest);
+  }
+
+  /** What was sent up to a mark has arrived. */
+  #learn(latest: Mark): void {
     const tookMs = this.#now() - latest.ms;
     this.#shortestMs = Math.min(this.#shortestMs, tookMs);
     if (latest.total <= this.#changedAt) return;
@@ -83,6 +154,10 @@ export class RangeWindow {
   /** Another connection carries on: what is known of the line is that of the last one. */
   restart(): void {
     this.#marks.length = 0;
+    this.#questions.length = 0;
+    // What is sent again is counted by its confirmation.
+    this.#arrivedTotal = 0;
+    this.#hasAnswered = false;
     this.#fullAt = null;
     this.#shortestMs = Number.POSITIVE_INFINITY;
     this.#changedAt = this.#sentTotal;

@@ -11,6 +11,7 @@ const TWO_32 = 0x1_0000_0000;
 /** Who takes what came over a link, one call for each frame. May throw: that ends the link. */
 export interface FrameTarget {
   ping(idLow: number, idHigh: number): void;
+  pong(idLow: number, idHigh: number): void;
   /** The other side has received this much of this side's stream, bytes. */
   confirmed(total: number): void;
   /** So much has come that the other side should be told. */
@@ -106,6 +107,7 @@ export class LinkReceiver {
         target.ping(idLow, idHigh);
         break;
       case FrameKind.pong:
+        target.pong(idLow, idHigh);
         break;
       case FrameKind.confirm:
         target.confirmed(address(idLow, idHigh));

@@ -276,10 +276,12 @@ describe('a session over connections that break', () => {
   async function openNetwork(cutEvery = 0) {
     const closes = { guest: [] as (Error | null)[], host: [] as (Error | null)[] };
     const channels: Channel[] = [];
+    const hosts: HostBus[] = [];
     const network = createNetwork({
       seed: 1,
       cutEvery,
       onBus: (host) => {
+        hosts.push(host);
         host.onClose = (error) => closes.host.push(error);
         host.onChannelOpen = (channel) => {
           channels.push(channel);
@@ -293,7 +295,7 @@ describe('a session over connections that break', () => {
     await network.clock.settle();
     await network.guest.ready;
     const channel = await openChannel(network.clock, network.guest);
-    return { ...network, closes, channel, channels };
+    return { ...network, closes, channel, channels, hosts };
   }
 
   it('ends once on both sides when nobody comes back within the lease', async () => {
@@ -454,6 +456,33 @@ describe('a session over connections that break', () => {
     await clock.advance(60_000);
     assert.equal(clock.timerCount, 0);
     assert.equal(links.size, 0);
+  });
+
+  it('sends long ranges behind packets that nobody has confirmed, and again over a new connection', async () => {
+    const { clock, guest, state, closes, channel, hosts } = await openNetwork();
+    const block = guest.memory.allocate(4 * 1024 * 1024);
+    for (let round = 1; round <= 3; round += 1) {
+      // More than a first window, less than what is confirmed by itself; and nothing is answered.
+      for (let id = 0; id < 2; id += 1)
+        channel.send(PacketKind.inBand, id, 0, 0, new Uint8Array(50_000), 0, 50_000);
+      await clock.settle();
+      block.bytes.fill(round);
+      block.flush(0, block.length);
+      if (round === 2) {
+        await clock.settle();
+        state.current?.cut();
+      }
+      // Before any heartbeat.
+      await clock.advance(400);
+      const seen = hosts[0]?.memory.view(block.address, block.length);
+      assert.ok(
+        seen?.every((byte) => byte === round),
+        `round ${round}`,
+      );
+    }
+    assert.deepEqual(closes, { guest: [], host: [] });
+    guest.abort(new Error('done'));
+    await clock.advance(60_000);
   });
 
   it('keeps bounded memory for a side that does not confirm', async () => {

@@ -263,6 +263,9 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
   #target(): FrameTarget {
     return {
       ping: (idLow, idHigh) => this.#sendFrame(FrameKind.pong, idLow, idHigh),
+      pong: (idLow, idHigh) => {
+        if (this.output.pong(idLow, idHigh)) this.flush();
+      },
       confirmed: (total) => this.#confirmedBy(total),
       confirmationIsDue: () => {
         if (this.#lease.lengthMs === 0) return;
