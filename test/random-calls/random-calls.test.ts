@@ -71,7 +71,6 @@ function withoutKnownDifferences(text: string): string {
       /(?:Parent encoder of )?\[(?:Invalid )?(\w+)[^\]]*\] (is already finished|was already ended)[\s\S]*/,
       '$1 $2',
     )
-    .replace(/(MapAsync\(MapMode::[^,]+, \d+), \d+/, '$1')
     .replace(/CreateView\(\[[\s\S]*\]\)/, 'CreateView()')
     .replace(/TextureView (?:of Texture [^\]]*|"defaulted from \[[^\]]*\]")\]/, 'TextureView]')
     .replace(/\[Invalid TextureView[^\]]*\]/, '[Invalid TextureView]')

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { dxgwire, HostProcess } from './test-support/dxgwire.ts';
 
+const isLinux = process.platform === 'linux';
+
 const OPEN = 'const device = await (await navigator.gpu.requestAdapter()).requestDevice();\n';
 
 describe('a program that has run ends as it does with Dawn in its process', () => {
@@ -88,6 +90,27 @@ describe('a program that has run ends as it does with Dawn in its process', () =
     // Nothing is owed: what follows the error is not come to.
     const prompt = await run(`${OPEN} setTimeout(() => console.log('too late')); throw new Error('mine');`);
     assert.equal(prompt.stdout, '');
+  });
+
+  it('is told of all errors within process.exit(), where memory is shared', { skip: !isLinux }, async () => {
+    const source = `${OPEN}
+      device.onuncapturederror = (event) => {
+        console.log(event.error.constructor.name);
+        event.preventDefault();
+      };
+      process.on('exit', (code) => console.log('exit', code));
+      device.createBuffer({ size: 4, usage: 0 });
+      device.createTexture({ size: [0], format: 'rgba8unorm', usage: 1 });
+      if (false) device.destroy();
+      process.exit(3);`;
+    const shared = await HostProcess.start(['--listen', `shm:${join(folder, 'gpu.sock')}`]);
+    const expected = { code: 3, stdout: 'GPUValidationError\nGPUValidationError\nexit 3\n', stderr: '' };
+    for (const ways of [['--local'], ['--in-worker'], ['--connect', shared.url]]) {
+      assert.deepEqual(await run(source, ways), expected, ways[0]);
+      const destroyed = source.replace('false', 'true');
+      assert.deepEqual(await run(destroyed, ways), expected, `${ways[0]}, destroyed`);
+    }
+    await shared.stop();
   });
 
   it('a worker is told of all errors before it ends', async () => {

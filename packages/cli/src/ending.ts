@@ -1,14 +1,23 @@
 import process from 'node:process';
+import { type GuestBus, isPolledEnd } from '@dxgwire/transport';
 import { clearTimeout, setTimeout } from '@dxgwire/transport/timers';
 
 /** A GPU as far as the end of its program concerns it. */
 export interface EndingGpu {
   /** Resolves when the host has answered what was sent so far; null: it has already. */
   settle(): Promise<void> | null;
+  /** The same within the call. `wait` takes what comes from the host, and says whether to go on. */
+  settleNow(wait: () => boolean): void;
 }
 
 /** A host that says nothing for so long does not keep a program that has ended. Milliseconds. */
 const LONGEST_WAIT_MS = 5000;
+
+/** How long a thread sleeps at a time that waits for the host, milliseconds. */
+const SLEEP_MS = 100;
+
+// Programs may replace it.
+const { hrtime } = process;
 
 /** How long a host may keep a program that threw, which nobody expects to go on. Milliseconds. */
 const LONGEST_WAIT_AFTER_THROW_MS = 1000;
@@ -22,6 +31,27 @@ export function lastErrors(gpu: EndingGpu): Promise<void> | null {
   if (answer === null) return null;
   const patience = new Promise<void>((resolve) => setTimeout(resolve, LONGEST_WAIT_AFTER_THROW_MS));
   return Promise.race([answer, patience]);
+}
+
+/**
+ * A program that calls `process.exit()` leaves no further turn: what the host has to say of its errors is waited for within
+ * the call, before its own listeners for `exit`. Where a bus can be waited for so: between threads, and over shared memory.
+ */
+export function tellErrorsAtExit(gpu: EndingGpu, bus: GuestBus): void {
+  if (!isPolledEnd(bus)) return;
+  process.once('exit', () => {
+    const begin = hrtime.bigint();
+    gpu.settleNow(() => {
+      if (hrtime.bigint() - begin > BigInt(LONGEST_WAIT_AFTER_THROW_MS) * 1_000_000n) return false;
+      try {
+        if (bus.poll() === 0 && bus.sleep(SLEEP_MS)) bus.poll();
+        return true;
+      } catch {
+        // The link has ended.
+        return false;
+      }
+    });
+  });
 }
 
 /**

@@ -1,6 +1,7 @@
 import process from 'node:process';
 import { createGPU, globals, type RemoteGPU } from '@dxgwire/guest/webgpu';
 import { adapterSelector } from './adapter-selector.ts';
+import { tellErrorsAtExit } from './ending.ts';
 import { CommandFailure, describe, UsageError } from './errors.ts';
 import { connectLink } from './link.ts';
 import type { ProgramGpu } from './program.ts';
@@ -18,6 +19,7 @@ export async function openProgramGpu(
     connect: async () => {
       const { bus } = await connectLink(link.url, link.token, link.codec);
       bus.unref?.();
+      tellErrorsAtExit(gpu, bus);
       process.once('exit', () => {
         void gpu.close({ silently: true });
         void bus.close();

@@ -10,7 +10,7 @@ import { installCanvas } from '../canvas.ts';
 import { CAPTURE_REPORTS, GuestCaptures } from '../capture-file.ts';
 import { installInChildren } from '../children.ts';
 import { type Command, oneOf, parseOptions, splitAtProgram, wholeNumber } from '../command.ts';
-import { holdEnd, lastErrors } from '../ending.ts';
+import { holdEnd, lastErrors, tellErrorsAtExit } from '../ending.ts';
 import { CommandFailure, describe, ExitCode, UsageError } from '../errors.ts';
 import { checkCodec, codecFrom, connectLink, inProcessLink, inWorkerLink, type Link } from '../link.ts';
 import { findProgram, installGlobals, runProgram } from '../program.ts';
@@ -183,6 +183,7 @@ async function runOnLink(link: Link, { path, rest, adapter, statistics, canvas }
     });
   }
   stayAliveFor(gpu, bus);
+  tellErrorsAtExit(gpu, bus);
   sayGoodbye(gpu, link);
   bus.onInterruption = (isInterrupted) => {
     const what = isInterrupted ? 'lost; trying to connect again' : 'made again';

@@ -8,6 +8,9 @@ import { ObjectState } from './object-state.ts';
 import type { StagingRegion } from './staging.ts';
 import type { Upload } from './transfer.ts';
 
+/** Length of a map without one that begins behind its buffer's end: the backend then gives none either. */
+const NOTHING_LEFT = Number.MAX_SAFE_INTEGER;
+
 /** Contents up to this length travel in the stream, bytes. */
 export const INLINE_DATA_BYTES = 16_384;
 
@@ -88,7 +91,9 @@ export class BufferState extends ObjectState implements Mappable, Releasable {
     if (this.pending !== null) {
       return Promise.reject(operationError('mapAsync: the buffer has an outstanding map pending'));
     }
-    const length = size ?? Math.max(0, this.size - offset);
+    // What is left of it, or nothing, where Dawn says how it counted.
+    const rest = offset <= this.size ? this.size - offset : NOTHING_LEFT;
+    const length = size ?? rest;
     let region: StagingRegion | null = null;
     let isUnreadable = false;
     const settle = (resolve: (value: undefined) => void, reject: (error: unknown) => void) => {

@@ -36,6 +36,8 @@ export interface RemoteGPU {
   close(options?: { readonly silently?: boolean }): Promise<void>;
   /** Resolves when the host has answered what was asked of it so far, with its errors; null: it has already. */
   settle(): Promise<void> | null;
+  /** As {@link RemoteGPU.settle}, within this call: `wait` blocks until something may have come, hands it in, and says whether to go on. */
+  settleNow(wait: () => boolean): void;
   readonly statistics: Readonly<Statistics>;
   /** What each adapter of the host has of memory for this program, as it says now; empty before the first adapter. */
   videoMemory(): Promise<VideoMemory[]>;
@@ -102,6 +104,9 @@ class RemoteGPUInterface extends GPUInterface {
   }
   settle(): Promise<void> | null {
     return this.#session.settle();
+  }
+  settleNow(wait: () => boolean): void {
+    this.#session.settleNow(wait);
   }
   videoMemory(): Promise<VideoMemory[]> {
     return this.#session.videoMemory();

@@ -149,6 +149,30 @@ export class Session {
     return waits.length === 0 ? null : Promise.all(waits).then(() => {});
   }
 
+  /**
+   * As {@link settle}, within this call: `wait` blocks until something may have come from the host, hands it in, and says
+   * whether to go on. What is held back for want of memory is not waited for.
+   */
+  settleNow(wait: () => boolean): void {
+    let owed = 0;
+    const answered = (): void => {
+      owed -= 1;
+    };
+    for (const core of this.cores) {
+      if (core.lost === null) {
+        core.outbox.flush();
+        if (core.outbox.isBlocked || core.outbox.submissions === core.answeredSubmissions) continue;
+        owed += 1;
+        ops.pushErrorScope(core.writer, 'validation');
+        ops.popErrorScope(core.writer, core.requests.add('scope', answered, answered));
+        core.outbox.flush();
+      }
+      core.kernel.publish();
+    }
+    const isEnding = (): boolean => [...this.cores].some((core) => core.lost !== null);
+    while ((owed > 0 || isEnding()) && wait());
+  }
+
   /** Asks a device for something that it answers behind all that it was asked before. */
   private async answered(core: DeviceCore): Promise<void> {
     this.counters.begin();

@@ -48,7 +48,9 @@ export function mappingHandlers(
  */
 function mapBuffer(buffer: GPUBuffer, mode: number, offset: number, size: number): Promise<unknown> {
   try {
-    return buffer.mapAsync(mode, offset, size);
+    // From behind its end on: the guest was given no size either, and Dawn's message says what it made of that.
+    const hasNone = size === Number.MAX_SAFE_INTEGER && offset > buffer.size;
+    return hasNone ? buffer.mapAsync(mode, offset) : buffer.mapAsync(mode, offset, size);
   } catch (error) {
     return Promise.reject(error);
   }
