@@ -12,7 +12,14 @@ export type Part =
   | { readonly kind: 'bits'; readonly name: string; readonly placement: BitPlacement }
   | { readonly kind: 'offset'; readonly name: string; readonly place: Place }
   | { readonly kind: 'count'; readonly name: string; readonly tail: number | null; readonly count: number }
-  | { readonly kind: 'element'; readonly name: string; readonly place: Place; readonly stepBytes: number };
+  | {
+      readonly kind: 'element';
+      readonly name: string;
+      readonly place: Place;
+      readonly stepBytes: number;
+      /** Slots of an inline array; a tail has as many elements as it says. */
+      readonly slots: number;
+    };
 
 const u32 = { kind: 'scalar', scalar: 'u32' } as ScalarType;
 
@@ -35,12 +42,12 @@ function scalarParts(name: string, type: ScalarType, offset: number): Part[] {
 }
 
 /** Elements of an array of 32-bit or 64-bit numbers. */
-function elementParts(name: string, place: Place, is64Bit: boolean): Part[] {
-  if (!is64Bit) return [{ kind: 'element', name: `${name}At`, place, stepBytes: 4 }];
+function elementParts(name: string, place: Place, is64Bit: boolean, slots: number): Part[] {
+  if (!is64Bit) return [{ kind: 'element', name: `${name}At`, place, stepBytes: 4, slots }];
   const high = { ...place, offset: place.offset + 4 };
   return [
-    { kind: 'element', name: `${name}LowAt`, place, stepBytes: 8 },
-    { kind: 'element', name: `${name}HighAt`, place: high, stepBytes: 8 },
+    { kind: 'element', name: `${name}LowAt`, place, stepBytes: 8, slots },
+    { kind: 'element', name: `${name}HighAt`, place: high, stepBytes: 8, slots },
   ];
 }
 
@@ -67,7 +74,8 @@ function nodeParts(nodes: readonly ValueNode[], base: number, prefix: string): P
     if (type.kind === 'text') return parts;
     const size = type.kind === 'bytes' ? `${name}Length` : `${name}Count`;
     parts.push({ kind: 'count', name: size, tail: null, count: type.count });
-    if (type.kind === 'array') parts.push(...elementParts(name, place, type.element.scalar === 'u64'));
+    if (type.kind === 'array')
+      parts.push(...elementParts(name, place, type.element.scalar === 'u64', type.count));
     return parts;
   });
 }
@@ -80,7 +88,7 @@ function tailParts(message: Message): Part[] {
       { kind: 'offset', name: `${key}Offset`, place },
       { kind: 'count', name: size, tail: index, count: 0 },
     ];
-    if (kind === 'words' || kind === 'longs') parts.push(...elementParts(key, place, kind === 'longs'));
+    if (kind === 'words' || kind === 'longs') parts.push(...elementParts(key, place, kind === 'longs', 0));
     return parts;
   });
 }

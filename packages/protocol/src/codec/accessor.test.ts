@@ -104,3 +104,26 @@ test('SignalSyncObject: values and handles are read where they are', () => {
   assert.deepEqual([signal.objectsAt(2), signal.contextsAt(0), signal.fenceValueLow], [5, 6, 8]);
   assert.deepEqual([signal.fenceValuesLowAt(1), signal.fenceValuesHighAt(1)], [0, 0x80000000]);
 });
+
+test('an element that a list does not have is a ProtocolError, and no neighbour is read for it', () => {
+  const { evict, submitCommand, signalSyncObject } = commands;
+  const allocations = evict.request?.encode({ allocations: [1, 2] }, view, 0) ?? 0;
+  const wrong = [2, 3, -1, 1.5, Number.NaN, 2 ** 30, 2 ** 32];
+  for (const list of [accessor(evict), plainAccessor(evict.request as MessageCodec) as never]) {
+    const evicted = list as ReturnType<typeof accessor<{ allocations: Uint32Array }>>;
+    evicted.bind(view, 0, allocations);
+    assert.deepEqual([evicted.allocationsAt(0), evicted.allocationsAt(1)], [1, 2]);
+    for (const index of wrong) assert.throws(() => evicted.allocationsAt(index), isProtocolError, `${index}`);
+  }
+  // An inline array has as many as it has slots; numbers of 64 bits are counted as such.
+  const args = { broadcastContext: [7], broadcastContextCount: 1 };
+  const submit = accessor(submitCommand);
+  submit.bind(view, 0, submitCommand.request?.encode({ args }, view, 0) ?? 0);
+  assert.deepEqual([submit.broadcastContextAt(0), submit.broadcastContextAt(63)], [7, 0]);
+  assert.throws(() => submit.broadcastContextAt(64), isProtocolError);
+  const signal = accessor(signalSyncObject);
+  const body = { objects: [3], fenceValues: [2n ** 63n] };
+  signal.bind(view, 0, signalSyncObject.request?.encode(body, view, 0) ?? 0);
+  assert.equal(signal.fenceValuesHighAt(0), 0x8000_0000);
+  assert.throws(() => signal.fenceValuesHighAt(1), isProtocolError);
+});

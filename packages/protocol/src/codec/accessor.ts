@@ -14,7 +14,7 @@ import { scanTails } from './tails.ts';
  * Accessors: one object that is laid over packet after packet and reads single fields where they are, so that a hot
  * path makes nothing per message. A field `x` is the property `x`; of 64 bits, `xLow` and `xHigh`. Fields of `args` have
  * no prefix (an outer field hides one of the same name), those of other inner structs have (`info.type`: `infoType`).
- * Arrays and tails have `xCount`, `xOffset` (in the view) and `xAt(index)`, byte tails `xOffset` and `xLength`; a field
+ * Arrays and tails have `xCount`, `xOffset` (in the view) and `xAt(index)` (a ProtocolError from `xCount` on), byte tails `xOffset` and `xLength`; a field
  * `xCount` comes before the number of an array's slots. All alternatives of a union of numbers are there; unions of
  * structs are not.
  */
@@ -88,8 +88,11 @@ function partSource(part: Part, base: string): string {
       return `get ${name}() { return ${placeSource(part.place, base)}; }`;
     case 'count':
       return `get ${name}() { return ${part.tail === null ? part.count : `this.c${part.tail}`}; }`;
-    case 'element':
-      return `${name}(index) { return this.view.getUint32(${placeSource(part.place, base)} + ${part.stepBytes} * index, true); }`;
+    case 'element': {
+      const count = part.place.from === 'tail' ? `this.c${part.place.tail}` : part.slots;
+      const check = `if ((index >>> 0) !== index || index >= ${count}) failIndex(name, ${JSON.stringify(name)}, index, ${count});`;
+      return `${name}(index) { ${check} return this.view.getUint32(${placeSource(part.place, base)} + ${part.stepBytes} * index, true); }`;
+    }
   }
 }
 
@@ -153,7 +156,12 @@ class PlainAccessor {
         return { get: () => (part.tail === null ? part.count : this.counts[part.tail]) };
       case 'element':
         return {
-          value: (index: number) => this.view.getUint32(this.at(part.place) + part.stepBytes * index, true),
+          value: (index: number) => {
+            const { place, slots } = part;
+            const count = place.from === 'tail' ? (this.counts[place.tail] as number) : slots;
+            if (index >>> 0 !== index || index >= count) run.failIndex(this.name, part.name, index, count);
+            return this.view.getUint32(this.at(place) + part.stepBytes * index, true);
+          },
         };
     }
   }

@@ -35,6 +35,10 @@ export function failList(name: string, key: string): never {
   throw new ProtocolError('bad-value', `${name}: ${key} is not a list, or one of more than 2^32 elements`);
 }
 
+export function failIndex(name: string, key: string, index: number, count: number): never {
+  throw new ProtocolError('bad-value', `${name}: ${key}(${index}), but there are ${count}`);
+}
+
 export function failLength(name: string, tail: string, bytes: number, full: number): never {
   const choice = `${full} with ${tail}, fewer than 8 without`;
   throw new ProtocolError('bad-length', `${name}: ${bytes} bytes follow the handles; it must be ${choice}`);
