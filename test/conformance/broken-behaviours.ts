@@ -1,6 +1,6 @@
 import { PacketKind } from '@dxgwire/transport';
 import { breakBus, type Fault } from './broken-bus.ts';
-import { believer, eventFor, gossip, untidy } from './broken-trust.ts';
+import { believer, eventFor, gossip, untidy, wavering } from './broken-trust.ts';
 import type { Mutant } from './mutants.ts';
 
 /** Hosts that are wrong in what they do, and not at one place of what they send. */
@@ -191,7 +191,12 @@ export function* behaviours(group: string): Generator<Mutant> {
   if (group === 'PAGE') {
     yield linkwise('pages of fences believed', believer);
     yield linkwise('pages that hold what the fence before left', untidy);
+    for (const name of ['IsFeatureEnabled', 'CreateSyncObject', 'DestroySyncObject'])
+      yield linkwise(`a fence that is one less after ${name}`, () => wavering(name));
   }
-  if (group === 'LIFE') yield linkwise('events and news for every guest', gossip());
+  if (group === 'LIFE') {
+    yield linkwise('events and news for every guest', gossip());
+    yield linkwise('news for every guest', gossip(2));
+  }
   if (group === 'MEMORY') yield behaviour('memory that is never let go of', () => ({ keepsMemory: true }));
 }

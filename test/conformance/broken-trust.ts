@@ -87,8 +87,8 @@ export function untidy(): Fault {
   };
 }
 
-/** Tells every guest what is meant for one. A fault for each link. */
-export function gossip(): () => Fault {
+/** Tells every guest what is meant for one: all of it, or messages of one code. A fault for each link. */
+export function gossip(only?: number): () => Fault {
   const everybody = new Set<Channel>();
   return () => {
     let own: Channel | null = null;
@@ -98,8 +98,8 @@ export function gossip(): () => Fault {
         own = channel;
         everybody.add(channel);
       },
-      message({ bytes }) {
-        for (const channel of everybody) {
+      message({ bytes }, code) {
+        for (const channel of only === undefined || code === only ? everybody : []) {
           if (!channel.isOpen) everybody.delete(channel);
           else if (channel !== own) channel.send(PacketKind.inBand, 0, 0, 0, bytes, 0, bytes.length);
         }
@@ -109,14 +109,14 @@ export function gossip(): () => Fault {
   };
 }
 
-/** Rises on the average only: after what asks nothing of a fence, the page of the last one is one less until the next store. */
-export function wavering(): Fault {
+/** Rises on the average only: with a command that asks nothing of it, the page stored last is one less until the next store. */
+export function wavering(name = 'IsFeatureEnabled'): Fault {
   let window: HostBus['window'] | null = null;
   let last: readonly [offset: number, value: bigint] | null = null;
   return {
     attach: (bus) => (window = bus.window),
     request(_packet, command) {
-      if (command?.name !== 'IsFeatureEnabled' || last === null || last[1] === 0n) return true;
+      if (command?.name !== name || last === null || last[1] === 0n) return true;
       const value = last[1] - 1n;
       window?.storeU64(last[0], Number(value & 0xffff_ffffn), Number(value >> 32n));
       return true;

@@ -69,7 +69,7 @@ async function bench(): Promise<number> {
     return 0;
   }
   if (values.list) {
-    for (const { name, summary } of SUITES) process.stdout.write(`${name.padEnd(8)} ${summary}\n`);
+    for (const { name, summary } of SUITES) process.stdout.write(`${name.padEnd(12)} ${summary}\n`);
     return 0;
   }
   const wanted = values.only?.split(',');

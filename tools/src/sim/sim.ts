@@ -89,7 +89,7 @@ const happened = Object.entries(counts)
   .sort(([a], [b]) => (a < b ? -1 : 1))
   .map(([what, count]) => `${what} ${count}`)
   .join(', ');
-process.stdout.write(`${CLEAR}${happened}\n`);
+process.stdout.write(happened === '' ? CLEAR : `${CLEAR}${happened}\n`);
 process.stdout.write(
   `${events} events (${stepsRun} steps and the messages of links) in ${seconds.toFixed(1)} s, ${perSecond} a second; ${(virtualMs / 1000).toFixed(0)} s of virtual time; ` +
     `${failures} of ${seedsRun} seeds violated an invariant\n`,
