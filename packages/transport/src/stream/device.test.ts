@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type ConnectOptions, connect } from '../connect.ts';
-import { isTransportError } from '../errors.ts';
+import { isTransportError, TransportError } from '../errors.ts';
 import { listen } from '../listen.ts';
 import { failure } from '../testing/failure.ts';
 import type { GuestBus, HostBus } from '../transport.ts';
@@ -85,6 +85,23 @@ function runTests(): void {
         }
         await listener.close();
         await (listener as { ended?: Promise<void> }).ended;
+      }),
+    );
+
+    // What moves the bytes was ended at once, and the farewell with it on a busy machine: the host waited for two minutes.
+    it(
+      'carries the last word of a guest that has given its host up',
+      onLine(async (line) => {
+        const { listener, hosts, connectAgain } = await joined(line);
+        for (let time = 0; time < 3; time += 1) {
+          const guest = await connectAgain();
+          const heard = closeOf(hosts[time]!);
+          guest.abort(new TransportError('time-out', 'nothing heard, says the test'));
+          const error = await heard;
+          assert.ok(isTransportError(error) && error.code === 'time-out', String(error));
+          assert.match(error.message, /says the test/);
+        }
+        await listener.close();
       }),
     );
 
@@ -196,6 +213,7 @@ function runTests(): void {
   });
 
   describe('the path of a character device', () => {
+    // What moves the bytes was ended at once, and the farewell with it where the machine was busy: the host waited for two minutes.
     it('that is none, or cannot be opened, is told of at once', async () => {
       const folder = mkdtempSync(join(tmpdir(), 'dxgwire-'));
       const file = join(folder, 'file');

@@ -14,6 +14,9 @@ const SHORT_BYTES = 2048;
 /** How long a peer may take to read the farewell and to end its side before the stream is cut, milliseconds. */
 export const FAREWELL_TIMEOUT_MS = 2000;
 
+/** The same where the peer is taken for dead, milliseconds. */
+const LAST_WORD_TIMEOUT_MS = 250;
+
 /** Both directions of a connection: one stream, or one for each. */
 export type StreamPair = Duplex | { readonly readable: Readable; readonly writable: Writable };
 
@@ -177,14 +180,16 @@ export class StreamMedium implements LinkMedium {
     }
     this.#isEnding = true;
     for (let chunk = session.takeOutput(); chunk !== null; chunk = session.takeOutput()) this.#write(chunk);
-    if (isTransportError(error) && error.code === 'time-out') {
-      // The other side is as good as gone: it would not read a farewell.
+    // The other side is as good as gone: it would not read a farewell.
+    const isGone = isTransportError(error) && error.code === 'time-out';
+    if (isGone && this.#readable === (this.#writable as unknown)) {
       this.#destroy();
       return;
     }
     // What still comes is of no interest, but must be read for the end to be seen.
     this.#writable.end();
-    this.#timer = setTimeout(() => this.#destroy(), FAREWELL_TIMEOUT_MS);
+    // What moves a device's bytes ends with this side, and would take a farewell along that nothing else tells of.
+    this.#timer = setTimeout(() => this.#destroy(), isGone ? LAST_WORD_TIMEOUT_MS : FAREWELL_TIMEOUT_MS);
     this.#timer.unref();
   }
 }
