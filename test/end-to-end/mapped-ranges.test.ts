@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { globals } from '@dxgwire/guest/webgpu';
+import { createGPU, globals } from '@dxgwire/guest/webgpu';
 import { createWebgpuBackend } from '@dxgwire/host/backends/webgpu';
 import { linkMakers, Stack, sharedMemoryLink } from '../support/stacks.ts';
 
@@ -169,7 +169,7 @@ for (const [linkName, maker] of Object.entries({ ...linkMakers, 'shared memory':
 
     test('a range keeps its contents when the link ends, until it is unmapped', async () => {
       const bus = await stack.connect();
-      const gpu = stack.createGPU(bus);
+      const gpu = createGPU({ connect: bus, log: () => {} });
       const device = await (await gpu.requestAdapter())!.requestDevice();
       const source = device.createBuffer({ size: SIZE, usage: COPY_SRC | COPY_DST });
       const target = device.createBuffer({ size: SIZE, usage: MAP_READ | COPY_DST });

@@ -85,9 +85,9 @@ export class Stack {
     return bus;
   }
 
-  /** A GPU of the projected kind, over a bus of its own, or over the given one. */
-  createGPU(bus?: GuestBus) {
-    return createGPU({ connect: bus ?? (() => this.connect()) });
+  /** A GPU of the projected kind, over a bus of its own. */
+  createGPU() {
+    return createGPU({ connect: () => this.connect() });
   }
 
   async close(): Promise<void> {

@@ -220,6 +220,8 @@ else {
       const guest = await openGuest(to);
       const channel = await guest.open(1);
       const block = guest.memory.allocate(MEBIBYTE);
+      const loan = block.lend!(4096, 4096)!;
+      const lent = new Uint8Array(loan.buffer!).fill(7);
       const closes = Promise.all(
         [guest, channel].map(
           (end) =>
@@ -231,9 +233,14 @@ else {
       const exited = once(child, 'exit');
       child.kill('SIGKILL');
       for (const error of await closes) assert.ok(isTransportError(error) && error.code === 'peer-closed');
-      block.bytes.fill(1);
+      block.bytes.fill(1, 0, 4096);
       await nextTurns();
       assert.equal(memoryFiles(), 0);
+      // What is lent stays as it is.
+      assert.ok(lent.every((value) => value === 7));
+      assert.equal(block.bytes[0], 1);
+      assert.equal(loan.takeBack(), true);
+      assert.deepEqual([lent.length, block.bytes[0]], [0, 0]);
       await exited;
       // The dead host's socket goes with the first who finds it dead: a guest that it had, or one that comes.
       const first = (await failure(connect(to))).message;
