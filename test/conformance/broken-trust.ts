@@ -109,20 +109,21 @@ export function gossip(only?: number): () => Fault {
   };
 }
 
-/** Rises on the average only: with a command that asks nothing of it, the page stored last is one less until the next store. */
+/** Rises on the average only: with a command that asks nothing of them, all pages are one less, each until its next store. */
 export function wavering(name = 'IsFeatureEnabled'): Fault {
   let window: HostBus['window'] | null = null;
-  let last: readonly [offset: number, value: bigint] | null = null;
+  const stored = new Map<number, bigint>();
   return {
     attach: (bus) => (window = bus.window),
     request(_packet, command) {
-      if (command?.name !== name || last === null || last[1] === 0n) return true;
-      const value = last[1] - 1n;
-      window?.storeU64(last[0], Number(value & 0xffff_ffffn), Number(value >> 32n));
+      for (const [offset, value] of command?.name === name ? stored : []) {
+        const less = value > 0n ? value - 1n : 0n;
+        window?.storeU64(offset, Number(less & 0xffff_ffffn), Number(less >> 32n));
+      }
       return true;
     },
     store(value, offset) {
-      last = [offset, value];
+      stored.set(offset, value);
       return value;
     },
   };
