@@ -3,7 +3,6 @@ import { createGPU, globals, type RemoteGPU } from '@dxgwire/guest/webgpu';
 import { adapterSelector } from './adapter-selector.ts';
 import { tellErrorsAtExit } from './ending.ts';
 import { CommandFailure, describe, UsageError } from './errors.ts';
-import { connectLink } from './link.ts';
 import type { ProgramGpu } from './program.ts';
 import type { ProgramLink } from './workers.ts';
 
@@ -17,6 +16,8 @@ export async function openProgramGpu(
   if (link.kind === 'local') return { ...(await openLocal(link.adapter)), remote: null };
   const gpu = createGPU({
     connect: async () => {
+      // Most that a program starts asks for no GPU: all that it takes to connect costs as much time as the rest.
+      const { connectLink } = await import('./link.ts');
       const { bus } = await connectLink(link.url, link.token, link.codec);
       bus.unref?.();
       tellErrorsAtExit(gpu, bus);
