@@ -174,8 +174,8 @@ describe('a guest of shared memory', { skip: !isLinux }, () => {
         uid: 65_534,
         gid: 65_534,
         cwd: '/',
-        // Nothing of ours: it may not write where this process collects its coverage.
-        env: {},
+        // It may not write where this process collects its coverage, which spawn would add.
+        env: { NODE_V8_COVERAGE: '' },
         stdio: ['ignore', 'pipe', 'inherit'],
       });
       let said = '';

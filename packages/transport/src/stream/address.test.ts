@@ -28,7 +28,11 @@ describe('URLs with a path', () => {
       kind: 'unix',
       path: '/run/50% ü.sock',
     });
-    assert.deepEqual(parseSharedMemoryUrl('shm:/run/a%20b?token=t', false), { path: '/run/a b', token: 't' });
+    assert.deepEqual(parseSharedMemoryUrl('shm:/run/a%20b?token=t', false), {
+      path: '/run/a b',
+      folder: null,
+      token: 't',
+    });
   });
 
   it('are refused where they hold a NUL character or name no transport', () => {
