@@ -18,6 +18,7 @@ import { after, describe, it } from 'node:test';
 import { connect } from '../connect.ts';
 import { isTransportError, type TransportErrorCode } from '../errors.ts';
 import { listen } from '../listen.ts';
+import { fails } from '../testing/failure.ts';
 import type { HostBus } from '../transport.ts';
 import { parseSharedMemoryUrl } from './address.ts';
 import { createMemoryFile, openMemoryFile } from './memory-file.ts';
@@ -38,9 +39,6 @@ function is(error: unknown, code: TransportErrorCode, pattern: RegExp): true {
   assert.match(error.message, pattern);
   return true;
 }
-
-const fails = (promise: Promise<unknown>, code: TransportErrorCode, pattern: RegExp) =>
-  assert.rejects(promise, (error) => is(error, code, pattern));
 
 /** Memory files of this process that are open. */
 function memoryFiles(): number {

@@ -4,23 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { connect } from '../connect.ts';
-import { isTransportError, type TransportErrorCode } from '../errors.ts';
 import { listen } from '../listen.ts';
+import { fails } from '../testing/failure.ts';
 import type { HostBus } from '../transport.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'dxgwire-'));
 after(() => rmSync(folder, { recursive: true }));
 
 const onBus = (host: HostBus) => host.start();
-
-async function fails(promise: Promise<unknown>, code: TransportErrorCode, pattern: RegExp): Promise<void> {
-  await assert.rejects(promise, (error) => {
-    assert.ok(isTransportError(error), String(error));
-    assert.equal(error.code, code);
-    assert.match(error.message, pattern);
-    return true;
-  });
-}
 
 describe('a host on a stream', () => {
   it('says why it cannot listen on a TCP port, and the way out', async () => {

@@ -16,8 +16,8 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { after, describe, it } from 'node:test';
 import { connect } from '../connect.ts';
-import { isTransportError, type TransportErrorCode } from '../errors.ts';
 import { listen } from '../listen.ts';
+import { fails } from '../testing/failure.ts';
 import type { HostBus } from '../transport.ts';
 import { removeForgottenSockets } from './socket-file.ts';
 
@@ -33,15 +33,6 @@ function freshPath(): string {
 const onBus = (host: HostBus) => host.start();
 const options = { windowMegabytes: 1, onBus };
 const isLinux = process.platform === 'linux';
-
-async function fails(promise: Promise<unknown>, code: TransportErrorCode, pattern: RegExp): Promise<void> {
-  await assert.rejects(promise, (error) => {
-    assert.ok(isTransportError(error), String(error));
-    assert.equal(error.code, code);
-    assert.match(error.message, pattern);
-    return true;
-  });
-}
 
 describe('the file of a Unix socket', () => {
   // The second of two restored the mask that the first had set for both: the process kept it for ever.

@@ -13,3 +13,14 @@ export async function failure(
     return { code: error.code, message: error.message };
   }
 }
+
+/** The promise is rejected with a TransportError of this code, whose message matches. */
+export async function fails(
+  promise: Promise<unknown>,
+  code: TransportErrorCode,
+  pattern: RegExp,
+): Promise<void> {
+  const { code: found, message } = await failure(promise);
+  assert.equal(found, code, message);
+  assert.match(message, pattern);
+}

@@ -8,7 +8,8 @@ import {
 } from 'node:net';
 import { describe, it } from 'node:test';
 import { WebSocketServer, WebSocket as WsWebSocket } from 'ws';
-import { isTransportError, type TransportErrorCode } from '../errors.ts';
+import { isTransportError } from '../errors.ts';
+import { fails } from '../testing/failure.ts';
 import { type GuestBus, type HostBus, PacketKind } from '../transport.ts';
 import { connectWebSocket } from './index.ts';
 import { connectWebSocket as connectByWs, listenWebSocket } from './node.ts';
@@ -37,15 +38,6 @@ function serve(host: HostBus): void {
   };
   host.offer(OFFER);
   host.start();
-}
-
-async function fails(promise: Promise<unknown>, code: TransportErrorCode, pattern: RegExp): Promise<void> {
-  await assert.rejects(promise, (error) => {
-    assert.ok(isTransportError(error), String(error));
-    assert.equal(error.code, code, error.message);
-    assert.match(error.message, pattern);
-    return true;
-  });
 }
 
 function closeOf(bus: GuestBus | HostBus): Promise<Error | null> {

@@ -5,10 +5,11 @@ import type { AddressInfo } from 'node:net';
 import { connect as connectSocket, createServer as createNetServer } from 'node:net';
 import { describe, it } from 'node:test';
 import { WebSocket } from 'ws';
-import { isTransportError, type TransportErrorCode } from '../errors.ts';
+import { isTransportError } from '../errors.ts';
 import { FrameKind } from '../link/frame.ts';
 import { encodeLinkMessage } from '../link/messages.ts';
 import { LinkOutput } from '../link/output.ts';
+import { fails } from '../testing/failure.ts';
 import { type GuestBus, type HostBus, PacketKind } from '../transport.ts';
 import { parseWebSocketUrl, subprotocolToToken, tokenToSubprotocol } from './address.ts';
 import { attachWebSocket, connectWebSocket, type ListenWebSocketOptions, listenWebSocket } from './node.ts';
@@ -38,15 +39,6 @@ async function listen(options: Partial<ListenWebSocketOptions> = {}) {
     ...options,
   });
   return { ...listener, hosts };
-}
-
-async function fails(promise: Promise<unknown>, code: TransportErrorCode, pattern: RegExp): Promise<void> {
-  await assert.rejects(promise, (error) => {
-    assert.ok(isTransportError(error), String(error));
-    assert.equal(error.code, code);
-    assert.match(error.message, pattern);
-    return true;
-  });
 }
 
 function closeOf(bus: GuestBus | HostBus): Promise<Error | null> {
