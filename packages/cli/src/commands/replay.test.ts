@@ -114,6 +114,19 @@ async function replayedChanged(path: string, backend: string, which: number, bit
 const TCP = 'tcp:127.0.0.1:0';
 const WEB_SOCKET = 'ws://127.0.0.1:0';
 
+/** The bytes of a capture of a link, with these records. */
+async function captureOf(record: (recorder: CaptureRecorder) => void): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  const recorder = new CaptureRecorder({
+    write: async (chunk) => void chunks.push(chunk.slice()),
+    close: async () => {},
+  });
+  recorder.begin({ link: 'tcp', side: 'link', codec: 'dxgkrnl' });
+  record(recorder);
+  await recorder.close();
+  return Buffer.concat(chunks);
+}
+
 describe('dxgwire capture and replay', () => {
   it('plays a WebGPU program again, bit for bit, and shows the first difference of a changed capture', async () => {
     const links = { host: TCP, capture: TCP };
@@ -210,17 +223,11 @@ describe('dxgwire capture and replay', () => {
 
   it('says of a capture that begins within a session that it cannot be played', async () => {
     const path = join(folder, 'later.dxgcap');
-    const chunks: Uint8Array[] = [];
-    const writer = {
-      write: async (chunk: Uint8Array) => void chunks.push(chunk.slice()),
-      close: async () => {},
-    };
-    const recorder = new CaptureRecorder(writer);
-    recorder.begin({ link: 'tcp', side: 'link', codec: 'dxgkrnl' });
-    recorder.note('start');
-    recorder.packet('g2h', 1, 6, 7, 0, 1, new Uint8Array(64), 0, 64);
-    await recorder.close();
-    writeFileSync(path, Buffer.concat(chunks));
+    const capture = await captureOf((recorder) => {
+      recorder.note('start');
+      recorder.packet('g2h', 1, 6, 7, 0, 1, new Uint8Array(64), 0, 64);
+    });
+    writeFileSync(path, capture);
     const { code, stderr } = await dxgwire(['replay', path, '--backend', 'null']);
     assert.equal(code, 1);
     assert.match(stderr, /^dxgwire: cannot replay [^\n]*it begins within a session[^\n]*\n$/);
@@ -228,15 +235,7 @@ describe('dxgwire capture and replay', () => {
 
   it('gives one line for what is no capture, is damaged or cut off', async () => {
     const good = readFileSync(join(folder, 'mixed.dxgcap'));
-    const chunks: Uint8Array[] = [];
-    const writer = {
-      write: async (chunk: Uint8Array) => void chunks.push(chunk.slice()),
-      close: async () => {},
-    };
-    const recorder = new CaptureRecorder(writer);
-    recorder.begin({ link: 'tcp', side: 'link', codec: 'dxgkrnl' });
-    await recorder.close();
-    const header = Buffer.concat(chunks);
+    const header = await captureOf(() => {});
     const bad: Record<string, Buffer> = {
       nothing: Buffer.alloc(0),
       text: Buffer.from('{"a": 1}'),
