@@ -10,6 +10,10 @@ export interface NativeMemory {
   map(fileDescriptor: number, lengthBytes: number): NativeMapping;
   /** An anonymous file in memory, closed on exec. @throws Error when the kernel has none. */
   createMemoryFile(name: string): number;
+  /** Where bytes lie, for {@link copyFrom}. */
+  addressOf(bytes: Uint8Array): bigint;
+  /** Fills the target with what lies at an address, wherever that comes from: the caller answers for it. */
+  copyFrom(target: Uint8Array, address: bigint): void;
   /** Asks the kernel to kill this process when the thread that started it ends. @returns whether it agreed. */
   dieWithParent(): boolean;
   /** Lets other threads have this thread's core, if any wants it. */
@@ -57,6 +61,7 @@ function load(): NativeMemory {
   );
   const munmap = libc.func('int munmap(void *address, size_t length)');
   const memfdCreate = libc.func('int memfd_create(const char *name, unsigned int flags)');
+  const memcpy = libc.func('void *memcpy(void *target, void *source, size_t length)');
   const prctl = libc.func(
     'int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)',
   );
@@ -85,6 +90,10 @@ function load(): NativeMemory {
       const fileDescriptor = memfdCreate(name, MFD_CLOEXEC) as number;
       if (fileDescriptor < 0) throw new Error(`memfd_create failed with error ${koffi.errno()}`);
       return fileDescriptor;
+    },
+    addressOf: (bytes) => koffi.address(bytes),
+    copyFrom(target, address) {
+      memcpy(target, address, target.length);
     },
     dieWithParent: () => prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) === 0,
     yieldCore: () => {

@@ -8,6 +8,7 @@ import { driverEnvironment } from './dawn.ts';
 import type { DeviceProfile, DeviceRequest } from './device-profile.ts';
 import { FrameReader, type FrameView, GpuFrame } from './frames.ts';
 import { GpuServer } from './gpu-server.ts';
+import { gpuProcessEnvironment } from './process-environment.ts';
 
 // As timers: programs in this process may replace it.
 const { nextTick } = process;
@@ -37,8 +38,7 @@ export class GpuProcess extends GpuServer {
     const main = fileURLToPath(new URL('./process/gpu-process-main.js', import.meta.url));
     this.child = spawn(process.execPath, ['--expose-gc', main, JSON.stringify(request)], {
       stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
-      // Where the host is in the process of a program under `dxgwire run`: this one is not the program's.
-      env: { ...driverEnvironment(), DXGWIRE_PROGRAM: '' },
+      env: gpuProcessEnvironment(driverEnvironment()),
     });
     this.socket = this.child.stdio[3] as Socket;
     this.socket.on('error', () => {

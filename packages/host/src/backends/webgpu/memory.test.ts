@@ -125,6 +125,33 @@ test('mapping: at creation, for writing, aborted, refused', () =>
     assert.match(outside!.message, /outside the mapped range/);
   }));
 
+for (const shared of [true, false]) {
+  test(`large ranges are read whole, by ${shared ? 'shared memory' : 'memory that only the host reaches'}`, () =>
+    withRig(async (rig) => {
+      const { writer } = rig;
+      const size = 3 << 20;
+      const buffer = rig.buffer(size, MAP_READ | COPY_DST);
+      const bytes = Uint8Array.from({ length: size }, (_, index) => index * 5 + (index >>> 10));
+      rig.staging.set(bytes);
+      ops.writeBufferFrom(writer, buffer, 0, rig.stagingAddress, 0, size);
+      await rig.submit();
+      for (const [offset, length] of [
+        [0, size],
+        [8, size - 12],
+        [1 << 20, 2 << 20],
+      ] as const) {
+        rig.staging.fill(0);
+        const read = await rig.read(buffer, length, offset);
+        assert.ok(
+          Buffer.from(read).equals(bytes.subarray(offset, offset + length)),
+          `${length} at ${offset}`,
+        );
+        assert.equal(rig.staging[length] ?? 0, 0);
+      }
+      assert.deepEqual(rig.returned, []);
+    }, shared));
+}
+
 test('a guest that takes memory back while bytes are on their way to it disturbs nobody', async () => {
   for (const shared of [true, false]) {
     await withRig(async (rig) => {

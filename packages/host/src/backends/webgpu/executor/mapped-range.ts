@@ -32,6 +32,15 @@ export class MappedRange {
     }
   }
 
+  /**
+   * A few bytes of a range of which nothing was asked for: another part of it than was asked for by this before, and none of it is
+   * {@link visit}ed any more.
+   * @throws what Dawn throws when the buffer is not mapped.
+   */
+  part(start: number, length: number): Uint8Array {
+    return new Uint8Array(this.buffer.getMappedRange(this.offset + start, length));
+  }
+
   private piece(index: number, base: number): Uint8Array {
     const known = this.pieces[index];
     if (known !== undefined) return known;

@@ -1,6 +1,7 @@
 import type { StreamGroupHandlers } from '@dxgwire/protocol/stream';
 import { type ContextState, messageOf } from './context-state.ts';
 import { MappedRange } from './mapped-range.ts';
+import { readMapped } from './read-mapped.ts';
 import type { WriteTarget } from './submission-data.ts';
 
 /** Mapping buffers, and writing into mapped ones. */
@@ -65,7 +66,7 @@ function finishMap(
 ): void {
   try {
     if (target !== null) {
-      range.visit(0, range.length, (bytes, position) => target.write(position, bytes));
+      readMapped(range, target);
       target.finish();
     }
   } catch {

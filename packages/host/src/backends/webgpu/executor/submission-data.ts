@@ -10,10 +10,21 @@ export interface SubmissionData {
   target(): WriteTarget | null;
 }
 
+/** Copying from addresses of this process's memory, where there are any. */
+export interface AddressedMemory {
+  addressOf(bytes: Uint8Array): bigint;
+  /** Fills the target with what lies at an address. */
+  copyFrom(target: Uint8Array, address: bigint): void;
+}
+
 /** Memory that is written when a map has succeeded: all of its bytes in order, then `finish`; or `cancel`. */
 export interface WriteTarget {
+  /** Where {@link writeFrom} can be called, else null. */
+  readonly memory: AddressedMemory | null;
   /** `position` counts from the start of what was mapped. */
   write(position: number, bytes: Uint8Array): void;
+  /** As {@link write}, of bytes that lie at an address. */
+  writeFrom(position: number, address: bigint, lengthBytes: number): void;
   finish(): void;
   cancel(): void;
 }

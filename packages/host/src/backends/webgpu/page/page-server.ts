@@ -8,6 +8,7 @@ import { ProcessServer } from '../process/process-server.ts';
 const NO_REGIONS: Regions = {
   map() {},
   unmap() {},
+  memory: null,
   view(id) {
     throw new Error(`there is no region ${id} in a page`);
   },

@@ -1,4 +1,4 @@
-import type { SubmissionData, WriteTarget } from '../executor/submission-data.ts';
+import type { AddressedMemory, SubmissionData, WriteTarget } from '../executor/submission-data.ts';
 import { INLINE_REGION, RUN_WORDS, ZERO_REGION } from './access-words.ts';
 
 /** Sends the outcome of a write; `inline` holds the bytes that have no region, in order. */
@@ -10,6 +10,8 @@ export interface Regions {
   unmap(id: number): void;
   /** @throws Error when there is no such place: the host made a mistake. */
   view(id: number, offset: number, length: number): Uint8Array;
+  /** Null where memory has no addresses. */
+  readonly memory: AddressedMemory | null;
 }
 
 interface Run {
@@ -17,6 +19,9 @@ interface Run {
   readonly offset: number;
   readonly length: number;
 }
+
+/** Fills a target with the bytes from `start` on of what is being written. */
+type Fill = (target: Uint8Array, start: number) => void;
 
 /** The data of one submission, as the host's frame describes them. */
 export class FrameData implements SubmissionData {
@@ -63,30 +68,46 @@ export class FrameData implements SubmissionData {
     if (writeId === 0) return null;
     const runs = this.runs();
     const inline: Uint8Array[] = [];
+    const { memory } = this.regions;
     return {
-      write: (position, bytes) => this.scatter(runs, position, bytes, inline),
+      memory,
+      write: (position, bytes) =>
+        this.scatter(runs, position, bytes.length, inline, (target, start) =>
+          target.set(bytes.subarray(start, start + target.length)),
+        ),
+      writeFrom: (position, address, lengthBytes) =>
+        this.scatter(runs, position, lengthBytes, inline, (target, start) =>
+          memory!.copyFrom(target, address + BigInt(start)),
+        ),
       finish: () => this.sendWrote(writeId, true, inline),
       cancel: () => this.sendWrote(writeId, false, []),
     };
   }
 
-  /** Copies bytes to where the runs say; what has to be sent back is added to `inline`, one entry for each run. */
-  private scatter(runs: readonly Run[], position: number, bytes: Uint8Array, inline: Uint8Array[]): void {
+  /** Writes bytes to where the runs say; what has to be sent back is added to `inline`, one entry for each run. */
+  private scatter(
+    runs: readonly Run[],
+    position: number,
+    lengthBytes: number,
+    inline: Uint8Array[],
+    fill: Fill,
+  ): void {
     let runStart = 0;
     let inlineIndex = -1;
     for (const { region, offset, length } of runs) {
       if (region === INLINE_REGION) inlineIndex += 1;
       const from = Math.max(position, runStart);
-      const to = Math.min(position + bytes.length, runStart + length);
+      const to = Math.min(position + lengthBytes, runStart + length);
       if (from < to && region !== ZERO_REGION) {
-        const piece = bytes.subarray(from - position, to - position);
         const at = from - runStart;
+        let target: Uint8Array;
         if (region === INLINE_REGION) {
           inline[inlineIndex] ??= new Uint8Array(length);
-          inline[inlineIndex]!.set(piece, at);
+          target = inline[inlineIndex]!.subarray(at, at + to - from);
         } else {
-          this.regions.view(region, offset + at, piece.length).set(piece);
+          target = this.regions.view(region, offset + at, to - from);
         }
+        fill(target, from - position);
       }
       runStart += length;
     }

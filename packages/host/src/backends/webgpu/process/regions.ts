@@ -1,3 +1,4 @@
+import { nativeMemory } from '../../../native-memory.ts';
 import { mapSharedFile } from '../../../shared-region.ts';
 import type { Regions } from './frame-data.ts';
 
@@ -8,6 +9,7 @@ interface Region {
 
 /** Files of shared memory, mapped into this process. */
 export class MappedRegions implements Regions {
+  readonly memory = nativeMemory();
   private readonly regions = new Map<number, Region>();
 
   /** A file that went away meanwhile leaves its number without memory: records that need it then fail. */
