@@ -87,6 +87,46 @@ describe('Node processes that a program starts have a GPU', () => {
       assert.equal(await run(source, [way]), `${FOUND} none\n`, way);
   });
 
+  it('also where they replace the clock or put something else in its place before they look for it', async () => {
+    writeFileSync(
+      join(folder, 'clock.mjs'),
+      `performance.now = () => 0;
+      globalThis.setTimeout = globalThis.setInterval = () => { throw new Error('a fake timer'); };
+      globalThis.GPUBuffer = 'mine';
+      const names = ['GPUDevice', 'GPUBuffer'].map((name) => Object.getOwnPropertyDescriptor(globalThis, name));
+      console.log(names.map(({ configurable, enumerable }) => [configurable, enumerable].join()).join(' '), GPUBuffer);
+      await import('./child.mjs');
+      console.log(Object.getOwnPropertyDescriptor(navigator, 'gpu').value === navigator.gpu, GPUBuffer);`,
+    );
+    const stdout = await run(`
+      import { execFileSync } from 'node:child_process';
+      process.stdout.write(execFileSync(process.execPath, [child.replace('child.mjs', 'clock.mjs')]));
+    `);
+    assert.equal(stdout, `true,false true,false mine\n${FOUND} none\ntrue mine\n`);
+  });
+
+  it('also where a translator of modules stands before or behind us', async () => {
+    // Makes CommonJS of each module that is required, as some do: of ours a second copy would come about.
+    writeFileSync(
+      join(folder, 'translator.cjs'),
+      `const Module = require('node:module');
+      const { readFileSync } = require('node:fs');
+      Module._extensions['.js'] = (module, filename) => {
+        const text = readFileSync(filename, 'utf8');
+        if (/^(import|export) /m.test(text)) throw new Error('asked to translate ' + filename);
+        module._compile(text, filename);
+      };`,
+    );
+    const stdout = await run(`
+      import { execFileSync } from 'node:child_process';
+      import { pathToFileURL } from 'node:url';
+      const translator = child.replace('child.mjs', 'translator.cjs');
+      for (const options of [['--require', translator], ['--import', pathToFileURL(translator).href]])
+        process.stdout.write(execFileSync(process.execPath, [...options, child]));
+    `);
+    assert.equal(stdout, `${FOUND} none\n`.repeat(2));
+  });
+
   it('and keep the options that the program gives them', async () => {
     writeFileSync(join(folder, 'first.mjs'), "console.log('first', typeof navigator.gpu);");
     const stdout = await run(`

@@ -1,6 +1,6 @@
 import Module from 'node:module';
 import { basename } from 'node:path';
-import type { ProgramGpu } from './program.ts';
+import type { ProgramGpu } from './program-globals.ts';
 
 /** Dawn for Node: the file that the package `webgpu`, and others, load into the process. */
 const ADDON = 'dawn.node';
@@ -19,16 +19,16 @@ const loader = Module as unknown as {
  * package, also where it has no addon for this platform. The options of `create()` are for a device in the process,
  * and change nothing.
  *
- * What has been loaded before stays as it is.
+ * What has been loaded before stays as it is. `program` is called when there is something to give.
  */
-export function replaceDawnAddon({ gpu, globals }: ProgramGpu): void {
+export function replaceDawnAddon(program: () => ProgramGpu): void {
   const create = (flags: unknown): object => {
     checkFlags(flags);
-    return gpu;
+    return program().gpu;
   };
   const load = loader._extensions['.node'];
   loader._extensions['.node'] = (module, filename) => {
-    if (basename(filename) === ADDON) module.exports = { create, globals };
+    if (basename(filename) === ADDON) module.exports = { create, globals: program().globals };
     else load?.(module, filename);
   };
   const resolve = loader._resolveFilename;

@@ -1,6 +1,6 @@
 import process from 'node:process';
 import { type GuestBus, isPolledEnd } from '@dxgwire/transport';
-import { clearTimeout, setTimeout } from '@dxgwire/transport/timers';
+import { clearTimeout, now, setTimeout } from '@dxgwire/transport/timers';
 
 /** A GPU as far as the end of its program concerns it. */
 export interface EndingGpu {
@@ -15,9 +15,6 @@ const LONGEST_WAIT_MS = 5000;
 
 /** How long a thread sleeps at a time that waits for the host, milliseconds. */
 const SLEEP_MS = 100;
-
-// Programs may replace it.
-const { hrtime } = process;
 
 /** How long a host may keep a program that threw, which nobody expects to go on. Milliseconds. */
 const LONGEST_WAIT_AFTER_THROW_MS = 1000;
@@ -40,9 +37,9 @@ export function lastErrors(gpu: EndingGpu): Promise<void> | null {
 export function tellErrorsAtExit(gpu: EndingGpu, bus: GuestBus): void {
   if (!isPolledEnd(bus)) return;
   process.once('exit', () => {
-    const begin = hrtime.bigint();
+    const begin = now();
     gpu.settleNow(() => {
-      if (hrtime.bigint() - begin > BigInt(LONGEST_WAIT_AFTER_THROW_MS) * 1_000_000n) return false;
+      if (now() - begin > LONGEST_WAIT_AFTER_THROW_MS) return false;
       try {
         if (bus.poll() === 0 && bus.sleep(SLEEP_MS)) bus.poll();
         return true;
@@ -63,10 +60,14 @@ export function tellErrorsAtExit(gpu: EndingGpu, bus: GuestBus): void {
  * hears of a second `beforeExit`. A program that listens for `beforeExit` may go on working in it; `close` is not
  * called for such a one, and its link ends within `exit`.
  *
- * Call it before the program runs, behind all listeners for `beforeExit` that are not the program's.
+ * @param foreignListeners how many listeners for `beforeExit` are not the program's. Default: those that there are now,
+ *   before the program runs.
  */
-export function holdEnd(gpu: EndingGpu, close?: () => Promise<void>): void {
-  const ownListeners = process.listenerCount('beforeExit');
+export function holdEnd(
+  gpu: EndingGpu,
+  close?: () => Promise<void>,
+  foreignListeners = process.listenerCount('beforeExit'),
+): void {
   const emit = process.emit as (this: NodeJS.Process, event: string, ...args: unknown[]) => boolean;
   let isClosing = false;
   const isHeld = (): boolean => {
@@ -83,7 +84,7 @@ export function holdEnd(gpu: EndingGpu, close?: () => Promise<void>): void {
   process.emit = function (this: NodeJS.Process, event: string, ...args: unknown[]): boolean {
     if (event !== 'beforeExit') return emit.call(this, event, ...args);
     if (!isGivenUp && isHeld()) return false;
-    const mayGoOn = isGivenUp || process.listenerCount('beforeExit') > ownListeners;
+    const mayGoOn = isGivenUp || process.listenerCount('beforeExit') > foreignListeners;
     const heard = emit.call(this, event, ...args);
     if (!mayGoOn && close !== undefined) {
       isClosing = true;

@@ -1,19 +1,18 @@
 import process from 'node:process';
-import { createGPU, globals, type RemoteGPU } from '@dxgwire/guest/webgpu';
+import { createGPU, globals } from '@dxgwire/guest/webgpu';
 import { adapterSelector } from './adapter-selector.ts';
-import { tellErrorsAtExit } from './ending.ts';
+import { holdEnd, tellErrorsAtExit } from './ending.ts';
 import { CommandFailure, describe, UsageError } from './errors.ts';
-import type { ProgramGpu } from './program.ts';
-import type { ProgramLink } from './workers.ts';
+import type { ProgramGpu } from './program-globals.ts';
+import type { HostLink } from './workers.ts';
 
 /**
  * The GPU of a worker, or of a process, that the program of `dxgwire run` has started. Its connection is made when it first
- * asks for an adapter; `remote` is null for Dawn in the process.
+ * asks for an adapter.
+ *
+ * @param foreignListeners how many listeners for `beforeExit` there were before the program's own.
  */
-export async function openProgramGpu(
-  link: ProgramLink,
-): Promise<ProgramGpu & { readonly remote: RemoteGPU | null }> {
-  if (link.kind === 'local') return { ...(await openLocal(link.adapter)), remote: null };
+export function openRemote(link: HostLink, foreignListeners: number): ProgramGpu {
   const gpu = createGPU({
     connect: async () => {
       // Most that a program starts asks for no GPU: all that it takes to connect costs as much time as the rest.
@@ -30,7 +29,8 @@ export async function openProgramGpu(
     log: (message) => process.stderr.write(`dxgwire: ${message}\n`),
     ...adapterSelector(link.adapter),
   });
-  return { gpu, globals, remote: gpu };
+  holdEnd(gpu, undefined, foreignListeners);
+  return { gpu, globals };
 }
 
 /**

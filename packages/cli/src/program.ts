@@ -4,14 +4,7 @@ import { dirname, extname, join, resolve } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
-import { replaceDawnAddon } from './dawn-addon.ts';
 import { CommandFailure, describe, ExitCode, isDebugging } from './errors.ts';
-
-/** What a program finds: `navigator.gpu`, and the classes and constants of WebGPU as globals. */
-export interface ProgramGpu {
-  readonly gpu: object;
-  readonly globals: Readonly<Record<string, unknown>>;
-}
 
 /**
  * The full path of a program's file. As for `node`, a folder stands for its main module, and `.js` may be left out.
@@ -30,22 +23,6 @@ export function findProgram(name: string): string {
     }
     throw new CommandFailure(`there is no program ${name}`);
   }
-}
-
-/** Gives this process what a WebGPU program expects to find, or to load. */
-export function installGlobals({ gpu, globals }: ProgramGpu): void {
-  replaceDawnAddon({ gpu, globals });
-  // As in Node without us, where a program that brings a GPU itself puts it there.
-  const replaceable = { configurable: true, writable: true };
-  for (const [name, value] of Object.entries(globals)) {
-    Object.defineProperty(globalThis, name, { ...replaceable, value, enumerable: false });
-  }
-  if (globalThis.navigator === undefined) {
-    // Node has had a navigator since version 21.
-    const value = { userAgent: `Node.js/${process.versions.node}`, language: 'en-US' };
-    Object.defineProperty(globalThis, 'navigator', { ...replaceable, value, enumerable: false });
-  }
-  Object.defineProperty(globalThis.navigator, 'gpu', { ...replaceable, value: gpu, enumerable: true });
 }
 
 /** Node's exit code for a program whose top level awaits what nothing can settle any more. */

@@ -3,16 +3,17 @@ import process from 'node:process';
 import threads from 'node:worker_threads';
 import type { Codec } from '@dxgwire/transport';
 
+/** How a worker, or a process, of the program connects to the host by itself. */
+export interface HostLink {
+  readonly kind: 'host';
+  readonly url: string;
+  readonly token: string | undefined;
+  readonly adapter: string | undefined;
+  readonly codec: Codec | undefined;
+}
+
 /** What a worker, or a process, of the program needs to have a GPU by itself. */
-export type ProgramLink =
-  | {
-      readonly kind: 'host';
-      readonly url: string;
-      readonly token: string | undefined;
-      readonly adapter: string | undefined;
-      readonly codec: Codec | undefined;
-    }
-  | { readonly kind: 'local'; readonly adapter: string | undefined };
+export type ProgramLink = HostLink | { readonly kind: 'local'; readonly adapter: string | undefined };
 
 /** The name under which workers, and their workers, find it. */
 export const PROGRAM_LINK = 'dxgwire run';

@@ -13,7 +13,8 @@ import { type Command, oneOf, parseOptions, splitAtProgram, wholeNumber } from '
 import { holdEnd, lastErrors, tellErrorsAtExit } from '../ending.ts';
 import { CommandFailure, describe, ExitCode, UsageError } from '../errors.ts';
 import { checkCodec, codecFrom, connectLink, inProcessLink, inWorkerLink, type Link } from '../link.ts';
-import { findProgram, installGlobals, runProgram } from '../program.ts';
+import { findProgram, runProgram } from '../program.ts';
+import { installGlobals } from '../program-globals.ts';
 import { openLocal } from '../program-gpu.ts';
 import { tokenFrom } from '../token.ts';
 import { installInWorkers } from '../workers.ts';
