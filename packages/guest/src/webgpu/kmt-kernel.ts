@@ -238,7 +238,8 @@ export class KmtKernel implements DeviceKernel {
         privateRuntimeResourceHandle: BigInt(handle),
         allocationInfo: [{ privDrvData }],
       })
-      .then(({ ret, allocationInfo: [made] }) => {
+      .then(({ ret, allocationInfo }) => {
+        const made = allocationInfo[0];
         // A refusal shows in the stream: the backend finds no memory under the handle, and says so in its place.
         if (ret < 0 || made === undefined) return;
         memory.allocation = made.allocation;

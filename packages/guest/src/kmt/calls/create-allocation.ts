@@ -142,6 +142,10 @@ function nothing(args: Types.CreateAllocationArgs): Omit<Types.CreateAllocationR
   return { resource: args.resource ?? 0, globalShare: args.globalShare ?? 0, allocationInfo: [] };
 }
 
+function isWhole(result: Outcome): result is Types.CreateAllocationResult {
+  return result.allocationInfo !== undefined;
+}
+
 /** Ioctl 0x06. */
 export function createAllocation(
   caller: Caller,
@@ -156,7 +160,7 @@ export function createAllocation(
   return new Promise((resolve, reject) => {
     const end = (result: Outcome): void => {
       device.leave();
-      resolve({ ...nothing(args), ...result });
+      resolve(isWhole(result) ? result : { ...nothing(args), ...result });
     };
     const fail = (error: unknown): void => {
       device.leave();
@@ -237,9 +241,10 @@ function ownInfo({
   allocation,
   allocationFlags,
   allocationSize,
-  privDrvData,
+  privDrvData: data,
 }: HostAllocation): HostAllocation {
-  return { allocation, allocationFlags, allocationSize, privDrvData: privDrvData.slice() };
+  const privDrvData = data.length === 0 ? NO_BYTES : data.slice();
+  return { allocation, allocationFlags, allocationSize, privDrvData };
 }
 
 /** The handles of an answer whose private data sizes are wrong. */
@@ -291,10 +296,11 @@ async function adoptPages(creation: Creation, made: HostCreation): Promise<Outco
   return ret < 0 ? { ret: await undo(creation, made, ret) } : resultOf(creation, made);
 }
 
-function resultOf(creation: Creation, made: HostCreation): Outcome {
+function resultOf({ args, makesResource }: Creation, made: HostCreation): Types.CreateAllocationResult {
   return {
     ret: 0,
-    resource: creation.makesResource ? made.resource : (creation.args.resource ?? 0),
+    resource: makesResource ? made.resource : (args.resource ?? 0),
+    globalShare: args.globalShare ?? 0,
     allocationInfo: made.allocations.map(({ allocation, allocationSize, privDrvData }) => ({
       allocation,
       allocationSize,
@@ -307,8 +313,8 @@ function resultOf(creation: Creation, made: HostCreation): Outcome {
 function enterHandles(creation: Creation, made: HostCreation): number {
   const { resource } = creation;
   const { handles } = creation.caller.process;
-  for (const [index, host] of made.allocations.entries()) {
-    creation.allocations[index]!.handle = host.allocation;
+  for (let index = 0; index < made.allocations.length; index += 1) {
+    creation.allocations[index]!.handle = made.allocations[index]!.allocation;
   }
   if (creation.makesResource && resource !== null) {
     resource.handle = made.resource;
