@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import Module, { createRequire } from 'node:module';
 import { dirname, extname, join, resolve } from 'node:path';
@@ -6,12 +7,32 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
 import { CommandFailure, describe, ExitCode, isDebugging } from './errors.ts';
 
+/** What `dxgwire run` runs, before it is run. */
+export interface MainProgram {
+  /** What messages call it. */
+  readonly name: string;
+  /** What stands in `process.argv` between Node and the program's own arguments. */
+  readonly argv: readonly string[];
+  /** Evaluates it as the main module of this process. */
+  load(): unknown;
+}
+
+/**
+ * A program by the name of its file.
+ *
+ * @throws CommandFailure when there is no such file.
+ */
+export function programFile(name: string): MainProgram {
+  const path = findProgram(name);
+  return { name: path, argv: [path], load: () => loadMain(path) };
+}
+
 /**
  * The full path of a program's file. As for `node`, a folder stands for its main module, and `.js` may be left out.
  *
  * @throws CommandFailure when there is no such file.
  */
-export function findProgram(name: string): string {
+function findProgram(name: string): string {
   const path = resolve(name);
   const stats = statSync(path, { throwIfNoEntry: false });
   if (stats?.isFile() === true) return path;
@@ -29,19 +50,20 @@ export function findProgram(name: string): string {
 const UNSETTLED_EXIT_CODE = 13;
 
 /**
- * Runs a program in this process as `node PROGRAM ARGS` would. Resolves when its main module has been evaluated;
+ * Runs a program in this process as Node would. Resolves when its main module has been evaluated;
  * what it started may go on. What it throws ends the process with code 1 and one line that says what and where.
  *
  * @param prepare called right before, when all of our own listeners are in place.
  * @param beforeFailure what to await between what the program throws and the end of the process; null: nothing.
  */
 export async function runProgram(
-  path: string,
+  program: MainProgram,
   args: readonly string[],
   prepare?: () => void,
   beforeFailure: () => Promise<void> | null = () => null,
 ): Promise<void> {
-  process.argv.splice(1, process.argv.length - 1, path, ...args);
+  const path = program.name;
+  process.argv.splice(1, process.argv.length - 1, ...program.argv, ...args);
   let isFailing = false;
   const fail = (error: unknown): void => {
     // What it throws while it is about to end for an error, nobody would have come to.
@@ -68,7 +90,7 @@ export async function runProgram(
   });
   prepare?.();
   try {
-    await loadMain(path);
+    await program.load();
     isEvaluated = true;
   } catch (error) {
     fail(error);
@@ -144,16 +166,32 @@ function nameThrown(error: unknown): string {
   return `${error.name}: ${describe(error)}`;
 }
 
-/** Where an error arose: the first place in the program's own file, else in any file that is not Node's. */
+/** Where this package lies. */
+const OWN_FOLDER = fileURLToPath(new URL('.', import.meta.url));
+
+/** A line of a stack that names a place: alone, behind `at`, or in parentheses behind the name of a function. */
+const PLACE =
+  /^(?:\s*at (?:async )?|.*?\()?(file:\/\/.+?|\/.+?|[A-Z]:\\.+?|\[(?:eval|stdin)\]):(\d+(?::\d+)?)\)?$/;
+
+/** Where an error arose: the first place in the program's own file, else in any file that is neither Node's nor ours. */
 function placeOf(error: Error, path: string): string | null {
   const places: string[] = [];
-  for (const line of (error.stack ?? '').split('\n')) {
-    const found = /(?:^|[\s(])(file:\/\/[^\s()]+?|\/[^\s()]+?|[A-Z]:\\[^\s()]+?):(\d+(?::\d+)?)\)?$/.exec(
-      line,
-    );
-    if (found === null) continue;
-    const [, file = '', position = ''] = found;
-    places.push(`${file.startsWith('file://') ? fileURLToPath(file) : file}:${position}`);
+  for (const [index, line] of (error.stack ?? '').split('\n').entries()) {
+    const [, file, position] = PLACE.exec(line) ?? [];
+    if (file === undefined) continue;
+    const name = file.startsWith('file://') ? fileURLToPath(file) : file;
+    // What cannot be compiled stands above the message, and those who wanted it below.
+    if (index === 0) return `${name}:${position}`;
+    if (!name.startsWith(OWN_FOLDER)) places.push(`${name}:${position}`);
   }
-  return places.find((place) => place.startsWith(path)) ?? places[0] ?? null;
+  return places.find((place) => place.startsWith(path)) ?? places[0] ?? whereUncompiled(error, path);
+}
+
+/** Of a module that cannot be compiled Node tells the place to nobody, but prints it. */
+function whereUncompiled(error: Error, path: string): string | null {
+  if (error.name !== 'SyntaxError' || path.startsWith('[')) return null;
+  const env = { ...process.env, NODE_OPTIONS: '' };
+  const { stderr } = spawnSync(process.execPath, ['--check', path], { env, encoding: 'utf8' });
+  const [, file, position] = PLACE.exec(stderr.split('\n')[0] ?? '') ?? [];
+  return file === undefined ? null : `${file.startsWith('file://') ? fileURLToPath(file) : file}:${position}`;
 }

@@ -99,46 +99,6 @@ describe('dxgwire run', () => {
     assert.equal((await run(program('exit-code.mjs', 'process.exitCode = 7;'))).code, 7);
   });
 
-  it('says in one line what a program threw, and where', async () => {
-    const { code, stdout, stderr } = await run(
-      program('throws.mjs', "console.log('before');\nthrow new TypeError('no such thing');\n"),
-    );
-    assert.equal(code, 1);
-    assert.equal(stdout, 'before\n');
-    assert.match(stderr, /^dxgwire: .*throws\.mjs threw TypeError: no such thing \(.*throws\.mjs:2:\d+\)\n$/);
-  });
-
-  it('says in one line what a program threw later', async () => {
-    const { code, stderr } = await run(
-      program('throws-later.mjs', "setTimeout(() => {\n  throw new Error('too late');\n});\n"),
-    );
-    assert.equal(code, 1);
-    assert.match(stderr, /^dxgwire: .*throws-later\.mjs threw Error: too late \(.*:2:\d+\)\n$/);
-  });
-
-  it('says in one line which promise of a program was rejected', async () => {
-    const { code, stderr } = await run(
-      program('rejects.mjs', "void Promise.reject(new RangeError('off'));\n"),
-    );
-    assert.equal(code, 1);
-    assert.match(stderr, /^dxgwire: .*rejects\.mjs threw RangeError: off .*\n$/);
-  });
-
-  it('shows thrown values that are no errors', async () => {
-    const object = await run(program('throws-object.mjs', 'throw { reason: 7 };\n'));
-    assert.equal(object.code, 1);
-    assert.match(object.stderr, /^dxgwire: .*throws-object\.mjs threw \{ reason: 7 \}\n$/);
-    const nothing = await run(program('rejects-nothing.mjs', 'void Promise.reject(undefined);\n'));
-    assert.equal(nothing.code, 1);
-    assert.match(nothing.stderr, /^dxgwire: .*rejects-nothing\.mjs threw in a promise: undefined\n$/);
-  });
-
-  it('names no place in Node itself', async () => {
-    const { code, stderr } = await run(program('imports.mjs', "import 'no-such-package';\n"));
-    assert.equal(code, 1);
-    assert.match(stderr, /Cannot find package 'no-such-package' imported from \S*imports\.mjs\n$/);
-  });
-
   it('ends as Node does when the top level awaits what nothing can settle', async () => {
     const { code, stderr } = await run(program('never.mjs', 'await new Promise(() => {});\n'));
     assert.equal(code, 13);

@@ -13,9 +13,10 @@ import { type Command, oneOf, parseOptions, splitAtProgram, wholeNumber } from '
 import { holdEnd, lastErrors, tellErrorsAtExit } from '../ending.ts';
 import { CommandFailure, describe, ExitCode, UsageError } from '../errors.ts';
 import { checkCodec, codecFrom, connectLink, inProcessLink, inWorkerLink, type Link } from '../link.ts';
-import { findProgram, runProgram } from '../program.ts';
+import { type MainProgram, programFile, runProgram } from '../program.ts';
 import { installGlobals } from '../program-globals.ts';
 import { openLocal } from '../program-gpu.ts';
+import { programFromInput, programText } from '../program-text.ts';
 import { tokenFrom } from '../token.ts';
 import { installInWorkers } from '../workers.ts';
 
@@ -33,6 +34,7 @@ const OPTIONS = {
   canvas: { type: 'boolean' },
   frames: { type: 'string' },
   'frame-limit': { type: 'string' },
+  eval: { type: 'string', short: 'e' },
   help: { type: 'boolean', short: 'h' },
 } as const;
 
@@ -45,6 +47,8 @@ const MAX_FRAMES = 1_000_000;
 const HELP = `dxgwire run: runs a WebGPU program, unchanged, on a host's GPU
 
 Usage: dxgwire run --connect URL [options] PROGRAM [arguments of the program]
+
+PROGRAM is a file, a folder with a main module, or - for standard input.
 
 Options:
   --connect URL      the URL that \`dxgwire host\` prints
@@ -61,6 +65,7 @@ Options:
   --canvas           gives the program OffscreenCanvas (for WebGPU) and requestAnimationFrame
   --frames DIR       the same, and saves what it draws on a canvas as PNG files
   --frame-limit N    the same, and ends the run behind N frames
+  --eval TEXT, -e    runs this text in place of PROGRAM
   --help             this text
 
 The program finds navigator.gpu and the WebGPU classes and constants, as in a browser, and its own arguments in
@@ -84,11 +89,9 @@ export const run: Command = {
         'run needs one of --connect URL, --in-process, --in-worker and --local; see `dxgwire run --help`',
       );
     }
-    if (program === undefined) {
-      throw new UsageError('run needs the program to run; see `dxgwire run --help`');
-    }
+    const positional = program === undefined ? [] : [program, ...rest];
     checkCodec(values.codec, connect);
-    const path = findProgram(program);
+    const { main, ownArgs } = await chooseProgram(values.eval, positional);
     const canvas = canvasOptions(values);
     if (local === true) {
       if (values.statistics !== undefined)
@@ -96,7 +99,7 @@ export const run: Command = {
       installGlobals(await openLocal(values.adapter));
       installInChildren({ kind: 'local', adapter: values.adapter });
       if (canvas !== null) installCanvas({ ...canvas, end: () => process.exit() });
-      await runProgram(path, rest);
+      await runProgram(main, ownArgs);
       return ExitCode.success;
     }
     const link = await openLink(values);
@@ -109,8 +112,8 @@ export const run: Command = {
       installInChildren(programLink);
     }
     await runOnLink(values.trace === undefined ? link : await traced(link, values.trace), {
-      path,
-      rest,
+      main,
+      ownArgs,
       adapter,
       statistics,
       canvas,
@@ -118,6 +121,17 @@ export const run: Command = {
     return ExitCode.success;
   },
 };
+
+/** What to run, and the arguments that are the program's own. */
+async function chooseProgram(
+  text: string | undefined,
+  positional: readonly string[],
+): Promise<{ readonly main: MainProgram; readonly ownArgs: readonly string[] }> {
+  if (text !== undefined) return { main: programText(text), ownArgs: positional };
+  const [program, ...ownArgs] = positional;
+  if (program === undefined) throw new UsageError('run needs the program to run; see `dxgwire run --help`');
+  return { main: program === '-' ? await programFromInput() : programFile(program), ownArgs };
+}
 
 function openLink(values: {
   readonly connect: string | undefined;
@@ -151,8 +165,8 @@ async function traced(link: Link, path: string): Promise<Link> {
 }
 
 interface ProgramRun {
-  readonly path: string;
-  readonly rest: readonly string[];
+  readonly main: MainProgram;
+  readonly ownArgs: readonly string[];
   readonly adapter: string | undefined;
   readonly statistics: string | undefined;
   readonly canvas: ReturnType<typeof canvasOptions>;
@@ -170,7 +184,8 @@ function canvasOptions(values: {
   return { folder: frames, frameLimit };
 }
 
-async function runOnLink(link: Link, { path, rest, adapter, statistics, canvas }: ProgramRun): Promise<void> {
+async function runOnLink(link: Link, run: ProgramRun): Promise<void> {
+  const { main, ownArgs, adapter, statistics, canvas } = run;
   const { bus } = link;
   const gpu = createGPU({
     connect: bus,
@@ -205,7 +220,7 @@ async function runOnLink(link: Link, { path, rest, adapter, statistics, canvas }
       await link.close();
     });
   };
-  await runProgram(path, rest, prepare, () => lastErrors(gpu));
+  await runProgram(main, ownArgs, prepare, () => lastErrors(gpu));
 }
 
 /**

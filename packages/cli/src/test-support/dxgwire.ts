@@ -28,15 +28,35 @@ function collect(child: ChildProcess): Promise<Finished> {
   });
 }
 
+/** Where a command runs, and what it reads from standard input. */
+export interface Surroundings {
+  readonly cwd?: string;
+  readonly input?: string;
+}
+
 /** Runs Node to its end. */
-export function node(args: readonly string[], environment: Record<string, string> = {}): Promise<Finished> {
+export function node(
+  args: readonly string[],
+  environment: Record<string, string> = {},
+  { cwd, input }: Surroundings = {},
+): Promise<Finished> {
   const env = { ...process.env, DXGWIRE_TOKEN: '', DXGWIRE_DEBUG: '', ...environment };
-  return collect(spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe'] }));
+  const child = spawn(process.execPath, args, {
+    env,
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    ...(cwd === undefined ? {} : { cwd }),
+  });
+  child.stdin?.end(input);
+  return collect(child);
 }
 
 /** Runs one `dxgwire` command to its end. */
-export function dxgwire(args: readonly string[], environment?: Record<string, string>): Promise<Finished> {
-  return node([bin, ...args], environment);
+export function dxgwire(
+  args: readonly string[],
+  environment?: Record<string, string>,
+  surroundings?: Surroundings,
+): Promise<Finished> {
+  return node([bin, ...args], environment, surroundings);
 }
 
 /** `dxgwire host` in a process of its own, ready for guests. */
