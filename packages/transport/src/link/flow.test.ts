@@ -72,6 +72,38 @@ describe('flow of packets beside bulk data', () => {
     assert.equal(bus.memory.view(block.address + block.length - 1, 1)[0], 7);
   });
 
+  it('answers what came together in parts, but for parts too short to be worth a write', async () => {
+    const { clock, guest, bus, toHost, toGuest } = await createFlow();
+    bus.onChannelOpen = (channel) => {
+      channel.onPacket = ({ idLow, bytes, offset, length }) =>
+        void channel.send(PacketKind.completion, idLow, 0, 0, bytes, offset, length);
+    };
+    bus.offer({ classGuid: GUID, instanceGuid: GUID, mmioMegabytes: 0 });
+    await clock.settle();
+    const opening = guest.open(3);
+    await clock.settle();
+    const channel = await opening;
+    let writes: number[] = [];
+    toGuest.deliver = (bytes) => {
+      writes.push(bytes.length / 88);
+      guest.receive(bytes);
+    };
+    const partsFor = async (count: number): Promise<number[]> => {
+      writes = [];
+      toHost.isReading = false;
+      for (let id = 0; id < count; id += 1) send(channel, id, 0, 64);
+      toHost.isReading = true;
+      toHost.wake();
+      await clock.settle();
+      return writes;
+    };
+    assert.deepEqual(await partsFor(20), [20]);
+    assert.deepEqual(await partsFor(64), [24, 40], 'the guest may begin with the first ones');
+    assert.deepEqual(await partsFor(40), [40], 'no write for the last 16 alone');
+    const all = await partsFor(1000);
+    assert.ok(all.length > 4 && all.every((part) => part >= 24), String(all));
+  });
+
   it('asks only the channel that has much waiting to stop', async () => {
     const { clock, first, second, toHost, arrived } = await createFlow();
     toHost.isReading = false;

@@ -48,6 +48,8 @@ export class FrameDecoder {
   #body: Body | null = null;
   /** What the frame being handed over takes of the stream, bytes; 0 for a part before the last. */
   frameBytes = 0;
+  /** Bytes of the input at hand behind the frame that is being handed over; 0 between inputs. */
+  restBytes = 0;
 
   constructor(onFrame: OnFrame, splitsMemory = false) {
     this.#onFrame = onFrame;
@@ -177,6 +179,7 @@ export class FrameDecoder {
         return this.#continue(this.#body as unknown as Body, bytes, at + FRAME_HEADER_BYTES, end);
       }
       this.frameBytes = size;
+      this.restBytes = end - at - size;
       this.#onFrame(
         view.getUint16(at + 4, true),
         view.getUint16(at + 6, true),
@@ -190,6 +193,7 @@ export class FrameDecoder {
       );
       at += size;
     }
+    this.restBytes = 0;
     return at;
   }
 

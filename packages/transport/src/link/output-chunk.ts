@@ -8,8 +8,10 @@ const LARGE_CHUNK_BYTES = MAX_FRAME_BYTES + 8 * 1024;
 /** Spare chunks kept for all links of this thread together, of each size. */
 const SPARE_CHUNKS = 16;
 
-/** Room before the frames of a chunk, for a header of the medium's own; a multiple of 8. */
-export const CHUNK_HEADROOM_BYTES = 16;
+/** Room for a header of the medium's own, bytes; a multiple of 8. */
+export const MEDIUM_HEADROOM_BYTES = 16;
+/** Room before the frames of a chunk: for such a header, and for a few frames that go before all others. A multiple of 8. */
+export const CHUNK_HEADROOM_BYTES = MEDIUM_HEADROOM_BYTES + 4 * FRAME_HEADER_BYTES;
 
 /** Frames in a row, in memory that is used again. */
 export class Chunk {

@@ -108,6 +108,38 @@ describe('link output', () => {
     assert.equal(output.isEmpty, true);
   });
 
+  it('writes urgent frames and what follows them in one run, and a great many urgent ones by themselves', () => {
+    const output = new LinkOutput(() => {});
+    const none = new Uint8Array(0);
+    output.keepForReplay(MEBIBYTE, () => 0);
+    const kinds = (count: number): number[] => {
+      for (let id = 0; id < count; id += 1) output.urgent(FrameKind.ping, id, 0, none, 0, 0);
+      packet(output, 7);
+      const seen: number[] = [];
+      const decoder = new FrameDecoder((_channel, kind) => seen.push(kind));
+      const chunk = output.take();
+      decoder.push(chunk?.bytes ?? none);
+      assert.ok((chunk?.headroomBytes ?? 0) >= 16, 'a medium has room for its header all the same');
+      chunk?.release();
+      return seen;
+    };
+    assert.deepEqual(kinds(2), [FrameKind.ping, FrameKind.ping, FrameKind.inBand]);
+    assert.deepEqual(kinds(0), [FrameKind.inBand]);
+    assert.deepEqual(
+      kinds(5),
+      Array.from({ length: 5 }, () => FrameKind.ping),
+    );
+    drain(output);
+    assert.equal(output.queuedBytes, 0);
+    // Only the packets are part of the stream that may be sent again.
+    output.interrupt();
+    output.rewind(0);
+    assert.deepEqual(
+      drain(output).seen.map(({ kind }) => kind),
+      [FrameKind.inBand, FrameKind.inBand, FrameKind.inBand],
+    );
+  });
+
   it('drops what was not taken', () => {
     const output = new LinkOutput(() => {});
     packet(output, 1);

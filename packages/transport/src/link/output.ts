@@ -1,3 +1,4 @@
+import { copyBytes } from '../copy-bytes.ts';
 import { FrameKind, frameSize, LINK_CHANNEL, MEMORY_CHUNK_BYTES } from './frame.ts';
 import { Lane, laneOf } from './lanes.ts';
 import { CONFIRM_BYTES, FIRST_RANGE_WINDOW_BYTES, LEAST_RANGE_WINDOW_BYTES } from './limits.ts';
@@ -7,6 +8,7 @@ import {
   ChunkSize,
   FramePlacer,
   giveChunk,
+  MEDIUM_HEADROOM_BYTES,
   takeChunk,
 } from './output-chunk.ts';
 import { OutputQueue, PendingRange, type Run } from './output-queue.ts';
@@ -19,6 +21,8 @@ const NOTHING = new Uint8Array(0);
 const QUESTION_ID_HIGH = 1;
 /** The part of the window for unconfirmed bytes that long ranges leave to everything else. */
 const WINDOW_FOR_THE_REST = 1 / 8;
+/** Urgent frames up to this long leave in one write with others. */
+const MOST_AHEAD_BYTES = CHUNK_HEADROOM_BYTES - MEDIUM_HEADROOM_BYTES;
 
 /** Bytes of the stream of frames, ready to be written. */
 export interface OutputChunk {
@@ -251,15 +255,18 @@ export class LinkOutput {
   /** The next bytes to write, or null. */
   take(gathers = false): OutputChunk | null {
     const urgent = this.#urgent;
-    if (urgent !== null) {
-      this.#urgent = null;
+    this.#urgent = null;
+    if (urgent !== null && (this.isHeld || this.#rewound !== null || urgent.used > MOST_AHEAD_BYTES)) {
       return this.#toWrite({ chunk: urgent, payload: null });
     }
     if (this.isHeld) return null;
     if (this.#rewound !== null) return this.#takeAgain(this.#rewound, gathers);
     const run = this.#takeNew(gathers);
-    // Perhaps there is a question instead.
-    if (run === null) return this.#urgent === null ? null : this.take(gathers);
+    if (run === null) {
+      if (urgent !== null) return this.#toWrite({ chunk: urgent, payload: null });
+      // Perhaps there is a question instead.
+      return this.#urgent === null ? null : this.take(gathers);
+    }
     const { chunk, payload } = run;
     this.#taken += chunk.used + (payload?.length ?? 0);
     if (this.#replay !== null) {
@@ -269,7 +276,7 @@ export class LinkOutput {
       this.#ranges?.sent(this.#taken, this.#replay.unconfirmedBytes);
       if (chunk.lane === Lane.memory) this.#ask(false);
     }
-    return this.#toWrite(run);
+    return this.#toWrite(run, urgent);
   }
 
   #takeAgain(from: number, gathers: boolean): OutputChunk | null {
@@ -319,14 +326,22 @@ export class LinkOutput {
     return run;
   }
 
-  #toWrite({ chunk, payload }: Run): OutputChunk {
-    const length = chunk.used + (payload?.length ?? 0);
+  /** What the medium gets. `ahead`: urgent frames for the room before the chunk's own, for one write for both. */
+  #toWrite({ chunk, payload }: Run, ahead: Chunk | null = null): OutputChunk {
+    const aheadBytes = ahead?.used ?? 0;
+    const start = CHUNK_HEADROOM_BYTES - aheadBytes;
+    const bytes = new Uint8Array(chunk.bytes.buffer, start, aheadBytes + chunk.used);
+    if (ahead !== null) {
+      copyBytes(bytes, 0, ahead.bytes, 0, aheadBytes);
+      giveChunk(ahead);
+    }
+    const length = bytes.length + (payload?.length ?? 0);
     const generation = this.#generation;
     this.#inMedium += length;
     return {
-      bytes: chunk.bytes.subarray(0, chunk.used),
+      bytes,
       payload,
-      headroomBytes: CHUNK_HEADROOM_BYTES,
+      headroomBytes: start,
       release: () => {
         giveChunk(chunk);
         if (generation !== this.#generation) return;

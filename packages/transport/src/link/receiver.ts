@@ -50,6 +50,11 @@ export class LinkReceiver {
     return this.#received;
   }
 
+  /** Bytes of the input at hand behind the frame that is being handled; 0 between inputs. */
+  get restBytes(): number {
+    return this.#decoder.restBytes;
+  }
+
   /** Of these, bytes that the other side does not know of. */
   get unconfirmedBytes(): number {
     return this.#received - this.#confirmed;

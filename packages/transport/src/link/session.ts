@@ -68,6 +68,7 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
       statistics: this.statistics,
       channels: this.channels,
       maxQueuedBytes: options.maxQueuedBytes,
+      restBytes: () => this.#receiver.restBytes,
       wakeMedium: () => this.#medium?.wake(),
     });
     this.output = this.#writer.output;
