@@ -216,6 +216,31 @@ describe('dxgwire run', () => {
     assert.match(stderr, /--frame-limit takes a whole number from 1 to \d+, not "many"/);
   });
 
+  it('says that a file is no folder for frames', async () => {
+    const path = program('empty.mjs', '');
+    const { code, stderr } = await run(['--local', '--frames', path, path]);
+    assert.equal(code, 1);
+    assert.equal(stderr, `dxgwire: cannot make the folder ${path}: ${path} is a file\n`);
+  });
+
+  it('raises at configure() what is wrong with a canvas', async () => {
+    const path = program(
+      'configure.mjs',
+      `const adapter = await navigator.gpu.requestAdapter();
+      const device = await adapter.requestDevice();
+      const context = new OffscreenCanvas(4, 4).getContext('webgpu');
+      for (const usage of [GPUTextureUsage.STORAGE_BINDING, GPUTextureUsage.RENDER_ATTACHMENT]) {
+        device.pushErrorScope('validation');
+        context.configure({ device, format: 'bgra8unorm', usage });
+        const error = await device.popErrorScope();
+        console.log(error === null ? 'right' : error.message.split('\\n')[0]);
+      }`,
+    );
+    const local = await run(['--local', '--canvas', path]);
+    assert.match(local.stdout, /StorageBinding.*\nright\n$/);
+    assert.deepEqual(await run(['--in-worker', '--canvas', path]), local);
+  });
+
   it('says that the folder for frames cannot be made', { skip: process.platform !== 'linux' }, async () => {
     const { code, stderr } = await run([
       '--local',

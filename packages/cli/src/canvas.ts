@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { type CanvasFrame, createCanvasGlobals } from '@dxgwire/guest/webgpu';
 import { CommandFailure, describe } from './errors.ts';
@@ -18,7 +18,9 @@ export interface CanvasRun {
  * missing, as under /proc, Node then tries for ever.
  */
 function makeFolder(folder: string): void {
-  if (existsSync(folder)) return;
+  const found = statSync(folder, { throwIfNoEntry: false });
+  if (found?.isDirectory() === false) throw new Error(`${folder} is a file`);
+  if (found !== undefined) return;
   const above = dirname(resolve(folder));
   if (above !== resolve(folder)) makeFolder(above);
   mkdirSync(folder);
@@ -28,7 +30,7 @@ function makeFolder(folder: string): void {
  * Gives this process `OffscreenCanvas` and animation frames, and saves what the program draws as
  * `frame-NNNNN.png`, or `canvas-C-frame-NNNNN.png` for further canvases.
  *
- * @throws CommandFailure when there cannot be such a folder.
+ * @throws CommandFailure when there cannot be such a folder, or nothing be written there.
  */
 export function installCanvas({ folder, frameLimit, end }: CanvasRun): void {
   if (folder !== undefined) {
@@ -36,6 +38,11 @@ export function installCanvas({ folder, frameLimit, end }: CanvasRun): void {
       makeFolder(folder);
     } catch (error) {
       throw new CommandFailure(`cannot make the folder ${folder}: ${describe(error)}`);
+    }
+    try {
+      accessSync(folder, constants.W_OK | constants.X_OK);
+    } catch (error) {
+      throw new CommandFailure(`cannot write in the folder ${folder}: ${describe(error)}`);
     }
   }
   let frames = 0;

@@ -147,6 +147,18 @@ describe('dxgwire run', () => {
     assert.match(refused.stderr, /^dxgwire: .*'exit 4' ended with code 4 [^\n]*\n$/);
   });
 
+  it('ends its host with it where the trace cannot be written, and takes no trace where there is no link', async () => {
+    const path = program('empty.mjs', '');
+    const file = join(folder, 'nowhere', 'trace');
+    const options = ['--backend', 'reference', '--trace', file];
+    const worker = await dxgwire(['run', '--in-worker', ...options, path]);
+    assert.equal(worker.code, 1);
+    assert.match(worker.stderr, /^dxgwire: cannot write the capture .*: no such file or directory\n$/);
+    const local = await dxgwire(['run', '--local', '--trace', file, path]);
+    assert.equal(local.code, 2);
+    assert.equal(local.stderr, 'dxgwire: --trace is of a link; --local has none\n');
+  });
+
   it('gives workers a GPU also where the host is in the same process', async () => {
     const path = program(
       'with-worker.mjs',

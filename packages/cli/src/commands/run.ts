@@ -94,8 +94,9 @@ export const run: Command = {
     const { main, ownArgs } = await chooseProgram(values.eval, positional);
     const canvas = canvasOptions(values);
     if (local === true) {
-      if (values.statistics !== undefined)
-        throw new UsageError('--statistics is of a link; --local has none');
+      for (const option of ['statistics', 'trace', 'codec', 'token'] as const) {
+        if (values[option] !== undefined) throw new UsageError(`--${option} is of a link; --local has none`);
+      }
       installGlobals(await openLocal(values.adapter));
       installInChildren({ kind: 'local', adapter: values.adapter });
       if (canvas !== null) installCanvas({ ...canvas, end: () => process.exit() });
@@ -149,7 +150,11 @@ function openLink(values: {
 
 /** The same link, recorded into a file. */
 async function traced(link: Link, path: string): Promise<Link> {
-  const captures = await GuestCaptures.open(path, CAPTURE_REPORTS);
+  const captures = await GuestCaptures.open(path, CAPTURE_REPORTS).catch(async (error: unknown) => {
+    // A host that was started for this link would stay.
+    await link.close();
+    throw error;
+  });
   const { end, recorder } = captures.record({ maxPublishedBytes: MAX_PUBLISHED_BYTES });
   return {
     bus: tapGuestBus(link.bus, recorder, { onEnd: end }),

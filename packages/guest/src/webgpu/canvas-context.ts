@@ -97,14 +97,7 @@ class ContextState {
       throw new DOMException('getCurrentTexture: the canvas is not configured', 'InvalidStateError');
     }
     if (this.texture !== null) return this.texture;
-    const { device, format, usage, viewFormats } = configuration;
-    const texture = device.createTexture({
-      label: 'canvas',
-      size: [port.width, port.height],
-      format,
-      usage: port.onFrame === null ? usage : usage | GPUTextureUsage.COPY_SRC,
-      viewFormats,
-    });
+    const texture = createTexture(configuration, port.width, port.height, port.onFrame !== null);
     this.texture = texture;
     port.atFrameEnd(() => {
       if (this.texture !== texture) return;
@@ -131,6 +124,21 @@ class ContextState {
     texture.destroy();
     this.port.presented();
   }
+}
+
+function createTexture(
+  { device, format, usage, viewFormats }: Configuration,
+  width: number,
+  height: number,
+  isRead: boolean,
+): GPUTexture {
+  return device.createTexture({
+    label: 'canvas',
+    size: [width, height],
+    format,
+    usage: isRead ? usage | GPUTextureUsage.COPY_SRC : usage,
+    viewFormats,
+  });
 }
 
 /** The texels of a texture without padding; null when its device is lost or the texture is invalid. */
@@ -181,6 +189,8 @@ export class GPUCanvasContext {
         `a canvas cannot be ${given.format}, but ${CANVAS_FORMATS.join(', ')}`,
       );
     }
+    // What no texture can be is an error of the device at once, not first when there is one.
+    createTexture(given, 1, 1, false).destroy();
     state.configure(given);
   }
   unconfigure(): undefined {
