@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, normalize } from 'node:path';
 import { describe, it } from 'node:test';
@@ -50,4 +50,19 @@ describe('what is published of', () => {
       }
     });
   }
+});
+
+describe('npm pack', () => {
+  it('refuses in one line what nobody could install, and names the way out', () => {
+    // As npm calls itself; a test may be run by pnpm.
+    const env = { ...process.env, npm_config_user_agent: '' };
+    const folder = join(PACKAGES, 'transport');
+    const { status, stderr } = spawnSync('npm', ['pack', '--dry-run', '--silent'], {
+      cwd: folder,
+      encoding: 'utf8',
+      env,
+    });
+    assert.notEqual(status, 0);
+    assert.match(stderr, /workspace:\*.*use `npx pnpm@[\d.]+ pack`/);
+  });
 });

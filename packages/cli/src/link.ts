@@ -57,9 +57,8 @@ export async function connectLink(url: string, token: string | undefined, codec?
   } catch (error) {
     if (isTransportError(error) && error.code === 'bad-url') {
       const example = `${CONNECT_SCHEMES[0]}://127.0.0.1:8774`;
-      const known = CONNECT_SCHEMES.map((scheme) => `${scheme}:`).join(', ');
       throw new UsageError(
-        `--connect takes the URL that \`dxgwire host\` prints, like ${example} (${known}), not "${url}"`,
+        `--connect takes the URL that \`dxgwire host\` prints, like ${example}: ${error.message}`,
       );
     }
     const hint = token === undefined ? '; give its --token SECRET' : '';

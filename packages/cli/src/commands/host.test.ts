@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { dxgwire, HostProcess, takePort } from '../test-support/dxgwire.ts';
 
@@ -76,6 +78,58 @@ describe('dxgwire host', () => {
     const { code, stderr } = await dxgwire(['host', '--backend', 'null', '--listen', 'ws://0.0.0.0:0']);
     assert.equal(code, 2);
     assert.match(stderr, /^dxgwire: .*give --token SECRET.*\n$/);
+  });
+
+  it('takes a token that its URL names, and shows it nowhere', async () => {
+    const host = await HostProcess.start([
+      '--backend',
+      'null',
+      '--listen',
+      'tcp:0.0.0.0:0?token=open-sesame',
+    ]);
+    try {
+      assert.match(host.url, /^tcp:0\.0\.0\.0:\d+$/);
+      const here = host.url.replace('0.0.0.0', '127.0.0.1');
+      assert.equal((await dxgwire(['info', '--connect', here])).code, 1);
+      assert.equal((await dxgwire(['info', '--connect', `${here}?token=open-sesame`])).code, 0);
+    } finally {
+      await host.stop();
+    }
+    for (const url of ['ws://127.0.0.1:99999', 'gopher://127.0.0.1:70', 'tcp:127.0.0.1:99999']) {
+      for (const option of [
+        ['host', '--listen'],
+        ['info', '--connect'],
+      ]) {
+        const { code, stderr } = await dxgwire([...option, `${url}?token=open-sesame`]);
+        assert.equal(code, 2);
+        assert.match(stderr, /^dxgwire: [^\n]+\n$/);
+        assert.doesNotMatch(stderr, /open-sesame/);
+      }
+    }
+  });
+
+  it('prints a URL that a shell takes as it stands and that leads to the same socket', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'dxgwire host 50% '));
+    try {
+      for (const kind of process.platform === 'linux' ? ['unix', 'shm'] : ['unix']) {
+        const path = join(folder, "it's (1)?.sock");
+        const host = await HostProcess.start([
+          '--backend',
+          'null',
+          '--listen',
+          `${kind}:${encodeURIComponent(path)}`,
+        ]);
+        try {
+          assert.ok(existsSync(path));
+          assert.match(host.url, /^[\w:/.%-]+$/);
+          assert.equal((await dxgwire(['info', '--connect', host.url])).code, 0);
+        } finally {
+          await host.stop();
+        }
+      }
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it('names the same URL on this machine as the way out', async () => {

@@ -72,7 +72,8 @@ export const host: Command = {
     const level = oneOf('log', values.log, LOG_LEVELS);
     const timeoutMs = values.timeout === undefined ? undefined : milliseconds('timeout', values.timeout);
     const token = tokenFrom(values.token);
-    checkListenUrl(values.listen, token);
+    const wanted = token ?? tokenOfUrl(values.listen);
+    checkListenUrl(values.listen, wanted);
     const log = createLog({ level, destination: destination({ dest: 2, sync: true }) });
     // From the start, so that Ctrl-C while the backend starts leaves nothing behind either.
     const stop = untilInterrupted();
@@ -93,7 +94,7 @@ export const host: Command = {
       throw error;
     }
     const descriptions = backend.adapters.filter((_, index) => adapters.includes(index));
-    announce(values.json === true, listener.url, backend.name, descriptions, token !== undefined);
+    announce(values.json === true, listener.url, backend.name, descriptions, wanted !== undefined);
     await Promise.race([stop, listener.ended ?? stop]);
     await closeAll(listener, dxgHost, backend);
     await captures?.close();
@@ -125,19 +126,32 @@ function checkListenUrl(text: string, token: string | undefined): void {
     // Both tcp:HOST:PORT and tcp://HOST:PORT are good.
     url = new URL(text.replace(/^tcp:(?!\/\/)/i, 'tcp://'));
   } catch {
-    throw new UsageError(`--listen takes a URL like ${DEFAULT_LISTEN_URL}, not "${text}"`);
+    throw new UsageError(
+      `--listen takes a URL like ${DEFAULT_LISTEN_URL}, a port from 0 to 65535; not "${withoutToken(text)}"`,
+    );
   }
   if (!LISTEN_SCHEMES.includes(url.protocol.slice(0, -1))) {
     const known = LISTEN_SCHEMES.map((scheme) => `${scheme}:`).join(', ');
-    throw new UsageError(`--listen takes ${known}, as in ${DEFAULT_LISTEN_URL}; not "${text}"`);
+    throw new UsageError(`--listen takes ${known}, as in ${DEFAULT_LISTEN_URL}; not "${withoutToken(text)}"`);
   }
   if (!NETWORK_PROTOCOLS.includes(url.protocol)) return;
   const isLoopback = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname);
   if (!isLoopback && token === undefined) {
     throw new UsageError(
-      `${text} can be reached from other machines: give --token SECRET, or listen on ${loopbackOf(url)}`,
+      `${withoutToken(text)} can be reached from other machines: give --token SECRET, or listen on ${loopbackOf(url)}`,
     );
   }
+}
+
+/** A URL as an error message may show it. */
+function withoutToken(text: string): string {
+  return text.replace(/\?.*/s, '');
+}
+
+/** What a URL says behind `?token=`; undefined where that is nothing. */
+function tokenOfUrl(text: string): string | undefined {
+  const [, query = ''] = /^(?:wss?|tcp):[^?]*\?(.*)$/is.exec(text) ?? [];
+  return new URLSearchParams(query.replace(/#.*/s, '')).get('token') || undefined;
 }
 
 /** The same URL, for this machine only. */

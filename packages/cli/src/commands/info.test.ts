@@ -96,6 +96,18 @@ describe('dxgwire info', () => {
     assert.match(stderr, new RegExp(`^dxgwire: [^\n]*127\\.0\\.0\\.1:${port}[^\n]*\n$`));
   });
 
+  it('says what is wrong with a URL', async () => {
+    for (const [url, pattern] of [
+      ['tcp:127.0.0.1:99999', /expected a host and a port/],
+      [`unix:/${'x'.repeat(120)}`, /at most 107 bytes/],
+      ['shm:a/b', /expected a short name/],
+    ] as const) {
+      const { code, stderr } = await dxgwire(['info', '--connect', url]);
+      assert.equal(code, 2);
+      assert.match(stderr, pattern);
+    }
+  });
+
   for (const [name, args] of [
     ['no URL', []],
     ['what is no URL', ['--connect', 'over there']],

@@ -13,6 +13,7 @@ import { VmbusHost, type VmbusHostOptions } from '../mock-vmbus/host-bus.ts';
 import { GUEST_RAM_ADDRESS, memorySizes } from '../mock-vmbus/in-process.ts';
 import { MappedWindow } from '../mock-vmbus/mapped-window.ts';
 import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
+import { encodePath } from '../stream/address.ts';
 import { listenOnSocketFile, removeForgottenSockets } from '../stream/socket-file.ts';
 import { clearTimeout, setTimeout } from '../timers.ts';
 import type { PolledEnd } from '../transport.ts';
@@ -74,7 +75,8 @@ export async function listenSharedMemory(
   await listenOnSocketFile(server, path);
   if (folder !== null) void removeForgottenSockets(folder);
   return {
-    url: url.replace(/\?.*/s, ''),
+    // A name stands for itself.
+    url: folder === null ? `shm:${encodePath(path)}` : url.replace(/\?.*/s, ''),
     port: 0,
     async close() {
       const stopped = new Promise<void>((resolve) => {

@@ -54,4 +54,24 @@ describe('stream addresses', () => {
     for (const url of ['unix:/run/gpu.sock', 'tcp:gpu:1', 'tcp:[::1]:80', 'stdio:', 'stdio:ssh gpu'])
       assert.equal(streamUrl(parseStreamUrl(url).address), url);
   });
+
+  it('are read as they are written, whatever a path holds, and no shell minds them', () => {
+    for (const path of [
+      '/a b',
+      '/50%',
+      '/a%20b',
+      '/what?token=x',
+      '/#1',
+      '//net/x',
+      "/it's (1)*!",
+      '/ü/𝄞',
+      '/"$x;&|<>`\\',
+    ]) {
+      for (const kind of ['unix', 'device'] as const) {
+        const url = streamUrl({ kind, path });
+        assert.deepEqual(parseStreamUrl(url), { address: { kind, path }, token: '' }, url);
+        assert.match(url, /^[\w\-./:@+=,~%]+$/);
+      }
+    }
+  });
 });

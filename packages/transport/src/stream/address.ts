@@ -85,11 +85,22 @@ function tcpAddress(rest: string, text: string): StreamAddress {
   return { kind: 'tcp', host, port };
 }
 
+/** A path as part of a URL, which {@link decodePath} reads back: also fit for a command line without quotes. */
+export function encodePath(path: string): string {
+  const encoded = path.replace(/[^\w\-./:@+=,~]+/gu, encodeURIComponent).replace(/[!'()*]/g, percentOf);
+  return encoded.startsWith('//') ? `//${encoded}` : encoded;
+}
+
+/** For the few characters that `encodeURIComponent` leaves as they are and a shell does not. */
+function percentOf(character: string): string {
+  return `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
+}
+
 /** The URL that leads to an address. */
 export function streamUrl(address: StreamAddress): string {
   switch (address.kind) {
     case 'unix':
-      return `unix:${address.path}`;
+      return `unix:${encodePath(address.path)}`;
     case 'tcp':
       return `tcp:${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`;
     case 'stdio':
@@ -97,6 +108,6 @@ export function streamUrl(address: StreamAddress): string {
     case 'command':
       return `stdio:${address.command}`;
     case 'device':
-      return `device:${address.path}`;
+      return `device:${encodePath(address.path)}`;
   }
 }
