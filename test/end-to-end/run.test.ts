@@ -228,16 +228,24 @@ describe('dxgwire run', () => {
       'configure.mjs',
       `const adapter = await navigator.gpu.requestAdapter();
       const device = await adapter.requestDevice();
-      const context = new OffscreenCanvas(4, 4).getContext('webgpu');
-      for (const usage of [GPUTextureUsage.STORAGE_BINDING, GPUTextureUsage.RENDER_ATTACHMENT]) {
+      const canvas = new OffscreenCanvas(4, 4);
+      const context = canvas.getContext('webgpu');
+      console.log(context instanceof GPUCanvasContext);
+      const { STORAGE_BINDING, RENDER_ATTACHMENT } = GPUTextureUsage;
+      for (const [width, usage] of [[4, STORAGE_BINDING], [0, RENDER_ATTACHMENT], [1e6, RENDER_ATTACHMENT], [4, RENDER_ATTACHMENT]]) {
+        canvas.width = width;
         device.pushErrorScope('validation');
         context.configure({ device, format: 'bgra8unorm', usage });
         const error = await device.popErrorScope();
         console.log(error === null ? 'right' : error.message.split('\\n')[0]);
-      }`,
+      }
+      try { context.configure({ device, format: 'bgra8unorm', usage: 0x20 | RENDER_ATTACHMENT }); } catch (error) { console.log(error.name); }`,
     );
     const local = await run(['--local', '--canvas', path]);
-    assert.match(local.stdout, /StorageBinding.*\nright\n$/);
+    assert.match(
+      local.stdout,
+      /^true\n.*StorageBinding.*\n.*width:0.*is empty.*\n.*width:1000000.*\nright\nTypeError\n$/,
+    );
     assert.deepEqual(await run(['--in-worker', '--canvas', path]), local);
   });
 

@@ -97,7 +97,10 @@ export const run: Command = {
       for (const option of ['statistics', 'trace', 'codec', 'token'] as const) {
         if (values[option] !== undefined) throw new UsageError(`--${option} is of a link; --local has none`);
       }
-      installGlobals(await openLocal(values.adapter));
+      const dawn = await openLocal(values.adapter);
+      // The contexts of our canvases are ours, whatever makes their textures.
+      const { GPUCanvasContext } = globals;
+      installGlobals(canvas === null ? dawn : { ...dawn, globals: { ...dawn.globals, GPUCanvasContext } });
       installInChildren({ kind: 'local', adapter: values.adapter });
       if (canvas !== null) installCanvas({ ...canvas, end: () => process.exit() });
       await runProgram(main, ownArgs);

@@ -85,6 +85,18 @@ class ContextState {
     this.configuration = configuration;
   }
 
+  /** What no texture can be is an error of the device at once, not only when there is one. */
+  validate(): void {
+    const { configuration, port } = this;
+    if (configuration === null) return;
+    const most = configuration.device.limits.maxTextureDimension2D;
+    // What is neither too small nor too large stands for all such sizes, and costs nothing.
+    const [width = 0, height = 0] = [port.width, port.height].map((size) =>
+      size > most ? size : Math.min(1, size),
+    );
+    createTexture(configuration, width, height, false).destroy();
+  }
+
   /** The canvas has another size, or shows nothing any more. */
   drop(): void {
     this.texture?.destroy();
@@ -189,9 +201,10 @@ export class GPUCanvasContext {
         `a canvas cannot be ${given.format}, but ${CANVAS_FORMATS.join(', ')}`,
       );
     }
-    // What no texture can be is an error of the device at once, not first when there is one.
-    createTexture(given, 1, 1, false).destroy();
+    if ((given.usage & GPUTextureUsage.TRANSIENT_ATTACHMENT) !== 0)
+      fail('GPUCanvasConfiguration.usage', 'a canvas is no transient attachment');
     state.configure(given);
+    state.validate();
   }
   unconfigure(): undefined {
     this.#state.configure(null);
