@@ -7,6 +7,7 @@ import { dawnCases } from './dawn-cases.ts';
 import { measureDelay } from './dawn-delay.ts';
 import { type BareMedia, openBareMedia } from './dawn-media.ts';
 import { measureMemory } from './dawn-memory.ts';
+import { type HandWritten, openHandWritten } from './dawn-relay.ts';
 import { openDevice, overLink, type Subject } from './dawn-subject.ts';
 import { BULK_BYTES } from './dawn-transfers.ts';
 import { sharedMemoryUrl } from './host-service.ts';
@@ -50,8 +51,8 @@ async function overInProcessBus(): Promise<Subject> {
   };
 }
 
-/** What stands beside a case: bare media, by themselves or behind the same work on local Dawn. */
-function mediaWays({ media: kind }: DawnCase, local: DawnRun, media: BareMedia): Way[] {
+/** What stands beside a case: bare media, by themselves or behind the same work on local Dawn, and what is written by hand. */
+function mediaWays({ media: kind }: DawnCase, local: DawnRun, media: BareMedia & HandWritten): Way[] {
   const way = (name: string, run: (count: number) => Promise<unknown>): Way => ({
     name,
     run: async (count) => {
@@ -69,9 +70,13 @@ function mediaWays({ media: kind }: DawnCase, local: DawnRun, media: BareMedia):
       return [
         behindLocal('local Dawn + 2 socket round trips', (count) => media.socketRoundTrips(count)),
         behindLocal('local Dawn + 2 WebSocket round trips', (count) => media.webSocketRoundTrips(count)),
+        way('Dawn behind a relay by hand', (count) => media.readbacks(count)),
       ];
     case 'to the host':
-      return [way('bare WebSocket', () => media.bulkToHost())];
+      return [
+        way('bare WebSocket', () => media.bulkToHost()),
+        way('two copies, two threads', async () => media.copies()),
+      ];
     case 'to the guest':
       return [way('bare WebSocket', () => media.bulkToGuest())];
     default:
@@ -82,7 +87,7 @@ function mediaWays({ media: kind }: DawnCase, local: DawnRun, media: BareMedia):
 async function compare(
   dawnCase: DawnCase,
   subjects: readonly Subject[],
-  media: BareMedia,
+  media: BareMedia & HandWritten,
 ): Promise<Comparison> {
   const runs = subjects.map(({ device }) => dawnCase.prepare(device));
   const ways = subjects.map(({ name }, index): Way => ({ name, run: (count) => runs[index]!.run(count) }));
@@ -113,13 +118,15 @@ export async function measure(progress: (text: string) => void): Promise<SuiteRe
     await overLink('WebSocket', 'ws://127.0.0.1:0'),
     await overInProcessBus(),
   ];
-  const media = await openBareMedia(BULK_BYTES);
+  const [bare, byHand] = [await openBareMedia(BULK_BYTES), await openHandWritten(BULK_BYTES)];
+  const media = { ...bare, ...byHand };
   const comparisons: Comparison[] = [];
   for (const dawnCase of dawnCases) {
     progress(dawnCase.name);
     comparisons.push(await compare(dawnCase, subjects, media));
   }
-  await media.close();
+  await bare.close();
+  await byHand.close();
   const [localDawn, ...others] = subjects;
   for (const subject of others.toReversed()) await subject.close();
   progress('a link with 30 ms of delay');
