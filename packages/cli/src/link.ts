@@ -48,6 +48,8 @@ export async function connectLink(url: string, token: string | undefined, codec?
   try {
     const bus = await connect(url, {
       name: `dxgwire ${process.pid}`,
+      // A host decides; one that is told nothing does not compress.
+      compression: true,
       ...(token === undefined ? {} : { token }),
       ...(codec === undefined ? {} : { codecs: [codec] }),
     });

@@ -146,6 +146,7 @@ describe('dxgwire host', () => {
     ['an adapter that is not there', ['--backend', 'null', '--adapter', '17']],
     ['a token that cannot be sent', ['--backend', 'null', '--token', 'open sesame']],
     ['a port that cannot be', ['--listen', 'ws://127.0.0.1:99999']],
+    ['compression of what is no WebSocket', ['--compress', '--listen', 'tcp:127.0.0.1:0']],
     ['a stray argument', ['--backend', 'null', 'here']],
   ] as const) {
     it(`refuses ${name} in one line`, async () => {

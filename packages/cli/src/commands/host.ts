@@ -19,6 +19,7 @@ const OPTIONS = {
   backend: { type: 'string', default: 'webgpu' },
   adapter: { type: 'string' },
   token: { type: 'string' },
+  compress: { type: 'boolean' },
   timeout: { type: 'string' },
   log: { type: 'string', default: 'info' },
   capture: { type: 'string' },
@@ -37,6 +38,7 @@ Options:
   --backend NAME    ${BACKENDS.join(', ')}; default webgpu
   --adapter WHICH   offer only this adapter: its number in the list, or a part of its name
   --token SECRET    guests must give it; needed to listen beyond this machine (or DXGWIRE_TOKEN)
+  --compress        over WebSocket, compress messages for guests that offer it: for slow lines
   --timeout MS      how long work may run before its device is reset; default 2000, on a software device 120000
   --log LEVEL       ${LOG_LEVELS.join(', ')}; default info. JSON lines on standard error
   --capture FILE    record what passes between host and guest, and what the host reads of the guest's memory, for
@@ -67,6 +69,9 @@ export const host: Command = {
     if (values['no-gaps'] === true && values.capture === undefined) {
       throw new UsageError('--no-gaps goes with --capture FILE');
     }
+    if (values.compress === true && !/^wss?:/i.test(values.listen)) {
+      throw new UsageError('--compress goes with --listen ws: or wss:');
+    }
     const recording = { keepsMemory: values['packets-only'] !== true, isWhole: values['no-gaps'] === true };
     const backendName = oneOf('backend', values.backend, BACKENDS);
     const level = oneOf('log', values.log, LOG_LEVELS);
@@ -85,7 +90,7 @@ export const host: Command = {
       if (values.capture !== undefined) {
         captures = await GuestCaptures.open(values.capture, CAPTURE_REPORTS);
       }
-      listener = await listenFor(values.listen, token, (bus) =>
+      listener = await listenFor(values.listen, token, values.compress === true, (bus) =>
         dxgHost.attach(captures?.tap(bus, recording) ?? bus, { adapters }),
       );
     } catch (error) {
@@ -164,12 +169,14 @@ function loopbackOf(url: URL): string {
 async function listenFor(
   url: string,
   token: string | undefined,
+  compression: boolean,
   onBus: (bus: HostBus) => void,
 ): Promise<Listener> {
   const allocateRegion = createSharedRegionAllocator();
   try {
     return await listen(url, {
       onBus,
+      compression,
       ...(token === undefined ? {} : { token }),
       ...(allocateRegion === null ? {} : { allocateRegion }),
     });

@@ -20,6 +20,7 @@ import {
   type WebSocketAddress,
   type WebSocketConnectOptions,
 } from './address.ts';
+import { compressionOptions } from './compression.ts';
 import { FAREWELL_TIMEOUT_MS, WsMedium } from './ws-medium.ts';
 
 export interface NodeWebSocketConnectOptions extends WebSocketConnectOptions {
@@ -27,6 +28,8 @@ export interface NodeWebSocketConnectOptions extends WebSocketConnectOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** A certificate authority to trust for `wss:`, PEM. */
   readonly ca?: string | Buffer;
+  /** Offers to compress messages, which a host takes up that has been told to. Default: false. */
+  readonly compression?: boolean;
 }
 
 /**
@@ -121,7 +124,7 @@ function openSocket(
     else protocols.push(tokenToSubprotocol(token));
   }
   const client: ClientOptions & { closeTimeout: number } = {
-    perMessageDeflate: false,
+    perMessageDeflate: compressionOptions(options.compression),
     maxPayload: MAX_MESSAGE_BYTES,
     handshakeTimeout: timeoutMs,
     closeTimeout: FAREWELL_TIMEOUT_MS,

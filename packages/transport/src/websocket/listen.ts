@@ -15,6 +15,7 @@ import {
   urlOfRequest,
 } from './address.ts';
 import { ChunkKeeper } from './chunk-keeper.ts';
+import { compressionOptions, isCompressed } from './compression.ts';
 import { socketError } from './connect.ts';
 import { protectFromOthers, refuseUpgrade, serveWithoutUpgrade } from './upgrade.ts';
 import { FAREWELL_TIMEOUT_MS, WsMedium } from './ws-medium.ts';
@@ -26,6 +27,11 @@ export interface HostLinkSettings extends LinkHostSettings {
    * of this machine. Programs that are not pages have no origin and are not asked about.
    */
   readonly isOriginAllowed?: (origin: string, request: IncomingMessage) => boolean;
+  /**
+   * Compresses messages (`permessage-deflate`) of guests that offer it, as pages do: for slow lines. It takes several times as
+   * long as to send them, and some 300 KiB for each such guest. Default: false.
+   */
+  readonly compression?: boolean;
 }
 
 export interface ListenWebSocketOptions extends HostLinkSettings {
@@ -81,7 +87,7 @@ class Endpoint implements Attachment {
     this.#links = new HostLinks('websocket', settings, true);
     const options: ServerOptions & { closeTimeout: number } = {
       noServer: true,
-      perMessageDeflate: false,
+      perMessageDeflate: compressionOptions(settings.compression),
       maxPayload: MAX_MESSAGE_BYTES,
       clientTracking: false,
       closeTimeout: FAREWELL_TIMEOUT_MS,
@@ -158,7 +164,9 @@ class Endpoint implements Attachment {
   #connected(socket: WebSocket, request: IncomingMessage, url: URL, stream: Duplex): void {
     const given = tokensOf(request, url);
     const { remoteAddress, remotePort } = request.socket;
-    const medium = new WsMedium(socket, socketError, 'server', stream, new ChunkKeeper(stream));
+    // What is inflated is read at a time of its own.
+    const keeper = isCompressed(socket) ? null : new ChunkKeeper(stream);
+    const medium = new WsMedium(socket, socketError, 'server', stream, keeper);
     this.#links.connected(medium, `${remoteAddress}:${remotePort}`, (token) =>
       this.#links.authenticate([token, ...given], request),
     );

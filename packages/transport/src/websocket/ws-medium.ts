@@ -10,12 +10,15 @@ import { LoopLookout } from '../loop-lookout.ts';
 import { clearTimeout, setTimeout } from '../timers.ts';
 import { CLOSE_WITH_ERROR, errorOfCloseCode, MAX_SOCKET_BYTES } from './address.ts';
 import type { ChunkKeeper } from './chunk-keeper.ts';
+import { isCompressed, LEAST_COMPRESSED_BYTES } from './compression.ts';
 import { headerSize, MOST_HEADER_BYTES, placeHeader } from './message-header.ts';
 
 /** How long a peer may take to read the farewell before the socket is cut, milliseconds. */
 export const FAREWELL_TIMEOUT_MS = 2000;
 
-const SEND_OPTIONS = { binary: true, compress: false } as const;
+const PLAIN = { binary: true, compress: false } as const;
+/** Where both sides have agreed on it; else `ws` takes it for the other. */
+const COMPRESSED = { binary: true, compress: true } as const;
 
 /** Messages up to this long are cheaper to copy than to keep until they are gone, bytes. */
 const SHORT_BYTES = 2048;
@@ -39,6 +42,7 @@ export class WsMedium implements LinkMedium {
   /** The connection below, of a client once it is made; null where it is no socket of the system's. */
   #connection: Socket | null = null;
   #isReferenced = true;
+  #isCompressed: boolean;
   readonly #lookout = new LoopLookout();
   #hasEnded = false;
 
@@ -57,13 +61,17 @@ export class WsMedium implements LinkMedium {
     this.#socket = socket;
     this.#origin = origin;
     if (connection instanceof Socket) this.#connection = connection;
+    this.#isCompressed = isCompressed(socket);
+    socket.once('open', () => {
+      this.#isCompressed = isCompressed(socket);
+    });
     socket.binaryType = 'nodebuffer';
     socket.on('message', (data: RawData, isBinary: boolean) => {
       this.#lookout.heard((data as Buffer).length);
       if (isBinary) {
         this.#session?.receive(data as Buffer);
         // Put together by `ws` for this event alone.
-        if (socket.listenerCount('message') > 1) return;
+        if (socket.listenerCount('message') > 1 || this.#isCompressed) return;
         freeBuffer(data as Buffer);
         keeper?.messageTaken();
       } else this.#session?.abort(new TransportError('bad-frame', 'a text message; link frames are binary'));
@@ -117,7 +125,8 @@ export class WsMedium implements LinkMedium {
   }
 
   #write(chunk: OutputChunk): void {
-    if (this.#connection === null || this.#origin === 'client') this.#send(chunk);
+    // What `ws` compresses it writes later: it has to write all the rest as well.
+    if (this.#connection === null || this.#origin === 'client' || this.#isCompressed) this.#send(chunk);
     else this.#writeThrough(this.#connection, chunk);
   }
 
@@ -126,18 +135,18 @@ export class WsMedium implements LinkMedium {
     const { bytes, payload } = chunk;
     const length = bytes.length + (payload?.length ?? 0);
     if (length <= SHORT_BYTES && this.#socket.bufferedAmount < SHORT_BYTES) {
-      this.#socket.send(Buffer.from(bytes), SEND_OPTIONS);
+      this.#socket.send(Buffer.from(bytes), optionsFor(length));
       chunk.release();
       return;
     }
     const gone = this.#whenGone(chunk, length);
     if (payload === null) {
-      this.#socket.send(bytes, SEND_OPTIONS, gone);
+      this.#socket.send(bytes, optionsFor(length), gone);
       return;
     }
     // Frames may be cut anywhere between messages.
-    this.#socket.send(bytes, SEND_OPTIONS);
-    this.#socket.send(payload, SEND_OPTIONS, gone);
+    this.#socket.send(bytes, PLAIN);
+    this.#socket.send(payload, COMPRESSED, gone);
   }
 
   /**
@@ -203,4 +212,9 @@ export class WsMedium implements LinkMedium {
     timer.unref();
     socket.once('close', () => clearTimeout(timer));
   }
+}
+
+/** What is written last, or alone, is short and goes out within the call. */
+function optionsFor(length: number): typeof PLAIN | typeof COMPRESSED {
+  return length < LEAST_COMPRESSED_BYTES ? PLAIN : COMPRESSED;
 }
