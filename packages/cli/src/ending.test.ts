@@ -92,7 +92,9 @@ describe('a program that has run ends as it does with Dawn in its process', () =
     assert.equal(prompt.stdout, '');
   });
 
-  it('is told of all errors within process.exit(), where memory is shared', { skip: !isLinux }, async () => {
+  it('is told of all errors within process.exit(), where a thread can wait for the host', {
+    skip: !isLinux,
+  }, async () => {
     const source = `${OPEN}
       device.onuncapturederror = (event) => {
         console.log(event.error.constructor.name);
@@ -103,14 +105,21 @@ describe('a program that has run ends as it does with Dawn in its process', () =
       device.createTexture({ size: [0], format: 'rgba8unorm', usage: 1 });
       if (false) device.destroy();
       process.exit(3);`;
-    const shared = await HostProcess.start(['--listen', `shm:${join(folder, 'gpu.sock')}`]);
+    const places = [
+      `shm:${join(folder, 'gpu.sock')}`,
+      `unix:${join(folder, 'unix.sock')}`,
+      'tcp:127.0.0.1:0',
+    ];
+    const hosts = await Promise.all(places.map((place) => HostProcess.start(['--listen', place])));
     const expected = { code: 3, stdout: 'GPUValidationError\nGPUValidationError\nexit 3\n', stderr: '' };
-    for (const ways of [['--local'], ['--in-worker'], ['--connect', shared.url]]) {
-      assert.deepEqual(await run(source, ways), expected, ways[0]);
+    const urls = [host.url, ...hosts.map(({ url }) => url)];
+    for (const ways of [['--local'], ['--in-worker'], ...urls.map((url) => ['--connect', url])]) {
+      const name = ways.join(' ');
+      assert.deepEqual(await run(source, ways), expected, name);
       const destroyed = source.replace('false', 'true');
-      assert.deepEqual(await run(destroyed, ways), expected, `${ways[0]}, destroyed`);
+      assert.deepEqual(await run(destroyed, ways), expected, `${name}, destroyed`);
     }
-    await shared.stop();
+    await Promise.all(hosts.map((each) => each.stop()));
   });
 
   it('a worker is told of all errors before it ends', async () => {

@@ -32,16 +32,17 @@ export function lastErrors(gpu: EndingGpu): Promise<void> | null {
 
 /**
  * A program that calls `process.exit()` leaves no further turn: what the host has to say of its errors is waited for within
- * the call, before its own listeners for `exit`. Where a bus can be waited for so: between threads, and over shared memory.
+ * the call, before its own listeners for `exit`. Where a thread can wait for the bus.
  */
 export function tellErrorsAtExit(gpu: EndingGpu, bus: GuestBus): void {
-  if (!isPolledEnd(bus)) return;
+  const receive = receiver(bus);
+  if (receive === null) return;
   process.once('exit', () => {
     const begin = now();
     gpu.settleNow(() => {
       if (now() - begin > LONGEST_WAIT_AFTER_THROW_MS) return false;
       try {
-        if (bus.poll() === 0 && bus.sleep(SLEEP_MS)) bus.poll();
+        receive();
         return true;
       } catch {
         // The link has ended.
@@ -49,6 +50,17 @@ export function tellErrorsAtExit(gpu: EndingGpu, bus: GuestBus): void {
       }
     });
   });
+}
+
+/** Blocks until something may have come, or for a while, and hands it in; null where nothing can. */
+function receiver(bus: GuestBus): (() => void) | null {
+  if (isPolledEnd(bus)) {
+    return () => {
+      if (bus.poll() === 0 && bus.sleep(SLEEP_MS)) bus.poll();
+    };
+  }
+  if (bus.receiveNow === undefined) return null;
+  return () => bus.receiveNow?.(SLEEP_MS);
 }
 
 /**

@@ -319,6 +319,14 @@ export interface GuestBus {
   /** Resolves when the host says that it let go of the pages. */
   teardownGpadl(id: number): Promise<void>;
   /**
+   * Sends what waits, blocks this thread until something comes from the host, and hands it in: for the end of a process,
+   * which has no turn left. Left out where memory is shared ({@link isPolledEnd}) or where no thread can wait.
+   *
+   * @returns false when the time was over first.
+   * @throws TransportError when the connection is gone, or one that no thread can wait for (TLS).
+   */
+  receiveNow?(timeoutMs: number): boolean;
+  /**
    * Whether an open bus keeps a Node process alive, as for a socket: it does until `unref`. Media that never keep
    * one alive, and platforms without the notion, leave these out.
    */

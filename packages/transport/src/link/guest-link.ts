@@ -103,6 +103,10 @@ export class GuestLink extends LinkSession implements GuestBus {
     this.#sendHello({});
   }
 
+  receiveNow(timeoutMs: number): boolean {
+    return this.receiveFromMedium(timeoutMs);
+  }
+
   #sendHello(more: Partial<LinkMessageBody<'hello'>>): void {
     const { token, name, redial, process = '' } = this.#options;
     this.sendControl('hello', {

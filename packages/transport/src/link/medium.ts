@@ -1,3 +1,4 @@
+import type { GuestBus } from '../transport.ts';
 import type { OutputChunk } from './output.ts';
 
 export type { OutputChunk } from './output.ts';
@@ -31,6 +32,8 @@ export interface LinkMedium {
   end(error: Error | null): void;
   /** Cuts the connection at once. The session is told nothing more. */
   drop(): void;
+  /** As {@link GuestBus.receiveNow}; left out where a thread cannot wait for the medium. */
+  receiveNow?(timeoutMs: number): boolean;
   /** Whether the medium keeps a process alive; left out where that is not a notion. */
   setReferenced?(isReferenced: boolean): void;
 }

@@ -142,6 +142,15 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
     else this.#take(bytes);
   }
 
+  /** As {@link GuestBus.receiveNow}. */
+  protected receiveFromMedium(timeoutMs: number): boolean {
+    this.flush();
+    const medium = this.#medium;
+    if (this.#state === 'closed' || medium?.receiveNow === undefined)
+      throw new TransportError('closed', 'there is no connection that a thread can wait for');
+    return medium.receiveNow(timeoutMs);
+  }
+
   #take(bytes: Uint8Array): void {
     if (this.#state === 'closed') return;
     this.#heartbeat.heard();

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { TransportError } from '../errors.ts';
 import { loadLibc } from './native.ts';
 
 /** Bytes at the front of a socket that are looked at at a time: bells that have piled up. */
@@ -62,6 +63,23 @@ export class BlockingSocket {
     entry[2] = POLLIN;
     entry[3] = 0;
     return socketCalls().poll(entry, 1, Math.max(0, Math.min(0x7fff_ffff, Math.ceil(timeoutMs)))) !== 0;
+  }
+
+  /**
+   * Blocks until there is something to read, and reads it.
+   *
+   * @returns how many bytes; 0 when the time was over first.
+   * @throws TransportError when nothing can come any more.
+   */
+  receive(bytes: Uint8Array, timeoutMs: number): number {
+    const fileDescriptor = fileDescriptorOf(this.#socket);
+    if (fileDescriptor < 0) throw new TransportError('closed', 'the connection has no file of the system');
+    if (!this.wait(timeoutMs)) return 0;
+    const length = socketCalls().receive(fileDescriptor, bytes, bytes.length, TAKE);
+    if (length > 0) return length;
+    // Woken by a signal, with nothing there.
+    if (length < 0 && this.#entry[3] === 0) return 0;
+    throw new TransportError('peer-closed', 'the connection has ended');
   }
 
   /** Takes the bytes of this value that lie ahead of all others; the rest is left to the event loop. */

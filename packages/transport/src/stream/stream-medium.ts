@@ -5,6 +5,7 @@ import { isTransportError, TransportError } from '../errors.ts';
 import { freeBuffer } from '../free-buffer.ts';
 import type { LinkEnd, LinkMedium, OutputChunk } from '../link/medium.ts';
 import { LoopLookout } from '../loop-lookout.ts';
+import { receiveFrom } from '../receive-now.ts';
 import { clearTimeout, setTimeout } from '../timers.ts';
 
 /** Bytes given to the stream and not yet gone after which no more is given. */
@@ -92,6 +93,12 @@ export class StreamMedium implements LinkMedium {
     for (const bytes of early) session.receive(bytes);
     if (this.#hasEnded) session.mediumEnded(this.#error);
     else this.wake();
+  }
+
+  receiveNow(timeoutMs: number): boolean {
+    const bytes = receiveFrom(this.#readable, timeoutMs);
+    if (bytes !== null) this.received(bytes);
+    return bytes !== null;
   }
 
   setReferenced(isReferenced: boolean): void {

@@ -7,6 +7,7 @@ import { isTransportError, TransportError } from '../errors.ts';
 import { freeBuffer } from '../free-buffer.ts';
 import type { LinkEnd, LinkMedium, OutputChunk } from '../link/medium.ts';
 import { LoopLookout } from '../loop-lookout.ts';
+import { receiveFrom } from '../receive-now.ts';
 import { clearTimeout, setTimeout } from '../timers.ts';
 import { CLOSE_WITH_ERROR, errorOfCloseCode, MAX_SOCKET_BYTES } from './address.ts';
 import type { ChunkKeeper } from './chunk-keeper.ts';
@@ -95,6 +96,14 @@ export class WsMedium implements LinkMedium {
     this.#isReferenced = isReferenced;
     if (isReferenced) this.#connection?.ref();
     else this.#connection?.unref();
+  }
+
+  receiveNow(timeoutMs: number): boolean {
+    const connection = this.#connection;
+    const bytes = receiveFrom(connection, timeoutMs);
+    // `ws` listens there.
+    if (bytes !== null) connection?.emit('data', bytes);
+    return bytes !== null;
   }
 
   attach(session: LinkEnd): void {
