@@ -33,6 +33,8 @@ export interface StreamConnectOptions {
 }
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 30_000;
+/** What ends a child that is of no use. */
+const OUR_SIGNAL = 'SIGTERM';
 /** What one read of a socket can bring. Larger is not faster: the kernel gives no more at a time. */
 const READ_BYTES = 256 * 1024;
 
@@ -113,7 +115,7 @@ export async function connectToChild(
   try {
     return { guest: await Promise.race([join(medium, options, 'stdio'), failed]), child };
   } catch (error) {
-    child.kill();
+    child.kill(OUR_SIGNAL);
     throw await endOf(child, command, error);
   }
 }
@@ -123,10 +125,20 @@ async function endOf(child: ChildProcess, command: string, error: unknown): Prom
   if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {
     await new Promise((resolve) => child.once('exit', resolve));
   }
-  if (child.exitCode === null || child.exitCode <= 0) return error;
+  const how = howItEnded(child, isTransportError(error) && error.code === 'peer-closed');
+  if (how === null) return error;
   const hint = child.exitCode === 127 ? ' (there is no such command)' : '';
-  const message = `'${command}' ended with code ${child.exitCode} before it let this guest in${hint}`;
+  const message = `'${command}' ${how} before it let this guest in${hint}`;
   return new TransportError('connect-failed', message, { cause: error });
+}
+
+/** Null where that says nothing. `isSilent`: no more is known than that its pipes have ended. */
+function howItEnded({ exitCode, signalCode }: ChildProcess, isSilent: boolean): string | null {
+  if (exitCode !== null && exitCode > 0) return `ended with code ${exitCode}`;
+  // A host that refuses a guest ends in order, and what has said what is no frame is ended here.
+  if (!isSilent) return null;
+  if (exitCode === 0) return 'ended with code 0';
+  return signalCode === null || signalCode === OUR_SIGNAL ? null : `was ended by ${signalCode}`;
 }
 
 /** A host that a shell starts for this link alone. Its process does not keep this one alive; the link does. */

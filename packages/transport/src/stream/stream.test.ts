@@ -104,6 +104,8 @@ async function runTests(): Promise<void> {
       const { code, message } = await failure(connect('stdio:exit 3'));
       assert.equal(code, 'connect-failed');
       assert.match(message, /^'exit 3' ended with code 3 /);
+      assert.match((await failure(connect('stdio:true'))).message, /^'true' ended with code 0 before /);
+      assert.match((await failure(connect('stdio:kill -9 $$'))).message, /was ended by SIGKILL before /);
       assert.match(
         (await failure(connect('stdio:no-such-command-at-all 2>/dev/null'))).message,
         /no such command/,
