@@ -26,7 +26,8 @@ const FILE_SYSTEM_ERROR = /^E[A-Z0-9]+: (.*?), [a-z]+(?: '.*')?$/s;
 export function describe(error: unknown): string {
   const said = error instanceof Error ? error.message || error.name : String(error);
   const message = FILE_SYSTEM_ERROR.exec(said)?.[1] ?? said;
-  return printable(message.replace(/\s*\n\s*/g, ' ').trim());
+  const hint = /\bE[MN]FILE\b|too many open files/.test(said) ? '. Raise the limit (ulimit -n)' : '';
+  return printable(`${message.replace(/\s*\n\s*/g, ' ').trim()}${hint}`);
 }
 
 /**

@@ -1,5 +1,5 @@
 import process from 'node:process';
-import { createHost, createLog, createSharedRegionAllocator, type Host } from '@dxgwire/host';
+import { createHost, createLog, createSharedRegionAllocator, type Host, type Log } from '@dxgwire/host';
 import type { AdapterDescription, Backend } from '@dxgwire/host/backends';
 import { type HostBus, isTransportError } from '@dxgwire/transport';
 import { DEFAULT_LISTEN_URL, LISTEN_SCHEMES, type Listener, listen } from '@dxgwire/transport/listen';
@@ -9,6 +9,7 @@ import { CAPTURE_REPORTS, GuestCaptures } from '../capture-file.ts';
 import { type Command, oneOf, parseOptions } from '../command.ts';
 import { CommandFailure, describe, ExitCode, UsageError } from '../errors.ts';
 import { untilInterrupted } from '../interrupted.ts';
+import { refusalLog } from '../refusal-log.ts';
 import { formatBytes } from '../text.ts';
 import { tokenFrom } from '../token.ts';
 
@@ -90,7 +91,7 @@ export const host: Command = {
       if (values.capture !== undefined) {
         captures = await GuestCaptures.open(values.capture, CAPTURE_REPORTS);
       }
-      listener = await listenFor(values.listen, token, values.compress === true, (bus) =>
+      listener = await listenFor(values.listen, token, values.compress === true, log, (bus) =>
         dxgHost.attach(captures?.tap(bus, recording) ?? bus, { adapters }),
       );
     } catch (error) {
@@ -170,12 +171,14 @@ async function listenFor(
   url: string,
   token: string | undefined,
   compression: boolean,
+  log: Log,
   onBus: (bus: HostBus) => void,
 ): Promise<Listener> {
   const allocateRegion = createSharedRegionAllocator();
   try {
     return await listen(url, {
       onBus,
+      onRefused: refusalLog(log),
       compression,
       ...(token === undefined ? {} : { token }),
       ...(allocateRegion === null ? {} : { allocateRegion }),

@@ -55,7 +55,10 @@ describe('dxgwire info', () => {
       const named = await dxgwire(['info', '--connect', host.url], { DXGWIRE_TOKEN: 'open-sesame' });
       assert.equal(named.code, 0);
     } finally {
-      await host.stop();
+      const { stderr } = await host.stop();
+      // The host says so as well, and no token.
+      assert.match(stderr, /^\{.*"code":"refused","msg":"not let in: [^"]*token[^"]*"\}\n$/);
+      assert.doesNotMatch(stderr, /sesame|wrong/);
     }
   });
 

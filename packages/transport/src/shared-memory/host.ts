@@ -72,7 +72,7 @@ export async function listenSharedMemory(
     const guest: Entering = new Entering(socket, given, judge, fullness, () => guests.delete(guest));
     guests.add(guest);
   });
-  await listenOnSocketFile(server, path);
+  await listenOnSocketFile(server, path, given.onRefused);
   if (folder !== null) void removeForgottenSockets(folder);
   return {
     // A name stands for itself.

@@ -61,7 +61,7 @@ export async function listenStream(url: string, settings: LinkHostSettings): Pro
     }
     links.connected(new StreamMedium(socket, streamError, 'own'), peerOf(socket));
   });
-  const shown = await open(server, address);
+  const shown = await open(server, address, given.onRefused);
   return {
     url: streamUrl(shown),
     port: shown.kind === 'tcp' ? shown.port : 0,
@@ -86,9 +86,10 @@ function peerOf(socket: Socket): string {
 async function open(
   server: Server,
   address: Exclude<StreamAddress, { kind: 'stdio' | 'command' | 'device' }>,
+  onRefused: LinkHostSettings['onRefused'],
 ): Promise<StreamAddress> {
   if (address.kind === 'unix') {
-    await listenOnSocketFile(server, address.path);
+    await listenOnSocketFile(server, address.path, onRefused);
     return address;
   }
   const { host, port } = address;
@@ -96,7 +97,7 @@ async function open(
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(address, error)));
     server.listen(port, host, () => resolve());
   });
-  outliveFailedAccepts(server);
+  outliveFailedAccepts(server, onRefused);
   return { kind: 'tcp', host, port: (server.address() as AddressInfo).port };
 }
 

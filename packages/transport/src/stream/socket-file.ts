@@ -16,7 +16,11 @@ const DYING_TIMEOUT_MS = 1000;
  *
  * @throws TransportError `listen-failed`.
  */
-export async function listenOnSocketFile(server: Server, path: string): Promise<void> {
+export async function listenOnSocketFile(
+  server: Server,
+  path: string,
+  onRefused?: (error: Error, peer: string) => void,
+): Promise<void> {
   await removeStale(path);
   try {
     await new Promise<void>((resolve, reject) => {
@@ -37,7 +41,7 @@ export async function listenOnSocketFile(server: Server, path: string): Promise<
     if (isTransportError(error)) throw error;
     throw listenError(path, error as NodeJS.ErrnoException);
   }
-  outliveFailedAccepts(server);
+  outliveFailedAccepts(server, onRefused);
   chmodSync(path, 0o600);
 }
 

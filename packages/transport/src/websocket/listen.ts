@@ -221,7 +221,7 @@ export async function listenWebSocket(options: ListenWebSocketOptions): Promise<
     response.end('This is a dxgwire host: connect to it with a dxgwire guest, over WebSocket.\n');
   });
   const endpoint = new Endpoint(server, options.path ?? null, options);
-  await listen(server, host, options.port ?? DEFAULT_PORT);
+  await listen(server, host, options.port ?? DEFAULT_PORT, options.onRefused);
   const { port } = server.address() as AddressInfo;
   const scheme = options.tls === undefined ? 'ws' : 'wss';
   const shown = host.includes(':') ? `[${host}]` : host;
@@ -253,13 +253,18 @@ function createOwnServer({ tls, handshakeTimeoutMs = DEFAULT_HANDSHAKE_TIMEOUT_M
   return createSecureServer({ ...patience, ...tls, handshakeTimeout: handshakeTimeoutMs });
 }
 
-function listen(server: Server, host: string, port: number): Promise<void> {
+function listen(
+  server: Server,
+  host: string,
+  port: number,
+  onRefused: LinkHostSettings['onRefused'],
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const failed = (error: NodeJS.ErrnoException) => reject(listenError(host, port, error));
     server.once('error', failed);
     server.listen(port, host, () => {
       server.off('error', failed);
-      outliveFailedAccepts(server);
+      outliveFailedAccepts(server, onRefused);
       resolve();
     });
   });
