@@ -100,6 +100,8 @@ export class WsMedium implements LinkMedium {
 
   receiveNow(timeoutMs: number): boolean {
     const connection = this.#connection;
+    if (this.#isCompressed)
+      throw new TransportError('closed', 'compressed messages come by the event loop only');
     const bytes = receiveFrom(connection, timeoutMs);
     // `ws` listens there.
     if (bytes !== null) connection?.emit('data', bytes);
