@@ -4,6 +4,7 @@ import { returns } from '@dxgwire/protocol/stream';
 import { GPUBufferUsage, GPUTextureUsage } from './constants.ts';
 import { GPUOutOfMemoryError, GPUPipelineError, GPUValidationError } from './errors.ts';
 import { makeFakeDevice } from './fake-device.ts';
+import { globals } from './globals.ts';
 
 test('error scopes resolve to what the backend says', async () => {
   const { device, kernel, turn, statistics } = makeFakeDevice();
@@ -49,6 +50,47 @@ test('uncaptured errors go to listeners, and to the report when nobody prevents 
     reported.map(({ message }) => message),
     ['one'],
   );
+  device.destroy();
+});
+
+test('what is done to EventTarget reaches devices, also when their own methods were replaced and put back', () => {
+  const { device, kernel } = makeFakeDevice();
+  const { GPUDevice } = globals;
+  const methods = ['addEventListener', 'removeEventListener', 'dispatchEvent'] as const;
+  const own = GPUDevice.prototype as unknown as Record<string, unknown>;
+  const all = EventTarget.prototype as unknown as Record<string, (...values: unknown[]) => unknown>;
+  const seen: string[] = [];
+  device.onuncapturederror = (event) => void seen.push(event.error.message);
+  for (const name of methods) {
+    const found = own[name];
+    assert.equal(found, all[name]);
+    own[name] = () => 'mine';
+    assert.equal((device as unknown as Record<string, () => unknown>)[name]!(), 'mine');
+    kernel.answer((writer) => returns.uncapturedError(writer, 'validation', name));
+    own[name] = found;
+  }
+  assert.deepEqual(seen, methods);
+  for (const name of methods) {
+    const original = all[name]!;
+    let calls = 0;
+    all[name] = function (this: unknown, ...values: unknown[]) {
+      calls += 1;
+      return Reflect.apply(original, this, values);
+    };
+    try {
+      device.addEventListener('more', () => {});
+      device.removeEventListener('more', () => {});
+      assert.equal(device.dispatchEvent(new Event('more')), true);
+    } finally {
+      all[name] = original;
+    }
+    assert.equal(calls, 1, name);
+  }
+  const ofOne = (): boolean => false;
+  device.dispatchEvent = ofOne;
+  assert.deepEqual([device.dispatchEvent, own['dispatchEvent']], [ofOne, all['dispatchEvent']]);
+  assert.ok(Object.hasOwn(device, 'dispatchEvent'));
+  assert.throws(() => Reflect.apply(GPUDevice.prototype.dispatchEvent, {}, [new Event('')]), TypeError);
   device.destroy();
 });
 

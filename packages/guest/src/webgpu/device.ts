@@ -17,6 +17,7 @@ import {
   makeError,
   operationError,
 } from './errors.ts';
+import { followEventTarget } from './event-methods.ts';
 import { importExternalTexture } from './external-texture.ts';
 import { type GPUAdapterInfo, GPUSupportedFeatures } from './features.ts';
 import { CONSTRUCT, defineInterface, guardConstructor } from './interfaces.ts';
@@ -61,6 +62,13 @@ type ErrorHandler = ((this: GPUDevice, event: GPUUncapturedErrorEvent) => unknow
 
 let stateOf!: (device: GPUDevice) => DeviceState;
 let dispatch!: (device: GPUDevice, error: GPUError) => boolean;
+
+/** Of what a program may replace: what happens within a device does not pass through it. */
+const {
+  addEventListener: addListener,
+  removeEventListener: removeListener,
+  dispatchEvent: dispatchTo,
+} = EventTarget.prototype;
 
 /** GPUDevice */
 export class GPUDevice extends EventTarget {
@@ -108,8 +116,8 @@ export class GPUDevice extends EventTarget {
     this.#handler =
       typeof handler === 'function' || (typeof handler === 'object' && handler !== null) ? handler : null;
     // As the event handler attributes of HTML: its place among the listeners is that of its setting from null.
-    if (this.#handler === null) this.removeEventListener('uncapturederror', this.#callHandler);
-    else this.addEventListener('uncapturederror', this.#callHandler);
+    if (this.#handler === null) removeListener.call(this, 'uncapturederror', this.#callHandler);
+    else addListener.call(this, 'uncapturederror', this.#callHandler);
   }
   destroy(): undefined {
     this.#state.core.destroy();
@@ -186,11 +194,12 @@ export class GPUDevice extends EventTarget {
     stateOf = (device) => device.#state;
     dispatch = (device, error) => {
       const event = new GPUUncapturedErrorEvent('uncapturederror', { error, cancelable: true });
-      return device.dispatchEvent(event);
+      return dispatchTo.call(device, event);
     };
   }
 }
 defineInterface(GPUDevice, 'GPUDevice');
+followEventTarget(GPUDevice.prototype);
 includeObjectBase(GPUDevice, stateOf);
 
 function popErrorScope(core: DeviceCore): Promise<GPUError | null> {
