@@ -46,7 +46,7 @@ export function copyLongWords(
  * A 64-bit word takes no longer than one of 32, and makes no bigint once the loop is compiled. (A double would do the same, but for
  * those bits that are no number.)
  */
-function copyWholeLongWords(
+export function copyWholeLongWords(
   target: BigUint64Array,
   targetWord: number,
   source: BigUint64Array,
@@ -168,34 +168,22 @@ export class PayloadCopier {
 }
 
 /**
- * Copies payloads of whole long words to where they may lie as such. Where the source lies at a multiple of 8, too, as in the rings of
- * VMBus, they go eight bytes at a time, which takes half of what words take.
+ * Bytes as long words, where they lie at a multiple of 8 as in the rings of VMBus: eight bytes at a time take half of what words take. Of
+ * callers that use one buffer again and again: that one is remembered.
  */
-export class LongCopier {
+export class LongViews {
   #source: Uint8Array | null = null;
   #longs: BigUint64Array | null = null;
 
-  /** `targetOffset` and `length` must be multiples of 8. */
-  copy(
-    target: Uint8Array,
-    targetLongs: BigUint64Array,
-    targetOffset: number,
-    source: Uint8Array,
-    sourceOffset: number,
-    length: number,
-  ): void {
-    if (source === this.#source) {
-      const longs = this.#longs ?? this.#longsOf(source);
-      const end = sourceOffset + length;
-      if ((sourceOffset & 7) === 0 && end >>> 3 <= longs.length) {
-        copyWholeLongWords(targetLongs, targetOffset >>> 3, longs, sourceOffset >>> 3, length >>> 3);
-        return;
-      }
-    } else {
+  /** All of a source as long words; null where a payload in it does not lie as such, and for a source that is not yet known. */
+  of(source: Uint8Array, sourceOffset: number, length: number): BigUint64Array | null {
+    if (source !== this.#source) {
       this.#source = source;
       this.#longs = null;
+      return null;
     }
-    copyBytes(target, targetOffset, source, sourceOffset, length);
+    const longs = this.#longs ?? this.#longsOf(source);
+    return (sourceOffset & 7) === 0 && (sourceOffset + length) >>> 3 <= longs.length ? longs : null;
   }
 
   #longsOf(source: Uint8Array): BigUint64Array {

@@ -33,7 +33,9 @@ function refuses(pattern: RegExp, header: unknown, ...records: unknown[]): void 
 describe('a capture', () => {
   it('of another kind or version is refused by name', () => {
     for (const header of [null, 5, [], { format: 'pcap' }]) refuses(/begin like a capture/, header);
-    refuses(/version 2; this program reads 1/, { ...HEADER, version: 2 });
+    for (const version of [0, 3, 1.5, '2', null]) {
+      refuses(/a capture of version .*; this program reads 1 to 2/, { ...HEADER, version });
+    }
     refuses(/version undefined/, { format: CAPTURE_FORMAT });
   });
 
@@ -61,6 +63,57 @@ describe('a capture', () => {
       [/a number that is -4096/, [RecordKind.gpadlCreate, 0, 1, [[-4096, 4096]]]],
     ] as const)
       refuses(pattern, HEADER, record);
+  });
+
+  it('may name a packet or a store by an earlier one', () => {
+    const payload = Uint8Array.from({ length: 24 }, (_, index) => index);
+    const packet = [RecordKind.packet, 1000, 0, 4, 6, 1, 2, 3, payload];
+    const others = Uint8Array.of(90, 91, 92, 93, 94, 95, 96, 97, 80, 81, 82, 83, 84, 85, 86, 87);
+    const none = new Uint8Array(0);
+    const records = read(
+      HEADER,
+      packet,
+      [RecordKind.packetAgain, 5, 3, 77, 0b101, others],
+      [RecordKind.windowStore, 2000, 64 + 24, 1, 9],
+      [RecordKind.windowStoreAgain + 3, 7, 2],
+      [RecordKind.packetAgain, 1, 3, 78, 0, none],
+    );
+    const changed = [...others.subarray(0, 8), ...payload.subarray(8, 16), ...others.subarray(8)];
+    const like = { kind: 'packet', direction: 'g2h', channel: 4, packetKind: 6, idHigh: 2, flags: 3 };
+    assert.deepEqual(
+      records.map((record) => ('bytes' in record ? { ...record, bytes: [...record.bytes!] } : record)),
+      [
+        { ...like, timeUs: 1000, idLow: 1, bytes: [...payload] },
+        { ...like, timeUs: 1005, idLow: 77, bytes: changed },
+        { kind: 'windowStore', timeUs: 2000, offset: 88, low: 1, high: 9 },
+        { kind: 'windowStore', timeUs: 2007, offset: 88, low: 2, high: 9 },
+        { ...like, timeUs: 2008, idLow: 78, bytes: changed },
+      ],
+    );
+  });
+
+  it('that names an earlier one which is not there, or changes it otherwise than it says, is refused', () => {
+    const packet = [RecordKind.packet, 0, 0, 4, 6, 1, 2, 3, new Uint8Array(16)];
+    const long = new Uint8Array(8);
+    const again = RecordKind.packetAgain;
+    for (const [pattern, record] of [
+      [/a packet like one that is not there, 3/, [again, 0, 3, 1, 0, new Uint8Array(0)]],
+      [/a packet like one that is not there, 9000/, [again, 0, 9000, 1, 0, new Uint8Array(0)]],
+      [/not those it names/, [again, 0, 2, 1, 1, new Uint8Array(7)]],
+      [/not those it names/, [again, 0, 2, 1, 0, long]],
+      [/not those it names/, [again, 0, 2, 1, 3, long]],
+      [/not those it names/, [again, 0, 2, 1, 4, long]],
+      [/not those it names/, [again, 0, 2, 1, 2 ** 32 + 1, long]],
+      [/a number that is -1/, [again, 0, -1, 1, 1, long]],
+      [/bytes that are none/, [again, 0, 2, 1, 1, 'text']],
+      [/a number that is undefined/, [again, 0]],
+      [/a store where none was, 7/, [RecordKind.windowStoreAgain + 7, 0, 1]],
+    ] as const)
+      refuses(pattern, HEADER, packet, record);
+    // The first version has no such records: they are skipped like others that it does not know.
+    assert.deepEqual(read({ ...HEADER, version: 1 }, [again, 0, 3, 1, 0, 'text'], [RecordKind.start, 5]), [
+      { kind: 'start', timeUs: 5 },
+    ]);
   });
 
   it('may hold records of a later version, which are skipped', () => {

@@ -1,10 +1,14 @@
 import { Unpackr } from 'msgpackr';
+import { packetSlot } from './last-packets.ts';
 import {
   CAPTURE_FORMAT,
   CAPTURE_VERSION,
   type CaptureHeader,
   type CaptureRecord,
+  EARLIEST_CAPTURE_VERSION,
   RecordKind,
+  STORE_SLOTS,
+  storeSlot,
 } from './records.ts';
 
 /** What is no capture, or a damaged one. A capture that merely ends early is none: see {@link CaptureReader.tail}. */
@@ -13,6 +17,8 @@ export class CaptureError extends Error {
 }
 
 type Fields = readonly unknown[];
+
+const TWO_TO_32 = 4_294_967_296;
 
 function bad(what: string): never {
   throw new CaptureError(what);
@@ -130,10 +136,58 @@ function headerOf(value: unknown): CaptureHeader {
   if (typeof header !== 'object' || header === null || header.format !== CAPTURE_FORMAT) {
     return bad('it does not begin like a capture');
   }
-  if (header.version !== CAPTURE_VERSION) {
-    return bad(`a capture of version ${String(header.version)}; this program reads ${CAPTURE_VERSION}`);
+  const { version } = header;
+  const isReadable = Number.isInteger(version) && version! >= EARLIEST_CAPTURE_VERSION;
+  if (!isReadable || version! > CAPTURE_VERSION) {
+    const readable = `${EARLIEST_CAPTURE_VERSION} to ${CAPTURE_VERSION}`;
+    return bad(`a capture of version ${String(version)}; this program reads ${readable}`);
   }
   return header as CaptureHeader;
+}
+
+type PacketRecord = Extract<CaptureRecord, { kind: 'packet' }>;
+type StoreRecord = Extract<CaptureRecord, { kind: 'windowStore' }>;
+
+/** What earlier records say of those that name them: the last packet of each way and length, the last store of each slot. */
+class EarlierRecords {
+  readonly #packets: PacketRecord[] = [];
+  readonly #stores: StoreRecord[] = [];
+
+  remember(record: CaptureRecord): void {
+    if (record.kind === 'packet') {
+      const slot = packetSlot(record.direction === 'g2h' ? 0 : 1, record.bytes.length);
+      // Not the view: what was read would be kept with it.
+      if (slot !== -1) this.#packets[slot] = { ...record, bytes: record.bytes.slice() };
+    } else if (record.kind === 'windowStore' && record.offset < TWO_TO_32) {
+      this.#stores[storeSlot(record.offset)] = record;
+    }
+  }
+
+  packetAgain(timeUs: number, [slotField, id, maskField, changes]: Fields): PacketRecord {
+    const last = this.#packets[number(slotField)];
+    if (last === undefined) return bad(`a packet like one that is not there, ${String(slotField)}`);
+    const mask = number(maskField);
+    const changed = bytes(changes);
+    const payload = last.bytes.slice();
+    let from = 0;
+    for (let index = 0; index < 32; index += 1) {
+      if (((mask >>> index) & 1) === 0) continue;
+      const part = changed.subarray(from, from + 8);
+      if (part.length < 8 || 8 * index >= payload.length)
+        return bad('a packet whose changes are not those it names');
+      payload.set(part, 8 * index);
+      from += 8;
+    }
+    if (mask >= TWO_TO_32 || from !== changed.length)
+      return bad('a packet whose changes are not those it names');
+    return { ...last, timeUs, idLow: number(id), bytes: payload };
+  }
+
+  storeAgain(timeUs: number, slot: number, [low]: Fields): StoreRecord {
+    const last = this.#stores[slot];
+    if (last === undefined) return bad(`a store where none was, ${slot}`);
+    return { ...last, timeUs, low: number(low) };
+  }
 }
 
 /** Largest part of a capture that is read before its record must be whole, bytes. */
@@ -145,6 +199,9 @@ export class CaptureReader {
   /** Bytes at the end that are no whole record yet. */
   tail: Uint8Array = new Uint8Array(0);
   readonly #unpackr = new Unpackr({ useRecords: false });
+  readonly #earlier = new EarlierRecords();
+  /** Of the last record. */
+  #timeUs = 0;
 
   /**
    * Takes the next bytes of the capture.
@@ -182,7 +239,25 @@ export class CaptureReader {
       return null;
     }
     if (!Array.isArray(value)) return bad('a record that is no list');
-    const [kind, timeUs, ...fields] = value as unknown[];
-    return recordOf(kind, number(timeUs), fields);
+    const [kind, time, ...fields] = value as unknown[];
+    const record = this.#recordOf(kind, number(time), fields);
+    if (record !== null) this.#earlier.remember(record);
+    return record;
+  }
+
+  #recordOf(kind: unknown, time: number, fields: Fields): CaptureRecord | null {
+    const isVersion2 = this.header !== null && this.header.version >= 2;
+    if (isVersion2 && typeof kind === 'number' && Number.isInteger(kind) && kind >= RecordKind.packetAgain) {
+      const slot = kind - RecordKind.windowStoreAgain;
+      if (slot < STORE_SLOTS) {
+        // Its time is how long ago the record before was.
+        this.#timeUs = number(this.#timeUs + time);
+        return slot < 0
+          ? this.#earlier.packetAgain(this.#timeUs, fields)
+          : this.#earlier.storeAgain(this.#timeUs, slot, fields);
+      }
+    }
+    this.#timeUs = time;
+    return recordOf(kind, time, fields);
   }
 }

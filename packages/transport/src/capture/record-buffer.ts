@@ -1,33 +1,23 @@
-import { copyBytes, LongCopier } from '../copy-bytes.ts';
-import { RecordKind } from './records.ts';
+import { copyBytes, copyWholeLongWords, LongViews } from '../copy-bytes.ts';
+import { AGAIN_HEAD_BYTES, LastPackets, packetSlot } from './last-packets.ts';
+import { bitCount, Pack, packLength, packNumber, swapped, TWO_TO_32 } from './message-pack.ts';
+import { MAX_PACKET_HEAD_BYTES, packPacketHead } from './packet-head.ts';
+import { RecordKind, STORE_SLOTS, storeSlot } from './records.ts';
 
 /** Large enough that a write costs little for each record, small enough to stay in a processor's cache. */
 export const CHUNK_BYTES = 256 * 1024;
-/** Most bytes of a packet's record before its payload, padding included. */
-const MAX_PACKET_HEAD_BYTES = 40;
-/** Longest payload of a short record: its length is one byte. */
-const MAX_SHORT_BYTES = 248;
 /** Chunks that are kept for the next records, unless told otherwise. */
 const LEAST_SPARE_CHUNKS = 4;
-const TWO_TO_32 = 4_294_967_296;
 /** What stands before the payload of a short packet; the record of a store is as long. Whole long words. */
 const SHORT_HEAD_BYTES = 24;
+/** Bytes of a store's record that names its place by an earlier one. */
+const STORE_AGAIN_BYTES = 8;
+/** Most microseconds after the record before that a record can tell in one byte. */
+const MAX_SINCE_US = 127;
+/** Before any time by more than that. */
+const NO_TIME_US = -1000;
 /** Words are written as this machine has them; MessagePack's own numbers are big-endian. */
 const isLittleEndian = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
-
-const Pack = {
-  arrayOf5: 0x95,
-  arrayOf6: 0x96,
-  arrayOf9: 0x99,
-  nil: 0xc0,
-  bin8: 0xc4,
-  bin16: 0xc5,
-  bin32: 0xc6,
-  float64: 0xcb,
-  uint8: 0xcc,
-  uint16: 0xcd,
-  uint32: 0xce,
-} as const;
 
 /** A piece of memory as bytes, words, long words and numbers. */
 class Chunk {
@@ -56,11 +46,21 @@ export class RecordBuffer {
   /** The time as the first words of a record hold it. */
   #timeHigh = 0;
   #timeLow = 0;
+  /** False from 71 minutes on: then only what tells its time since the record before is short. */
+  #isTimeShort = true;
+  /** The time of short records, and what the last record told; where `#sinceUs` is 0, that was the same. */
+  #nowUs = 0;
+  #lastUs = NO_TIME_US;
+  /** Microseconds between the two; above {@link MAX_SINCE_US} a record has to tell its own time. */
+  #sinceUs = MAX_SINCE_US + 1;
+  readonly #lastPackets = new LastPackets();
+  /** Of each slot the offset and the upper half of the last value; at first an offset of another slot. */
+  readonly #lastStores = new Uint32Array(2 * STORE_SLOTS).fill(8, 0, 1);
   readonly #full: Chunk[] = [];
   readonly #spare: Chunk[] = [];
   /** One for each way: what comes and what goes is in other buffers, each used again and again. */
-  readonly #incoming = new LongCopier();
-  readonly #outgoing = new LongCopier();
+  readonly #incoming = new LongViews();
+  readonly #outgoing = new LongViews();
   readonly #taken: Chunk[] = [];
   readonly #mostSpareChunks: number;
   /** Fewest chunks that were to spare since {@link trim} looked. */
@@ -86,17 +86,22 @@ export class RecordBuffer {
     return this.#full.length > 0;
   }
 
-  /** Appends what is packed already. */
-  append(bytes: Uint8Array): void {
+  /** Appends what is packed already. @param timeUs that its record tells; a header tells none. */
+  append(bytes: Uint8Array, timeUs = NO_TIME_US): void {
     this.#append(bytes, 0, bytes.length);
+    this.#tellTime(timeUs);
   }
 
   /** Lets {@link shortPacket} and {@link shortStore} write so many bytes, with this time. */
   allowShort(timeUs: number, roomBytes: number): void {
-    if (!isLittleEndian || timeUs >= TWO_TO_32) return;
+    if (!isLittleEndian) return;
+    this.#isTimeShort = timeUs < TWO_TO_32;
     this.#shortEnd = Math.min(CHUNK_BYTES, this.#current.length + roomBytes);
     this.#timeHigh = (timeUs & 0xff00_0000) >>> 0;
     this.#timeLow = ((timeUs >>> 16) & 0xff) | (timeUs & 0xff00) | ((timeUs & 0xff) << 16);
+    const lastUs = this.#sinceUs === 0 ? this.#nowUs : this.#lastUs;
+    this.#nowUs = timeUs;
+    this.#tellTime(lastUs);
   }
 
   /** From now on what is short goes the long way as well. */
@@ -105,7 +110,9 @@ export class RecordBuffer {
   }
 
   /**
-   * Appends the record of a packet as nearly all are: a head of {@link SHORT_HEAD_BYTES} and a payload of whole long words.
+   * Appends the record of a packet as nearly all are: a head of {@link SHORT_HEAD_BYTES} and a payload of whole long words. Of one like the
+   * last of its length only what is not as it was there: comparing takes the time of copying, but the file is a fifth as long, and so
+   * is what its thread takes from this one's cache.
    *
    * @returns false for any other and where {@link allowShort} has not given room: {@link packet} takes it.
    */
@@ -123,28 +130,67 @@ export class RecordBuffer {
     const chunk = this.#current;
     const start = chunk.length;
     const end = start + SHORT_HEAD_BYTES + length;
-    if (
-      end > this.#shortEnd ||
-      length > MAX_SHORT_BYTES ||
-      ((start | length) & 7) !== 0 ||
-      idHigh >>> 7 !== 0 ||
-      flags >= 0x100
-    )
+    const slot = packetSlot(way, length);
+    if (end > this.#shortEnd || slot === -1 || (start & 7) !== 0 || idHigh >>> 7 !== 0 || flags >= 0x100)
       return false;
-    const { words } = chunk;
-    const at = start >>> 2;
-    // Array of 9, kind of record, time as uint32, way, channel as uint32, kind, id as uint32 and fixint, flags as uint8,
-    // length as bin8.
+    const last = this.#lastPackets;
+    const isAgain = this.#sinceUs <= MAX_SINCE_US && last.isAlike(slot, channel, kind, idHigh, flags);
+    if (!isAgain && !this.#isTimeShort) return false;
+    const payload = start + SHORT_HEAD_BYTES;
+    let source = (way === 0 ? this.#incoming : this.#outgoing).of(bytes, offset, length);
+    let from = offset >>> 3;
+    if (source === null) {
+      // Where a whole record has it.
+      copyBytes(chunk.bytes, payload, bytes, offset, length);
+      source = chunk.longs;
+      from = payload >>> 3;
+    }
+    if (isAgain) {
+      const to = (start + AGAIN_HEAD_BYTES) >>> 3;
+      const changes = last.takeChanges(slot, chunk.longs, to, source, from, length >>> 3);
+      const changedBytes = bitCount(changes) << 3;
+      this.#againHead(start >>> 2, slot, idLow, changes, changedBytes);
+      chunk.length = start + AGAIN_HEAD_BYTES + changedBytes;
+    } else {
+      if (source !== chunk.longs) copyWholeLongWords(chunk.longs, payload >>> 3, source, from, length >>> 3);
+      last.rememberHead(slot, channel, kind, idHigh, flags);
+      last.rememberBytes(slot, chunk.bytes, payload, length);
+      this.#shortHead(start >>> 2, way, channel, kind, idLow, idHigh, flags, length);
+      chunk.length = end;
+    }
+    this.#sinceUs = 0;
+    return true;
+  }
+
+  /** Array of 6: kind of record, time since the record before, slot; id and changes as uint32, length as bin8. */
+  #againHead(at: number, slot: number, idLow: number, changes: number, changedBytes: number): void {
+    const { words } = this.#current;
+    const id = swapped(idLow);
+    const bits = swapped(changes);
+    words[at] = Pack.arrayOf6 | (RecordKind.packetAgain << 8) | (this.#sinceUs << 16) | (slot << 24);
+    words[at + 1] = Pack.uint32 | (id << 8);
+    words[at + 2] = (id >>> 24) | (Pack.uint32 << 8) | (bits << 16);
+    words[at + 3] = (bits >>> 16) | (Pack.bin8 << 16) | (changedBytes << 24);
+  }
+
+  /** Array of 9: kind of record, time as uint32, way, channel as uint32, kind, id as uint32 and fixint, flags as uint8, length as bin8. */
+  #shortHead(
+    at: number,
+    way: number,
+    channel: number,
+    kind: number,
+    idLow: number,
+    idHigh: number,
+    flags: number,
+    length: number,
+  ): void {
+    const { words } = this.#current;
     words[at] = 0xce_01_99 | this.#timeHigh;
     words[at + 1] = this.#timeLow | (way << 24);
     words[at + 2] = 0xce | ((channel >>> 24) << 8) | (channel & 0xff_0000) | ((channel & 0xff00) << 16);
     words[at + 3] = (channel & 0xff) | (kind << 8) | 0xce_0000 | (idLow & 0xff00_0000);
     words[at + 4] = ((idLow >>> 16) & 0xff) | (idLow & 0xff00) | ((idLow & 0xff) << 16) | (idHigh << 24);
     words[at + 5] = 0xcc | (flags << 8) | 0xc4_0000 | (length << 24);
-    const copier = way === 0 ? this.#incoming : this.#outgoing;
-    copier.copy(chunk.bytes, chunk.longs, start + SHORT_HEAD_BYTES, bytes, offset, length);
-    chunk.length = end;
-    return true;
   }
 
   /** Appends the record of a 64-bit value stored in the window. @returns false: {@link windowStore} takes it. */
@@ -154,6 +200,23 @@ export class RecordBuffer {
     if (start + SHORT_HEAD_BYTES > this.#shortEnd || (start & 7) !== 0 || offset >= TWO_TO_32) return false;
     const { words } = chunk;
     const at = start >>> 2;
+    const slot = storeSlot(offset);
+    const stores = this.#lastStores;
+    const since = this.#sinceUs;
+    const isAgain =
+      since <= MAX_SINCE_US && stores[2 * slot] === offset && stores[2 * slot + 1] === high >>> 0;
+    if (!isAgain && !this.#isTimeShort) return false;
+    this.#sinceUs = 0;
+    if (isAgain) {
+      // Kind of record with the slot, time since the record before, low half as uint32.
+      words[at] =
+        Pack.arrayOf3 | ((RecordKind.windowStoreAgain + slot) << 8) | (since << 16) | (Pack.uint32 << 24);
+      words[at + 1] = swapped(low);
+      chunk.length = start + STORE_AGAIN_BYTES;
+      return true;
+    }
+    stores[2 * slot] = offset;
+    stores[2 * slot + 1] = high;
     // Array of 5 with a length of 16 bits, kind of record, time, offset and the two halves as uint32.
     words[at] = 0x0b_05_00_dc;
     words[at + 1] = 0xce | (this.#timeHigh >>> 16) | ((this.#timeLow & 0xffff) << 16);
@@ -180,55 +243,14 @@ export class RecordBuffer {
   ): void {
     if (this.#current.length + MAX_PACKET_HEAD_BYTES > CHUNK_BYTES) this.#nextChunk();
     const { bytes: out, length: start, view } = this.#current;
-    const isShortTime = timeUs < TWO_TO_32;
-    let padding = 0;
-    let isLongId = idHigh >= 0x80;
-    const lengthBytes = length < 0x100 ? 2 : length < 0x10000 ? 3 : 5;
-    padding = -(start + 19 + (isShortTime ? 0 : 4) + (isLongId ? 5 : 1) + lengthBytes) & 7;
-    if (!isLongId && padding >= 4) {
-      isLongId = true;
-      padding -= 4;
-    }
-    let at = start;
-    out[at++] = Pack.arrayOf9;
-    out[at++] = RecordKind.packet;
-    if (isShortTime) {
-      out[at] = Pack.uint32;
-      view.setUint32(at + 1, timeUs);
-      at += 5;
-    } else {
-      out[at] = Pack.float64;
-      view.setFloat64(at + 1, timeUs);
-      at += 9;
-    }
-    out[at++] = way;
-    if ((padding & 2) === 0) {
-      out[at] = Pack.uint16;
-      view.setUint16(at + 1, channel);
-      at += 3;
-    } else {
-      out[at] = Pack.uint32;
-      view.setUint32(at + 1, channel);
-      at += 5;
-    }
-    out[at++] = kind;
-    out[at] = Pack.uint32;
-    view.setUint32(at + 1, idLow);
-    at += 5;
-    if (isLongId) {
-      out[at] = Pack.uint32;
-      view.setUint32(at + 1, idHigh);
-      at += 5;
-    } else out[at++] = idHigh;
-    if ((padding & 1) === 0) {
-      out[at++] = Pack.uint8;
-    } else {
-      out[at++] = Pack.uint16;
-      out[at++] = 0;
-    }
-    out[at++] = flags;
+    const at = packPacketHead(out, view, start, timeUs, way, channel, kind, idLow, idHigh, flags, length);
     this.#current.length = packLength(out, view, at, length);
     this.#append(bytes, offset, length);
+    this.#tellTime(timeUs);
+    const slot = packetSlot(way, length);
+    if (slot === -1) return;
+    this.#lastPackets.rememberHead(slot, channel, kind, idHigh, flags);
+    this.#lastPackets.rememberBytes(slot, bytes, offset, length);
   }
 
   /** Appends the record of any 64-bit value stored in the window. */
@@ -241,6 +263,11 @@ export class RecordBuffer {
     at = packNumber(out, view, at, offset);
     at = packNumber(out, view, at, low >>> 0);
     this.#current.length = packNumber(out, view, at, high >>> 0);
+    this.#tellTime(timeUs);
+    if (offset >= TWO_TO_32) return;
+    const slot = storeSlot(offset);
+    this.#lastStores[2 * slot] = offset;
+    this.#lastStores[2 * slot + 1] = high;
   }
 
   /** Appends the record of a publication; null: its bytes are not kept. */
@@ -264,6 +291,7 @@ export class RecordBuffer {
     else at = packLength(out, view, at, bytes.length);
     this.#current.length = at;
     if (bytes !== null) this.#append(bytes, 0, bytes.length);
+    this.#tellTime(timeUs);
   }
 
   /** The next bytes to write, or null; with all others that were taken they are this buffer's again with {@link giveBack}. */
@@ -323,6 +351,13 @@ export class RecordBuffer {
     }
   }
 
+  /** The last record told this time: the next may say how much later it is. */
+  #tellTime(timeUs: number): void {
+    this.#lastUs = timeUs;
+    const since = this.#nowUs - timeUs;
+    this.#sinceUs = since >= 0 && since <= MAX_SINCE_US ? since : MAX_SINCE_US + 1;
+  }
+
   #nextChunk(): void {
     const { length } = this.#current;
     this.#full.push(this.#current);
@@ -332,32 +367,4 @@ export class RecordBuffer {
     this.#current = this.#spare.pop() ?? new Chunk();
     if (this.#spare.length < this.#leastSpareChunks) this.#leastSpareChunks = this.#spare.length;
   }
-}
-
-/** A whole number up to 2^53. */
-function packNumber(out: Uint8Array, view: DataView, at: number, value: number): number {
-  if (value < TWO_TO_32) {
-    out[at] = Pack.uint32;
-    view.setUint32(at + 1, value);
-    return at + 5;
-  }
-  out[at] = Pack.float64;
-  view.setFloat64(at + 1, value);
-  return at + 9;
-}
-
-function packLength(out: Uint8Array, view: DataView, at: number, length: number): number {
-  if (length < 0x100) {
-    out[at] = Pack.bin8;
-    out[at + 1] = length;
-    return at + 2;
-  }
-  if (length < 0x10000) {
-    out[at] = Pack.bin16;
-    view.setUint16(at + 1, length);
-    return at + 3;
-  }
-  out[at] = Pack.bin32;
-  view.setUint32(at + 1, length);
-  return at + 5;
 }

@@ -65,7 +65,7 @@ const LEAST_PENDING_BYTES = 2 * MAX_WRITE_BYTES + (1 << 20);
 /** Of the bytes that may wait, those whose memory is kept when nothing waits. */
 const KEPT_SHARE = 1 / 4;
 /** Records of one turn of the event loop share a reading of the clock, so many bytes of them: it costs as much as a record. */
-const BYTES_PER_CLOCK_READING = 8192;
+const BYTES_PER_CLOCK_READING = 2048;
 
 /** A stream of records towards a writer, with bounded memory. */
 export class CaptureRecorder {
@@ -193,7 +193,8 @@ export class CaptureRecorder {
   /** Any other record: its fields in the order of {@link CaptureRecord}. */
   note(kind: Exclude<keyof typeof RecordKind, 'packet' | 'gap'>, ...fields: readonly unknown[]): void {
     if (!this.#hasRoom(0)) return;
-    this.#append(this.#packr.pack([RecordKind[kind], this.#timeUs(), ...fields]));
+    const timeUs = this.#timeUs();
+    this.#append(this.#packr.pack([RecordKind[kind], timeUs, ...fields]), timeUs);
   }
 
   /** Writes what is left and closes the writer. */
@@ -274,13 +275,14 @@ export class CaptureRecorder {
   };
 
   #writeGap(): void {
-    this.#append(this.#packr.pack([RecordKind.gap, this.#timeUs(), this.#gapRecords, this.#gapBytes]));
+    const timeUs = this.#timeUs();
+    this.#append(this.#packr.pack([RecordKind.gap, timeUs, this.#gapRecords, this.#gapBytes]), timeUs);
     this.#gapRecords = 0;
     this.#gapBytes = 0;
   }
 
-  #append(part: Uint8Array): void {
-    this.#buffer.append(part);
+  #append(part: Uint8Array, timeUs?: number): void {
+    this.#buffer.append(part, timeUs);
     this.#appended();
   }
 

@@ -5,7 +5,10 @@
  */
 
 export const CAPTURE_FORMAT = 'dxgwire-capture';
-export const CAPTURE_VERSION = 1;
+/** The first version: it is read as well. */
+export const EARLIEST_CAPTURE_VERSION = 1;
+/** The version that is written: 2 has {@link RecordKind.packetAgain} and `windowStoreAgain`. */
+export const CAPTURE_VERSION = 2;
 
 export interface CaptureHeader {
   readonly format: typeof CAPTURE_FORMAT;
@@ -46,7 +49,22 @@ export const RecordKind = {
   memoryCheck: 20,
   memoryContent: 21,
   windowContent: 22,
+  /**
+   * A packet like the last of its way and length: see `LastPackets`. Its time is given since the record before, then come the slot, the
+   * lower half of the id, a bit for each long word of the payload that is another one, and those long words.
+   */
+  packetAgain: 23,
+  /** A store where the last store of its slot was, with the same upper half: the first of {@link STORE_SLOTS} kinds, one a slot. */
+  windowStoreAgain: 24,
 } as const;
+
+/** Stores whose place is remembered. */
+export const STORE_SLOTS = 8;
+
+/** Which of them a store is held against. @param offset below 2^32. */
+export function storeSlot(offset: number): number {
+  return (offset >>> 3) & (STORE_SLOTS - 1);
+}
 
 export type Direction = 'g2h' | 'h2g';
 
