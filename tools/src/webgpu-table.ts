@@ -86,9 +86,9 @@ What programs find in \`navigator.gpu\` under \`dxgwire run\`, and in what \`cre
 
 The members below are those of the standard, as \`@webgpu/types\` declares them: ${all.length} in ${interfaces.length} interfaces,
 ${missing} of them missing. A tour through all of them (\`tools/src/webgpu-tour.ts\`) runs in each check on Dawn directly and
-through a host, and compares what it sees, line by line. Ten libraries from npm, unmodified, do the same
+through a host, and compares what it sees, line by line. Eleven libraries from npm, unmodified, do the same
 (\`test/third-party\`): TensorFlow.js (as a module and in CommonJS), webgpu-torch, jax-js, three.js (rendering, compute, and both with effects), luma.gl, TypeGPU, webgpu-utils, webgpu-spd,
-simple-compute-shaders, and anime4k-webgpu.
+simple-compute-shaders, anime4k-webgpu, and Dear ImGui (in WebAssembly).
 
 ## Differences from Dawn for Node
 ${DIFFERENCES}
