@@ -1,3 +1,4 @@
+import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { describe, UsageError } from './errors.ts';
 
@@ -40,6 +41,9 @@ export function parseOptions<const T extends Options>(
   } catch (error) {
     // Node's message goes on with advice about '--' that does not fit here.
     const [first = ''] = describe(error).split(/\. To specify/);
+    const [, ofNode] = /^Unknown option '(--[\w-]+)'/.exec(first) ?? [];
+    if (command === 'run' && ofNode !== undefined && process.allowedNodeEnvironmentFlags.has(ofNode))
+      throw new UsageError(`${ofNode} is an option of Node's: give it in NODE_OPTIONS`);
     throw new UsageError(`${first.replace(/\.$/, '')}; see \`dxgwire ${command} --help\``);
   }
 }

@@ -40,6 +40,12 @@ describe('dxgwire', () => {
     });
   }
 
+  it('says where options of Node belong', async () => {
+    const { code, stderr } = await dxgwire(['run', '--in-process', '--enable-source-maps', 'program.mjs']);
+    assert.equal(code, 2);
+    assert.equal(stderr, "dxgwire: --enable-source-maps is an option of Node's: give it in NODE_OPTIONS\n");
+  });
+
   it('shows the commands when none is given', async () => {
     const { code, stderr } = await dxgwire([]);
     assert.equal(code, 2);
