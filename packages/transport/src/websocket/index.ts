@@ -3,6 +3,7 @@ import { TransportError } from '../errors.ts';
 import { GuestLink } from '../link/guest-link.ts';
 import type { LinkEnd, LinkMedium } from '../link/medium.ts';
 import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
+import { runNextTurn } from '../timers.ts';
 import type { GuestBus } from '../transport.ts';
 import {
   CLOSE_WITH_ERROR,
@@ -19,6 +20,8 @@ import {
 
 export type { WebSocketConnectOptions } from './address.ts';
 
+/** What a close event says of a connection that ended in no order, or was never made (RFC 6455, 7.1.5). */
+const CLOSED_WITHOUT_CODE = 1006;
 /** How soon to look again whether a full socket has room: the platform has no event for that. Milliseconds. */
 const ROOM_POLL_MS = 4;
 
@@ -44,7 +47,12 @@ class PlatformMedium implements LinkMedium {
       if (data instanceof ArrayBuffer) this.#session?.receive(new Uint8Array(data));
       else this.#session?.abort(new TransportError('bad-frame', 'a text message; link frames are binary'));
     };
-    socket.onclose = ({ code, reason }) => {
+    // Where no connection was made, Node 22 tells of an error and never of the end.
+    socket.onerror = () => {
+      if (!this.#isOpen) runNextTurn(() => closed(CLOSED_WITHOUT_CODE, ''));
+    };
+    const closed = (code: number, reason: string) => {
+      if (this.#hasEnded) return;
       this.#hasEnded = true;
       // The platform tells a page no more than this.
       const hint = 'is the host running, and does it accept this origin?';
@@ -54,6 +62,7 @@ class PlatformMedium implements LinkMedium {
       if (!this.#isOpen) onFailed();
       this.#session?.mediumEnded(this.#error);
     };
+    socket.onclose = ({ code, reason }) => closed(code, reason);
   }
 
   attach(session: LinkEnd): void {
