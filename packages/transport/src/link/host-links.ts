@@ -103,6 +103,13 @@ export class HostLinks {
     return this.#links.size - this.#guests.size >= this.#maxGuests + FURTHER_CONNECTIONS;
   }
 
+  /** A connection was one too many, see {@link isFull}. */
+  turnedAway(peer: string): void {
+    const waiting = this.#links.size - this.#guests.size;
+    const what = `${waiting} connections wait to say hello: no further one is taken`;
+    this.#settings.onRefused?.(new TransportError('limit', what), peer);
+  }
+
   get #maxGuests(): number {
     return this.#settings.maxGuests ?? DEFAULT_MAX_GUESTS;
   }

@@ -63,6 +63,8 @@ export async function listenSharedMemory(
   const most = given.maxGuests ?? DEFAULT_MAX_GUESTS;
   const server = createServer((socket) => {
     if (guests.size >= most + FURTHER_CONNECTIONS) {
+      const what = `${guests.size} processes are there or wait to say hello: no further one is taken`;
+      given.onRefused?.(new TransportError('limit', what), 'a local process');
       socket.on('error', () => {});
       socket.destroy();
       return;

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -25,6 +27,28 @@ describe('a host on a stream', () => {
   it('does not start programs: a guest does', async () => {
     await fails(listen('stdio:cat', { onBus }), 'bad-url', /a guest starts the command/);
   });
+
+  for (const kind of ['tcp', 'unix', ...(process.platform === 'linux' ? ['shm'] : [])]) {
+    it(`takes only so many that wait to say hello over ${kind}, and says whom it turned away`, async () => {
+      const path = join(folder, `${kind}.sock`);
+      const refusals: Error[] = [];
+      const listener = await listen(kind === 'tcp' ? 'tcp:127.0.0.1:0' : `${kind}:${path}`, {
+        maxGuests: 1,
+        windowMegabytes: 1,
+        onBus: (host) => host.start(),
+        onRefused: (error) => refusals.push(error),
+      });
+      const waiting = Array.from({ length: 18 }, () =>
+        kind === 'tcp' ? createConnection(listener.port, '127.0.0.1') : createConnection(path),
+      );
+      for (const socket of waiting) socket.on('error', () => {});
+      await Promise.race(waiting.map((socket) => once(socket, 'close')));
+      assert.equal(refusals.length, 1);
+      assert.match(String(refusals[0]), /17 .* wait to say hello/);
+      for (const socket of waiting) socket.destroy();
+      await listener.close();
+    });
+  }
 
   for (const kind of ['tcp', 'unix']) {
     it(`lets in only so many guests over ${kind}, and others once there is room`, async () => {

@@ -55,6 +55,7 @@ export async function listenStream(url: string, settings: LinkHostSettings): Pro
   const links = new HostLinks(address.kind, given, address.kind === 'tcp');
   const server = createServer({ noDelay: true }, (socket) => {
     if (links.isFull) {
+      links.turnedAway(peerOf(socket));
       socket.on('error', () => {});
       socket.destroy();
       return;

@@ -115,11 +115,14 @@ class Endpoint implements Attachment {
     }
     const origin = request.headers.origin;
     if (origin !== undefined && !this.#isOriginAllowed(origin, request)) {
-      this.#refuse(stream, 403, `pages of ${origin} may not use this host`);
+      const reason = `pages of ${origin} may not use this host`;
+      this.#refuse(stream, 403, reason);
+      this.#settings.onRefused?.(new TransportError('refused', reason), peerOf(request));
       return;
     }
     if (this.#links.isFull) {
       this.#refuse(stream, 503, 'too many guests wait to be let in');
+      this.#links.turnedAway(peerOf(request));
       return;
     }
     const protect = protectFromOthers(stream);
@@ -163,11 +166,10 @@ class Endpoint implements Attachment {
 
   #connected(socket: WebSocket, request: IncomingMessage, url: URL, stream: Duplex): void {
     const given = tokensOf(request, url);
-    const { remoteAddress, remotePort } = request.socket;
     // What is inflated is read at a time of its own.
     const keeper = isCompressed(socket) ? null : new ChunkKeeper(stream);
     const medium = new WsMedium(socket, socketError, 'server', stream, keeper);
-    this.#links.connected(medium, `${remoteAddress}:${remotePort}`, (token) =>
+    this.#links.connected(medium, peerOf(request), (token) =>
       this.#links.authenticate([token, ...given], request),
     );
   }
@@ -178,6 +180,10 @@ class Endpoint implements Attachment {
     for (const stream of this.#refused) stream.destroy();
     this.#sockets.close();
   }
+}
+
+function peerOf({ socket }: IncomingMessage): string {
+  return `${socket.remoteAddress}:${socket.remotePort}`;
 }
 
 /** Tokens that came with the upgrade request; the hello may carry one as well. */

@@ -169,13 +169,18 @@ describe('WebSocket tokens', () => {
 
 describe('WebSocket listener', () => {
   it('keeps pages of other origins out unless there is a token', async () => {
-    const open = await listen();
+    const refusals: string[] = [];
+    const open = await listen({ onRefused: (error) => refusals.push(error.message) });
     const withToken = await listen({ token: 't' });
     const picky = await listen({ isOriginAllowed: (origin) => origin === 'https://ours.example' });
     const connect = (url: string, origin: string) =>
       connectWebSocket(url, { headers: { origin }, token: 't' });
     await fails(connect(open.url, 'https://evil.example'), 'refused', /403/);
     await fails(connect(open.url, 'null'), 'refused', /403/);
+    assert.deepEqual(refusals, [
+      'pages of https://evil.example may not use this host',
+      'pages of null may not use this host',
+    ]);
     await fails(connect(picky.url, 'http://localhost:3000'), 'refused', /403/);
     for (const guest of [
       await connect(open.url, 'http://localhost:3000'),
@@ -234,12 +239,15 @@ describe('WebSocket listener', () => {
   });
 
   it('lets in only so many guests', async () => {
-    const listener = await listen({ maxGuests: 1 });
+    const refusals: string[] = [];
+    const listener = await listen({ maxGuests: 1, onRefused: (error) => refusals.push(error.message) });
     const guest = await connectWebSocket(listener.url);
     await fails(connectWebSocket(listener.url), 'refused', /as many guests as it may: 1/);
     const waiting = Array.from({ length: 17 }, () => new WebSocket(listener.url, 'dxgwire'));
     await Promise.all(waiting.map((socket) => once(socket, 'open')));
     await fails(connectWebSocket(listener.url), 'connect-failed', /HTTP 503/);
+    assert.equal(refusals.length, 2);
+    assert.match(refusals[1] ?? '', /17 connections wait to say hello/);
     for (const socket of waiting) socket.terminate();
     await guest.close();
     await listener.close();
