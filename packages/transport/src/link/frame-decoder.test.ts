@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { isTransportError } from '../errors.ts';
-import { frameSize } from './frame.ts';
+import { FrameKind, frameSize } from './frame.ts';
 import { FrameDecoder } from './frame-decoder.ts';
 import { LinkOutput } from './output.ts';
 
@@ -70,6 +70,26 @@ describe('link frames', () => {
         [1, 2, 3, 0, 0, 0, 0, 0],
       ].flat(),
     );
+  });
+
+  it('are handed over with how much of the input is still to come, which is nothing between inputs', () => {
+    const frame = (channel: number, kind: number, length: number) => ({
+      ...{ channel, kind, idLow: 0, idHigh: 0, flags: 0 },
+      payload: new Uint8Array(length),
+    });
+    const packets = [frame(1, FrameKind.inBand, 64), frame(1, FrameKind.inBand, 64)];
+    for (const last of [frame(1, FrameKind.inBand, 64), frame(0, FrameKind.memoryData, 8000)]) {
+      const bytes = encode([...packets, last]);
+      const rests: number[] = [];
+      const decoder = new FrameDecoder(() => rests.push(decoder.restBytes), true);
+      const split = bytes.length - 20;
+      decoder.push(bytes.subarray(0, split));
+      assert.deepEqual(rests.slice(0, 2), [split - 88, split - 176]);
+      assert.equal(decoder.restBytes, 0);
+      decoder.push(bytes.subarray(split));
+      assert.equal(rests.at(-1), 0);
+      assert.equal(decoder.restBytes, 0);
+    }
   });
 
   it('come out as they went in, however the bytes are split and joined', () => {

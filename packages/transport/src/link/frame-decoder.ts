@@ -176,6 +176,7 @@ export class FrameDecoder {
       const size = this.#checkedSize(view, at);
       if (end - at < size) {
         if (!this.#startsBody(view, at, size)) break;
+        this.restBytes = 0;
         return this.#continue(this.#body as unknown as Body, bytes, at + FRAME_HEADER_BYTES, end);
       }
       this.frameBytes = size;
