@@ -216,6 +216,49 @@ describe('dxgwire run', () => {
     assert.match(stderr, /--frame-limit takes a whole number from 1 to \d+, not "many"/);
   });
 
+  it('saves all frames that were drawn before process.exit()', async () => {
+    const frames = join(folder, 'until the exit');
+    const path = program(
+      'exits.mjs',
+      `const adapter = await navigator.gpu.requestAdapter();
+      const device = await adapter.requestDevice();
+      const context = new OffscreenCanvas(64, 64).getContext('webgpu');
+      context.configure({ device, format: 'rgba8unorm' });
+      // Keeps the device at work for longer than the frames take to draw.
+      const module = device.createShaderModule({ code: \`@group(0) @binding(0) var<storage, read_write> x: array<u32>;
+        @compute @workgroup_size(64) fn main(@builtin(global_invocation_id) i: vec3u) {
+          for (var k = 0u; k < 3000u; k++) { x[i.x % 64] = x[(i.x + k) % 64] * 5u + k; }
+        }\` });
+      const pipeline = device.createComputePipeline({ layout: 'auto', compute: { module } });
+      const buffer = device.createBuffer({ size: 256, usage: GPUBufferUsage.STORAGE });
+      const entries = [{ binding: 0, resource: { buffer } }];
+      const group = device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
+      let drawn = 0;
+      const draw = () => {
+        if (drawn === 3) process.exit(5);
+        const encoder = device.createCommandEncoder();
+        const work = encoder.beginComputePass();
+        work.setPipeline(pipeline);
+        work.setBindGroup(0, group);
+        work.dispatchWorkgroups(64);
+        work.end();
+        const view = context.getCurrentTexture().createView();
+        const clearValue = [drawn / 3, 1, 0, 1];
+        encoder.beginRenderPass({ colorAttachments: [{ view, loadOp: 'clear', storeOp: 'store', clearValue }] }).end();
+        device.queue.submit([encoder.finish()]);
+        drawn += 1;
+        requestAnimationFrame(draw);
+      };
+      requestAnimationFrame(draw);`,
+    );
+    const { code, stderr } = await run(['--in-worker', '--frames', frames, path]);
+    assert.deepEqual({ code, stderr }, { code: 5, stderr: '' });
+    assert.deepEqual(
+      readdirSync(frames).sort(),
+      [0, 1, 2].map((index) => `frame-0000${index}.png`),
+    );
+  });
+
   it('says that a file is no folder for frames', async () => {
     const path = program('empty.mjs', '');
     const { code, stderr } = await run(['--local', '--frames', path, path]);

@@ -1,6 +1,6 @@
 import { accessSync, constants, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { type CanvasFrame, createCanvasGlobals } from '@dxgwire/guest/webgpu';
+import { type CanvasFrame, createCanvasGlobals, FrameReadbacks } from '@dxgwire/guest/webgpu';
 import { CommandFailure, describe } from './errors.ts';
 import { encodePng } from './png.ts';
 
@@ -30,9 +30,11 @@ function makeFolder(folder: string): void {
  * Gives this process `OffscreenCanvas` and animation frames, and saves what the program draws as
  * `frame-NNNNN.png`, or `canvas-C-frame-NNNNN.png` for further canvases.
  *
+ * @returns the frames that are not saved yet.
  * @throws CommandFailure when there cannot be such a folder, or nothing be written there.
  */
-export function installCanvas({ folder, frameLimit, end }: CanvasRun): void {
+export function installCanvas({ folder, frameLimit, end }: CanvasRun): FrameReadbacks {
+  const readbacks = new FrameReadbacks();
   if (folder !== undefined) {
     try {
       makeFolder(folder);
@@ -55,6 +57,7 @@ export function installCanvas({ folder, frameLimit, end }: CanvasRun): void {
     folder === undefined
       ? { onPresent: count }
       : {
+          readbacks,
           onFrame: (frame, canvas) => {
             if (isOver()) return;
             saveFrame(folder, frame, canvas);
@@ -65,6 +68,7 @@ export function installCanvas({ folder, frameLimit, end }: CanvasRun): void {
   for (const [name, value] of Object.entries(globals)) {
     Object.defineProperty(globalThis, name, { value, configurable: true, enumerable: false, writable: true });
   }
+  return readbacks;
 }
 
 function saveFrame(folder: string, frame: CanvasFrame, canvas: number): void {

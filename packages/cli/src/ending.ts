@@ -1,6 +1,7 @@
 import process from 'node:process';
 import { type GuestBus, isPolledEnd } from '@dxgwire/transport';
 import { clearTimeout, now, setTimeout } from '@dxgwire/transport/timers';
+import { CommandFailure, report } from './errors.ts';
 
 /** A GPU as far as the end of its program concerns it. */
 export interface EndingGpu {
@@ -32,9 +33,11 @@ export function lastErrors(gpu: EndingGpu): Promise<void> | null {
 
 /**
  * A program that calls `process.exit()` leaves no further turn: what the host has to say of its errors is waited for within
- * the call, before its own listeners for `exit`. Where a thread can wait for the bus.
+ * the call, before its own listeners for `exit`, and the frames that it has drawn. Where a thread can wait for the bus.
+ *
+ * @param frames takes the frames that have come, and says how many are still to come.
  */
-export function tellErrorsAtExit(gpu: EndingGpu, bus: GuestBus): void {
+export function tellErrorsAtExit(gpu: EndingGpu, bus: GuestBus, frames: () => number = () => 0): void {
   const receive = receiver(bus);
   if (receive === null) return;
   process.once('exit', () => {
@@ -49,7 +52,21 @@ export function tellErrorsAtExit(gpu: EndingGpu, bus: GuestBus): void {
         return false;
       }
     });
+    try {
+      while (frames() > 0 && now() - begin < LONGEST_WAIT_MS) {
+        receive();
+        settlePromises();
+      }
+    } catch (error) {
+      // Else the link has ended.
+      if (error instanceof CommandFailure) process.exitCode = report(error);
+    }
   });
+}
+
+/** Runs what waits for promises, which nobody else does any more; nothing where such a thing called `process.exit()` itself. */
+function settlePromises(): void {
+  (process as unknown as { _tickCallback?: () => void })._tickCallback?.();
 }
 
 /** Blocks until something may have come, or for a while, and hands it in; null where nothing can. */

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import process from 'node:process';
-import { createGPU, globals, type RemoteGPU } from '@dxgwire/guest/webgpu';
+import { createGPU, type FrameReadbacks, globals, type RemoteGPU } from '@dxgwire/guest/webgpu';
 import type { GuestBus } from '@dxgwire/transport';
 import { tapGuestBus } from '@dxgwire/transport/capture';
 import { clearInterval, setInterval } from '@dxgwire/transport/timers';
@@ -207,7 +207,8 @@ async function runOnLink(link: Link, run: ProgramRun): Promise<void> {
     });
   }
   stayAliveFor(gpu, bus);
-  tellErrorsAtExit(gpu, bus);
+  let readbacks: FrameReadbacks | null = null;
+  tellErrorsAtExit(gpu, bus, () => readbacks?.takeNow() ?? 0);
   sayGoodbye(gpu, link);
   bus.onInterruption = (isInterrupted) => {
     const what = isInterrupted ? 'lost; trying to connect again' : 'made again';
@@ -218,7 +219,7 @@ async function runOnLink(link: Link, run: ProgramRun): Promise<void> {
     const end = (): void => {
       void gpu.close({ silently: true }).then(() => process.exit());
     };
-    installCanvas({ ...canvas, end });
+    readbacks = installCanvas({ ...canvas, end });
   }
   const prepare = (): void => {
     // Nothing is left to do: say goodbye, so that the host need not find out.

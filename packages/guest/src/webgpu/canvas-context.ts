@@ -1,7 +1,7 @@
-import { GPUBufferUsage, GPUMapMode, GPUTextureUsage } from './constants.ts';
+import { GPUTextureUsage } from './constants.ts';
+import type { FrameReadbacks } from './frame-readbacks.ts';
 import { CONSTRUCT, defineInterface, guardConstructor } from './interfaces.ts';
 import { textureFormat } from './texture.ts';
-import { textureFormatInfo } from './texture-formats.ts';
 import {
   dictionary,
   enumeration,
@@ -16,9 +16,6 @@ import {
 
 /** Formats that a canvas can have. */
 const CANVAS_FORMATS = ['bgra8unorm', 'rgba8unorm', 'rgba16float'];
-
-/** Rows of a copy from a texture to a buffer begin at multiples of this, bytes. */
-const ROW_ALIGNMENT_BYTES = 256;
 
 const configurationOf = dictionary('GPUCanvasConfiguration', {
   device: required(canvasDevice),
@@ -64,6 +61,7 @@ export interface CanvasPort {
   readonly height: number;
   /** Takes what was drawn; null when nobody looks: then nothing is read back. */
   readonly onFrame: ((frame: CanvasFrame) => void) | null;
+  readonly readbacks: FrameReadbacks;
   /** Told once for each frame, as soon as it is drawn. */
   presented(): void;
   /** Calls back at the end of the frame that is being drawn. */
@@ -125,11 +123,10 @@ class ContextState {
     const index = this.frames;
     this.frames += 1;
     if (onFrame !== null) {
-      void readTexels(configuration.device, texture).then((data) => {
-        if (data === null) return;
-        const { width, height } = texture;
-        const { alphaMode, colorSpace } = configuration;
-        const format = configuration.format as CanvasFrame['format'];
+      const { width, height } = texture;
+      const { alphaMode, colorSpace } = configuration;
+      const format = configuration.format as CanvasFrame['format'];
+      this.port.readbacks.read(configuration.device, texture, (data) => {
         onFrame({ index, width, height, format, alphaMode, colorSpace, data });
       });
     }
@@ -151,33 +148,6 @@ function createTexture(
     usage: isRead ? usage | GPUTextureUsage.COPY_SRC : usage,
     viewFormats,
   });
-}
-
-/** The texels of a texture without padding; null when its device is lost or the texture is invalid. */
-async function readTexels(device: GPUDevice, texture: GPUTexture): Promise<Uint8Array | null> {
-  const { width, height, format } = texture;
-  const rowBytes = width * textureFormatInfo(format).copyBytes;
-  const bytesPerRow = Math.ceil(rowBytes / ROW_ALIGNMENT_BYTES) * ROW_ALIGNMENT_BYTES;
-  const buffer = device.createBuffer({
-    size: bytesPerRow * height,
-    usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
-  });
-  const encoder = device.createCommandEncoder();
-  encoder.copyTextureToBuffer({ texture }, { buffer, bytesPerRow }, [width, height]);
-  device.queue.submit([encoder.finish()]);
-  try {
-    await buffer.mapAsync(GPUMapMode.READ);
-    const padded = new Uint8Array(buffer.getMappedRange());
-    const data = new Uint8Array(rowBytes * height);
-    for (let y = 0; y < height; y++) {
-      data.set(padded.subarray(y * bytesPerRow, y * bytesPerRow + rowBytes), y * rowBytes);
-    }
-    return data;
-  } catch {
-    return null;
-  } finally {
-    buffer.destroy();
-  }
 }
 
 let stateOf!: (context: GPUCanvasContext) => ContextState;

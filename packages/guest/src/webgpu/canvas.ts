@@ -2,6 +2,7 @@
 
 import { type CanvasFrame, type GPUCanvasContext, makeCanvasContext } from './canvas-context.ts';
 import { FrameClock } from './frame-clock.ts';
+import { FrameReadbacks } from './frame-readbacks.ts';
 import { domString, requireArguments, u64 } from './webidl.ts';
 
 export interface CanvasOptions {
@@ -10,6 +11,8 @@ export interface CanvasOptions {
    * `canvas` counts the canvases from 0 on, in the order in which they got their first context.
    */
   readonly onFrame?: (frame: CanvasFrame, canvas: number) => void;
+  /** The frames that are on their way back, for whoever wants to wait for them. */
+  readonly readbacks?: FrameReadbacks;
   /** Told of each frame as soon as it was drawn, before its contents are there. */
   readonly onPresent?: () => void;
 }
@@ -27,6 +30,7 @@ export interface CanvasGlobals {
  */
 export function createCanvasGlobals(options: CanvasOptions = {}): CanvasGlobals {
   const clock = new FrameClock();
+  const { readbacks = new FrameReadbacks() } = options;
   let canvases = 0;
 
   class OffscreenCanvas extends EventTarget {
@@ -73,6 +77,7 @@ export function createCanvasGlobals(options: CanvasOptions = {}): CanvasGlobals 
           return size.height();
         },
         onFrame: onFrame === undefined ? null : (frame) => onFrame(frame, number),
+        readbacks,
         presented: () => onPresent?.(),
         atFrameEnd: (callback) => clock.atEnd(callback),
       });

@@ -9,6 +9,7 @@ export type { AdapterSelector } from './adapter-choice.ts';
 export { type CanvasGlobals, type CanvasOptions, createCanvasGlobals } from './canvas.ts';
 export type { CanvasFrame } from './canvas-context.ts';
 export type { LinkOptions } from './connect.ts';
+export { FrameReadbacks } from './frame-readbacks.ts';
 export { globals } from './globals.ts';
 export type { Statistics, VideoMemory } from './session.ts';
 export { type TextureExtent, textureSizeBytes } from './texture-formats.ts';
