@@ -117,6 +117,8 @@ describe('a program that has run ends as it does with Dawn in its process', () =
       const name = ways.join(' ');
       assert.deepEqual(await run(source, ways), expected, name);
       if (/tcp:|unix:/.test(name)) continue;
+      const traced = ['--trace', join(folder, 'exit.dxgcap'), ...ways];
+      if (ways[0] !== '--local') assert.deepEqual(await run(source, traced), expected, `${name}, traced`);
       const destroyed = source.replace('false', 'true');
       assert.deepEqual(await run(destroyed, ways), expected, `${name}, destroyed`);
     }

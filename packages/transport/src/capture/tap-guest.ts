@@ -7,6 +7,7 @@ import {
   type GuestMemory,
   type GuestMemoryBlock,
   type GuestWindow,
+  isPolledEnd,
   type PageRange,
   type PciFunction,
 } from '../transport.ts';
@@ -28,6 +29,7 @@ class TappedGuestBus implements GuestBus {
   onRescind: ((channelIndex: number) => void) | null = null;
   onClose: ((error: Error | null) => void) | null = null;
   onInterruption: ((isInterrupted: boolean) => void) | null = null;
+  readonly receiveNow?: (timeoutMs: number) => boolean;
   readonly #inner: GuestBus;
   readonly #recorder: CaptureRecorder;
   /** What was handed out for each function of the inner bus. */
@@ -40,6 +42,10 @@ class TappedGuestBus implements GuestBus {
     this.statistics = inner.statistics;
     this.memory = tapMemory(inner.memory, recorder);
     this.window = tapWindow(inner.window, recorder);
+    if (inner.receiveNow !== undefined)
+      this.receiveNow = (timeoutMs) => inner.receiveNow?.(timeoutMs) === true;
+    else if (isPolledEnd(inner))
+      this.receiveNow = (timeoutMs) => inner.poll() > 0 || (inner.sleep(timeoutMs) && inner.poll() > 0);
     for (const offer of inner.offers) this.#noteOffer(offer);
     inner.onOffer = (offer) => {
       this.#noteOffer(offer);
