@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { CONNECT_SCHEMES, connect } from './connect.ts';
 import { isTransportError } from './errors.ts';
-import { DEFAULT_LISTEN_URL, LISTEN_SCHEMES, listen } from './listen.ts';
+import { checkListenUrl, DEFAULT_LISTEN_URL, LISTEN_SCHEMES, listen } from './listen.ts';
 import type { HostBus } from './transport.ts';
 
 const onBus = (host: HostBus) => host.start();
@@ -63,6 +63,26 @@ describe('URL factories', () => {
     ]);
     assert.deepEqual(LISTEN_SCHEMES, ['ws', 'wss', 'unix', 'tcp', 'stdio', 'device', 'shm']);
     assert.equal(DEFAULT_LISTEN_URL, 'ws://127.0.0.1:8774');
+  });
+
+  it('take the port that a URL names, with slashes before it or without', async () => {
+    for (const url of ['ws:127.0.0.1:0', 'ws:/127.0.0.1:0', 'tcp:127.0.0.1:0', 'tcp://127.0.0.1:0']) {
+      const listener = await listen(url, { onBus });
+      assert.notEqual(listener.port, 8774);
+      await listener.close();
+    }
+  });
+
+  it('check a URL without listening', () => {
+    for (const url of ['ws://127.0.0.1:1', 'tcp:[fe80::1%eth0]:1', 'unix:/a', 'stdio:', 'device:/a', 'shm:a'])
+      checkListenUrl(url);
+    for (const url of ['ws://127.0.0.1:65536', 'tcp:gpu', 'unix:', 'device:', 'shm:', 'http://gpu', 'gpu']) {
+      assert.throws(
+        () => checkListenUrl(url),
+        (error) => isTransportError(error) && error.code === 'bad-url',
+        url,
+      );
+    }
   });
 
   it('say that a port is in use, and the way out', async () => {

@@ -1,7 +1,9 @@
 import { byScheme } from './connect.ts';
 import { TransportError } from './errors.ts';
+import { parseSharedMemoryUrl } from './shared-memory/address.ts';
 import { listenSharedMemory } from './shared-memory/host.ts';
 import { shownUrl } from './shown-url.ts';
+import { parseStreamUrl } from './stream/address.ts';
 import { listenStream } from './stream/listen.ts';
 import type { HostBus } from './transport.ts';
 import { parseWebSocketUrl } from './websocket/address.ts';
@@ -17,6 +19,15 @@ export interface ListenOptions extends Omit<HostLinkSettings, 'onHostBus'> {
   readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer };
 }
 
+/**
+ * Checks a URL to listen on before anything is started for it.
+ *
+ * @throws TransportError `bad-url` with what is wrong; what only shows when it is tried, a port in use, is told by {@link listen}.
+ */
+export function checkListenUrl(url: string): void {
+  byScheme<(url: string) => unknown>(url, CHECK_BY_SCHEME, DEFAULT_LISTEN_URL)(url);
+}
+
 type Listen = (url: string, options: ListenOptions) => Promise<Listener>;
 
 /** The one place where URL schemes become transports on a host's side. */
@@ -28,6 +39,16 @@ const LISTEN_BY_SCHEME: Readonly<Record<string, Listen>> = {
   stdio: listenOnStream,
   device: listenOnStream,
   shm: listenOnSharedMemory,
+};
+
+const CHECK_BY_SCHEME: Readonly<Record<keyof typeof LISTEN_BY_SCHEME, (url: string) => unknown>> = {
+  ws: parseWebSocketUrl,
+  wss: parseWebSocketUrl,
+  unix: parseStreamUrl,
+  tcp: parseStreamUrl,
+  stdio: parseStreamUrl,
+  device: parseStreamUrl,
+  shm: (url) => parseSharedMemoryUrl(url, false),
 };
 
 /** Schemes that {@link listen} knows. */
@@ -78,6 +99,6 @@ async function listenOnWebSocket(url: string, options: ListenOptions): Promise<L
 
 /** The port that a URL names; `URL` itself drops a scheme's default port, which may well be meant. */
 function portOf(url: string, isSecure: boolean): number {
-  const named = /^[a-z]+:\/\/(?:[^/?#@]*@)?(?:\[[^\]]*\]|[^:/?#]*):(\d+)/i.exec(url)?.[1];
+  const named = /^[a-z]+:[/\\]*(?:[^/?#@]*@)?(?:\[[^\]]*\]|[^:/?#]*):(\d+)/i.exec(url)?.[1];
   return named === undefined ? (isSecure ? 443 : DEFAULT_PORT) : Number(named);
 }

@@ -95,7 +95,13 @@ describe('dxgwire host', () => {
     } finally {
       await host.stop();
     }
-    for (const url of ['ws://127.0.0.1:99999', 'gopher://127.0.0.1:70', 'tcp:127.0.0.1:99999']) {
+    for (const url of [
+      'ws://127.0.0.1:99999',
+      'gopher://127.0.0.1:70',
+      'unix:',
+      'shm:a/b',
+      'tcp:127.0.0.1:99999',
+    ]) {
       for (const option of [
         ['host', '--listen'],
         ['info', '--connect'],
@@ -105,6 +111,19 @@ describe('dxgwire host', () => {
         assert.match(stderr, /^dxgwire: [^\n]+\n$/);
         assert.doesNotMatch(stderr, /open-sesame/);
       }
+    }
+  });
+
+  it('says what is wrong with a URL before it starts anything', async () => {
+    for (const [url, pattern] of [
+      ['tcp:127.0.0.1:99999', /expected a host and a port/],
+      [`unix:/${'x'.repeat(120)}`, /at most 107 bytes/],
+      ['gopher://127.0.0.1:70', /unknown scheme 'gopher:'/],
+    ] as const) {
+      const { code, stderr } = await dxgwire(['host', '--listen', url]);
+      assert.equal(code, 2);
+      assert.match(stderr, pattern);
+      assert.match(stderr, /^dxgwire: [^\n]+\n$/);
     }
   });
 

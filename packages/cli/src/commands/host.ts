@@ -2,7 +2,7 @@ import process from 'node:process';
 import { createHost, createLog, createSharedRegionAllocator, type Host, type Log } from '@dxgwire/host';
 import type { AdapterDescription, Backend } from '@dxgwire/host/backends';
 import { type HostBus, isTransportError } from '@dxgwire/transport';
-import { DEFAULT_LISTEN_URL, LISTEN_SCHEMES, type Listener, listen } from '@dxgwire/transport/listen';
+import { checkListenUrl, DEFAULT_LISTEN_URL, type Listener, listen } from '@dxgwire/transport/listen';
 import { destination } from 'pino';
 import { BACKENDS, openBackend } from '../backend.ts';
 import { CAPTURE_REPORTS, GuestCaptures } from '../capture-file.ts';
@@ -79,7 +79,7 @@ export const host: Command = {
     const timeoutMs = values.timeout === undefined ? undefined : milliseconds('timeout', values.timeout);
     const token = tokenFrom(values.token);
     const wanted = token ?? tokenOfUrl(values.listen);
-    checkListenUrl(values.listen, wanted);
+    checkListen(values.listen, wanted);
     const log = createLog({ level, destination: destination({ dest: 2, sync: true }) });
     // From the start, so that Ctrl-C while the backend starts leaves nothing behind either.
     const stop = untilInterrupted();
@@ -126,21 +126,15 @@ const NETWORK_PROTOCOLS = ['ws:', 'wss:', 'tcp:'];
  * Checks where to listen before a backend starts. Anyone who reaches a host without a token may use its GPU, so
  * beyond this machine it wants one.
  */
-function checkListenUrl(text: string, token: string | undefined): void {
-  let url: URL;
+function checkListen(text: string, token: string | undefined): void {
   try {
-    // Both tcp:HOST:PORT and tcp://HOST:PORT are good.
-    url = new URL(text.replace(/^tcp:(?!\/\/)/i, 'tcp://'));
-  } catch {
-    throw new UsageError(
-      `--listen takes a URL like ${DEFAULT_LISTEN_URL}, a port from 0 to 65535; not "${withoutToken(text)}"`,
-    );
+    checkListenUrl(text);
+  } catch (error) {
+    throw new UsageError(`--listen takes a URL like ${DEFAULT_LISTEN_URL}: ${describe(error)}`);
   }
-  if (!LISTEN_SCHEMES.includes(url.protocol.slice(0, -1))) {
-    const known = LISTEN_SCHEMES.map((scheme) => `${scheme}:`).join(', ');
-    throw new UsageError(`--listen takes ${known}, as in ${DEFAULT_LISTEN_URL}; not "${withoutToken(text)}"`);
-  }
-  if (!NETWORK_PROTOCOLS.includes(url.protocol)) return;
+  if (!NETWORK_PROTOCOLS.some((protocol) => text.toLowerCase().startsWith(protocol))) return;
+  // Both tcp:HOST:PORT and tcp://HOST:PORT are good; `URL` takes no zone of an IPv6 address.
+  const url = new URL(text.replace(/^tcp:(?!\/\/)/i, 'tcp://').replace(/%[^\]]*\]/, ']'));
   const isLoopback = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname);
   if (!isLoopback && token === undefined) {
     throw new UsageError(
