@@ -1,6 +1,6 @@
 import process from 'node:process';
 import { type GuestBus, isPolledEnd } from '@dxgwire/transport';
-import { clearTimeout, now, setTimeout } from '@dxgwire/transport/timers';
+import { clearTimeout, now, queueMicrotask, setTimeout } from '@dxgwire/transport/timers';
 import { CommandFailure, report } from './errors.ts';
 
 /** A GPU as far as the end of its program concerns it. */
@@ -10,6 +10,9 @@ export interface EndingGpu {
   /** The same within the call. `wait` takes what comes from the host, and says whether to go on. */
   settleNow(wait: () => boolean): void;
 }
+
+/** How long no frame may come where nothing can be done for it any more, milliseconds. */
+const LONGEST_SILENCE_MS = 300;
 
 /** A host that says nothing for so long does not keep a program that has ended. Milliseconds. */
 const LONGEST_WAIT_MS = 5000;
@@ -53,9 +56,15 @@ export function tellErrorsAtExit(gpu: EndingGpu, bus: GuestBus, frames: () => nu
       }
     });
     try {
-      while (frames() > 0 && now() - begin < LONGEST_WAIT_MS) {
+      let [pending, since] = [frames(), now()];
+      while (pending > 0) {
         receive();
-        settlePromises();
+        // Without it, a frame that waits for memory waits in vain.
+        const patienceMs = settlePromises() ? LONGEST_WAIT_MS : LONGEST_SILENCE_MS;
+        const left = frames();
+        if (left !== pending) since = now();
+        else if (now() - since > patienceMs) break;
+        pending = left;
       }
     } catch (error) {
       // Else the link has ended.
@@ -64,9 +73,18 @@ export function tellErrorsAtExit(gpu: EndingGpu, bus: GuestBus, frames: () => nu
   });
 }
 
-/** Runs what waits for promises, which nobody else does any more; nothing where such a thing called `process.exit()` itself. */
-function settlePromises(): void {
+/**
+ * Runs what waits for promises, which nobody else does any more.
+ *
+ * @returns false where such a thing has called `process.exit()` itself: then the rest waits for it to end.
+ */
+function settlePromises(): boolean {
+  let hasRun = false;
+  queueMicrotask(() => {
+    hasRun = true;
+  });
   (process as unknown as { _tickCallback?: () => void })._tickCallback?.();
+  return hasRun;
 }
 
 /** Blocks until something may have come, or for a while, and hands it in; null where nothing can. */
