@@ -35,18 +35,23 @@ export class LastPackets {
     );
   }
 
-  /** Remembers the head of a packet. */
-  rememberHead(slot: number, channel: number, kind: number, idHigh: number, flags: number): void {
+  /** Remembers a packet. */
+  remember(
+    slot: number,
+    channel: number,
+    kind: number,
+    idHigh: number,
+    flags: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): void {
     const heads = this.#heads;
     const at = slot << 2;
     heads[at] = channel;
     heads[at + 1] = kind;
     heads[at + 2] = idHigh | 0;
     heads[at + 3] = flags;
-  }
-
-  /** Remembers a payload. */
-  rememberBytes(slot: number, bytes: Uint8Array, offset: number, length: number): void {
     copyBytes(this.#bytes, slot * LONGS * 8, bytes, offset, length);
   }
 

@@ -111,7 +111,7 @@ export class RecordBuffer {
 
   /**
    * Appends the record of a packet as nearly all are: a head of {@link SHORT_HEAD_BYTES} and a payload of whole long words. Of one like the
-   * last of its length only what is not as it was there: comparing takes the time of copying, but the file is a fifth as long, and so
+   * last of its length only what is not as it was there: comparing takes longer than copying, but the file is a fifth as long, and so
    * is what its thread takes from this one's cache.
    *
    * @returns false for any other and where {@link allowShort} has not given room: {@link packet} takes it.
@@ -153,8 +153,7 @@ export class RecordBuffer {
       chunk.length = start + AGAIN_HEAD_BYTES + changedBytes;
     } else {
       if (source !== chunk.longs) copyWholeLongWords(chunk.longs, payload >>> 3, source, from, length >>> 3);
-      last.rememberHead(slot, channel, kind, idHigh, flags);
-      last.rememberBytes(slot, chunk.bytes, payload, length);
+      last.remember(slot, channel, kind, idHigh, flags, chunk.bytes, payload, length);
       this.#shortHead(start >>> 2, way, channel, kind, idLow, idHigh, flags, length);
       chunk.length = end;
     }
@@ -248,9 +247,7 @@ export class RecordBuffer {
     this.#append(bytes, offset, length);
     this.#tellTime(timeUs);
     const slot = packetSlot(way, length);
-    if (slot === -1) return;
-    this.#lastPackets.rememberHead(slot, channel, kind, idHigh, flags);
-    this.#lastPackets.rememberBytes(slot, bytes, offset, length);
+    if (slot !== -1) this.#lastPackets.remember(slot, channel, kind, idHigh, flags, bytes, offset, length);
   }
 
   /** Appends the record of any 64-bit value stored in the window. */
