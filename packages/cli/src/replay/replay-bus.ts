@@ -252,10 +252,15 @@ class ReplayChannel implements Channel {
     if (!this.isOpen) return;
     const bytes = source.slice();
     const view = new DataView(bytes.buffer);
-    const whole = { idLow, idHigh, flags, bytes, view, offset: 0, length: bytes.length };
     this.onPacket?.({
-      ...whole,
       kind: kind === PacketKind.completion ? PacketKind.completion : PacketKind.inBand,
+      idLow,
+      idHigh,
+      flags,
+      bytes,
+      view,
+      offset: 0,
+      length: bytes.length,
     });
   }
 

@@ -75,7 +75,7 @@ export function writeTexture(
 ): void {
   const { offset, bytesPerRow, rowsPerImage } = given;
   const format = textureFormatInfo(to.texture.state.extent.format);
-  const layout = textureDataLayout(format, to.aspect, { ...extent, bytesPerRow, rowsPerImage });
+  const layout = textureDataLayout(format, to.aspect, { bytesPerRow, rowsPerImage, ...extent });
   const isValid =
     layout !== null && offset + layout.lengthBytes <= data.length && to.texture.id !== FOREIGN_ID;
   if (isValid && layout.lengthBytes > INLINE_DATA_BYTES) {

@@ -174,7 +174,8 @@ export function createTexture(core: DeviceCore, device: object, descriptor: unkn
   requireFormatFeature(rest.format, core.features);
   for (const format of viewFormats) requireFormatFeature(format, core.features);
   const state = new TextureState(core, device, core.newId(), label);
-  state.extent = { ...size, ...rest };
+  const { width, height, depthOrArrayLayers } = size;
+  state.extent = { width, height, depthOrArrayLayers, ...rest };
   state.usage = usage;
   if (!core.features.has('core-features-and-limits')) {
     state.bindingViewDimension = rest.textureBindingViewDimension ?? defaultBindingDimension(state.extent);
@@ -187,11 +188,13 @@ export function createTexture(core: DeviceCore, device: object, descriptor: unkn
     id: state.id,
     runtimeHandleLow,
     runtimeHandleHigh,
-    ...size,
-    ...rest,
+    width,
+    height,
+    depthOrArrayLayers,
     usage,
     viewFormats,
     label,
+    ...rest,
   });
   core.outbox.changed();
   const texture = new GPUTexture(CONSTRUCT, state);

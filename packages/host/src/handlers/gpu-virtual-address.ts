@@ -84,7 +84,7 @@ export const gpuVirtualAddressHandlers: SomeHandlers<
     const allocation = args.allocation === 0 ? null : findAllocation(device, args.allocation);
     if (allocation === undefined) return NtStatus.invalidParameter;
     const instance = allocation?.instance ?? null;
-    const { status, virtualAddress } = device.addressSpace.map({ ...args, instance });
+    const { status, virtualAddress } = device.addressSpace.map({ instance, ...args });
     if (status !== NtStatus.success) return status;
     // The mapping is in effect; its fence value comes after those of what the queue still has to do.
     return { virtualAddress, ...device.engine.memory.finishOnQueue(pagingQueue.queue) };

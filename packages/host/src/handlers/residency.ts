@@ -123,6 +123,6 @@ export const residencyHandlers: SomeHandlers<
     if (groups === null) return NtStatus.invalidParameter;
     const discarded = new Uint32Array(request.writeResults ? groups.length : 1);
     const results = request.writeResults ? discarded : null;
-    return { ...device.engine.memory.reclaim(queue, groups, results), discarded };
+    return { discarded, ...device.engine.memory.reclaim(queue, groups, results) };
   },
 };

@@ -60,7 +60,7 @@ export class PagingCalls {
     }
     value = queue.issue();
     if (result.operation === null) queue.complete(value);
-    return { ...resultOf(queue, value), numBytesToTrim: BigInt(device.process.excessBytes) };
+    return { numBytesToTrim: BigInt(device.process.excessBytes), ...resultOf(queue, value) };
   }
 
   /**

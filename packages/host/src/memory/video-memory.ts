@@ -118,7 +118,7 @@ export class VideoMemory {
   ): { status: number; instance: AllocationInstance | null; refused?: string } {
     let result: AllocationResult | { readonly refused: string };
     try {
-      result = this.#adapter.createAllocation({ ...request, device: device.token });
+      result = this.#adapter.createAllocation({ device: device.token, ...request });
     } catch (error) {
       this.#log.error({ error: String(error) }, 'the backend failed to create an allocation');
       return { status: Status.noMemory, instance: null };

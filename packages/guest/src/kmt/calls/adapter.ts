@@ -156,7 +156,16 @@ export async function queryVideoMemoryInfo(
   const { wire } = caller.driver;
   const { hostHandle } = caller.process;
   const answer = await wire.call(adapter, commands.queryVideoMemoryInfo, hostHandle, body, (reply) => reply);
-  return { ...outcome(answer), ...(answer.reply ?? nothing) };
+  const { reply } = answer;
+  if (reply === null) return { ...outcome(answer), ...nothing };
+  // Property by property: a spread of a second object takes V8 longer than all else of this call.
+  return {
+    ret: answer.ret,
+    budget: reply.budget,
+    currentUsage: reply.currentUsage,
+    currentReservation: reply.currentReservation,
+    availableForReservation: reply.availableForReservation,
+  };
 }
 
 /** Ioctl 0x16. The message names neither process nor adapter: channel and header do. */

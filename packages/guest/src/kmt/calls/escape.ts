@@ -52,7 +52,8 @@ async function send(
   const answer = await wire.call(adapter, commands.escape, caller.process.hostHandle, body, (reply) =>
     reply.privDrvData.slice(),
   );
-  return { ...outcome(answer), privDrvData: answer.reply ?? NO_BYTES };
+  if (answer.reply === null) return { ...outcome(answer), privDrvData: NO_BYTES };
+  return { ret: answer.ret, privDrvData: answer.reply };
 }
 
 /**

@@ -42,7 +42,8 @@ export async function reserveGpuVirtualAddress(
   const command = commands.reserveGpuVirtualAddress;
   const { hostHandle } = caller.process;
   const answer = await caller.driver.wire.call(target.adapter, command, hostHandle, body, (reply) => reply);
-  return { ...outcome(answer), virtualAddress: answer.reply?.virtualAddress ?? 0n };
+  if (answer.reply === null) return { ...outcome(answer), virtualAddress: 0n };
+  return { ret: answer.ret, virtualAddress: answer.reply.virtualAddress };
 }
 
 /** Ioctl 0x0c. The message names the queue only; device is 0. */
@@ -105,7 +106,8 @@ export async function updateGpuVirtualAddress(
   };
   const command = commands.updateGpuVirtualAddress;
   const result = await caller.driver.wire.status(device.adapter, command, caller.process.hostHandle, body);
-  return { ...outcome(result), ret: Math.min(result.ret, 0), fenceValue: args.fenceValue };
+  const { fenceValue } = args;
+  return result.ret < 0 ? { ...outcome(result), fenceValue } : { ret: 0, fenceValue };
 }
 
 /** Ioctl 0x20. */

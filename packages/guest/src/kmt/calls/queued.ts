@@ -186,18 +186,19 @@ export const signalSynchronizationObject2: Send<Sync.SignalSynchronizationObject
   if (tooMany) return -Errno.EINVAL;
   const flags = args.flags ?? 0;
   const contexts = others.length === 0 ? [args.context] : [args.context, ...Array.from(others)];
-  const signal = { flags, objects, contexts, fenceValues: undefined };
   const device = caller.deviceOf(args.context, 'context');
   if (!enqueuesCpuEvent(flags)) {
     if (typeof device === 'number') return device;
-    return sendSignal(caller, device, { ...signal, fenceValue: args.fenceValue ?? 0n }, way);
+    const fenceValue = args.fenceValue ?? 0n;
+    return sendSignal(caller, device, { flags, objects, contexts, fenceValues: undefined, fenceValue }, way);
   }
   if (args.cpuEventHandle === undefined) return -Errno.EINVAL;
   if (typeof device === 'number') return device;
   const eventId = registerEvent(caller, args.cpuEventHandle, device.adapter);
   // The field shares its place with the caller's event number in the ioctl's structure, which therefore travels.
   const fenceValue = BigInt(args.cpuEventHandle.descriptor ?? 0);
-  return withEvent(caller, eventId, sendSignal(caller, device, { ...signal, fenceValue, eventId }, way));
+  const signal = { flags, objects, contexts, fenceValues: undefined, fenceValue, eventId };
+  return withEvent(caller, eventId, sendSignal(caller, device, signal, way));
 };
 
 /** Ioctl 0x31. */

@@ -104,7 +104,8 @@ export async function evict(caller: Caller, args: Types.EvictArgs): Promise<Type
   const { hostHandle } = caller.process;
   const { wire } = caller.driver;
   const answer = await wire.call(device.adapter, commands.evict, hostHandle, body, (reply) => reply);
-  return { ...outcome(answer), numBytesToTrim: answer.reply?.numBytesToTrim ?? 0n };
+  if (answer.reply === null) return { ...outcome(answer), numBytesToTrim: 0n };
+  return { ret: answer.ret, numBytesToTrim: answer.reply.numBytesToTrim };
 }
 
 /** One list of handles, of resources or of allocations, given by the caller. */

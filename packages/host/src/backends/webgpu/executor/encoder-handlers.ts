@@ -182,8 +182,8 @@ function renderPassOf(state: ContextState, values: RenderPassValues): GPURenderP
   if (values.depthStencilAttachment !== undefined) {
     const { view, ...rest } = values.depthStencilAttachment;
     descriptor.depthStencilAttachment = {
-      ...rest,
       view: viewOf(state, view),
+      ...rest,
     } as GPURenderPassDepthStencilAttachment;
   }
   if (values.occlusionQuerySet !== 0) {

@@ -32,9 +32,9 @@ export function resourceHandlers(state: ContextState): StreamGroupHandlers<'reso
     },
     createTexture({ id, width, height, depthOrArrayLayers, viewFormats, ...rest }) {
       const descriptor = {
-        ...rest,
         size: { width, height, depthOrArrayLayers },
         viewFormats: viewFormats as GPUTextureFormat[],
+        ...rest,
       } as GPUTextureDescriptor;
       const leastBytes = leastTextureBytes({ width, height, depthOrArrayLayers, ...rest });
       const memoryBytes = state.data.allocationBytes();
