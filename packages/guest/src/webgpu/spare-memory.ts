@@ -5,6 +5,8 @@ const PAGE_BYTES = 4096;
 /** Memory that is spare since one certain destruction. */
 export interface SpareEntry {
   readonly memory: Memory;
+  /** Where it is among the spare ones of its size; -1: spare no more. */
+  place: number;
 }
 
 /**
@@ -13,23 +15,31 @@ export interface SpareEntry {
  * the host hears of neither.
  */
 export class SpareMemory {
-  /** By kind and size in pages. */
-  private readonly spares = new Map<string, Set<SpareEntry>>();
+  /** By size in pages. */
+  private readonly spares: Readonly<Record<MemoryKind, Map<number, SpareEntry[]>>> = {
+    buffer: new Map(),
+    texture: new Map(),
+  };
 
   /** @returns what to {@link remove} when the records of the destruction were submitted. */
   add(memory: Memory): SpareEntry {
-    const entry: SpareEntry = { memory };
-    const key = keyOf(memory.kind, memory.lengthBytes);
-    const same = this.spares.get(key);
-    if (same === undefined) this.spares.set(key, new Set([entry]));
-    else same.add(entry);
+    const spares = this.spares[memory.kind];
+    const pages = pagesOf(memory);
+    let same = spares.get(pages);
+    if (same === undefined) {
+      same = [];
+      spares.set(pages, same);
+    }
+    const entry: SpareEntry = { memory, place: same.length };
+    same.push(entry);
     return entry;
   }
 
   /** Memory for a buffer or texture of this size, or null. It is spare no more. */
   take(kind: MemoryKind, lengthBytes: number): Memory | null {
-    if (this.spares.size === 0) return null;
-    const [entry] = this.spares.get(keyOf(kind, lengthBytes)) ?? [];
+    const spares = this.spares[kind];
+    if (spares.size === 0) return null;
+    const entry = spares.get(pagesOf({ lengthBytes }))?.at(-1);
     if (entry === undefined) return null;
     this.remove(entry);
     return entry.memory;
@@ -40,15 +50,21 @@ export class SpareMemory {
    *   may not be submitted yet.
    */
   remove(entry: SpareEntry): boolean {
-    const { kind, lengthBytes } = entry.memory;
-    const key = keyOf(kind, lengthBytes);
-    const same = this.spares.get(key);
-    if (same === undefined || !same.delete(entry)) return false;
-    if (same.size === 0) this.spares.delete(key);
+    if (entry.place < 0) return false;
+    const spares = this.spares[entry.memory.kind];
+    const pages = pagesOf(entry.memory);
+    const same = spares.get(pages)!;
+    const last = same.pop()!;
+    if (last !== entry) {
+      same[entry.place] = last;
+      last.place = entry.place;
+    }
+    entry.place = -1;
+    if (same.length === 0) spares.delete(pages);
     return true;
   }
 }
 
-function keyOf(kind: MemoryKind, lengthBytes: number): string {
-  return `${kind} ${Math.ceil(lengthBytes / PAGE_BYTES)}`;
+function pagesOf({ lengthBytes }: { readonly lengthBytes: number }): number {
+  return Math.ceil(lengthBytes / PAGE_BYTES);
 }
