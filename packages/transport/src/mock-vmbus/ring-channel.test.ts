@@ -75,6 +75,25 @@ describe('ring channel', () => {
     assert.equal(far.signals, 0);
   });
 
+  it('shows packets before its turn ends where the other side looks by itself, and not where that one would have to be rung', async () => {
+    const { near, far } = createPair(16_384);
+    const shown = () => near.outbound.load(RingHeader.writeIndex);
+    far.channel.onPacket = () => {};
+    for (let id = 0; id < 60; id += 1) send(near, 40, id);
+    assert.equal(shown(), 0);
+    await turn();
+    const before = shown();
+    assert.equal(before, 60 * 64);
+    near.outbound.store(RingHeader.interruptMask, 1);
+    for (let id = 0; id < 60; id += 1) send(near, 40, id);
+    assert.equal(shown() - before, 2048);
+    near.outbound.store(RingHeader.interruptMask, 0);
+    await turn();
+    assert.equal(shown() - before, 60 * 64);
+    // Who lowers the mask looks once more: nothing was rung for but the first packets.
+    assert.equal(near.signals, 1);
+  });
+
   it('delivers and answers within the call when polled, and is not rung for meanwhile', async () => {
     const { near, far } = createPair(4096);
     const answers: number[] = [];

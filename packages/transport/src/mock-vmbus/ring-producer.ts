@@ -85,6 +85,11 @@ export class RingProducer {
     return written >= 0 ? written : written + this.sizeBytes;
   }
 
+  /** Whether the consumer looks by itself, so that nobody has to signal it. */
+  isWatched(): boolean {
+    return this.#memory.load(RingHeader.interruptMask) !== 0;
+  }
+
   /** True when there is room for {@link wantedBytes}. */
   isReady(): boolean {
     return this.hasRoom(this.wantedBytes);
