@@ -1,3 +1,4 @@
+import { now } from '../timers.ts';
 import { PACKET_FLAG_COMPLETION_REQUESTED, PacketKind } from '../transport.ts';
 import { Lookout } from './lookout.ts';
 
@@ -35,9 +36,15 @@ export class Patience {
     }
   }
 
-  /** Answers are waited for, and looking out for them is worth it. */
-  get looksForAnswers(): boolean {
-    return this.#awaited > 0 && this.#answers.pays;
+  /**
+   * Whether answers are waited for, and looking out for them is worth it. Where it is not, this side sleeps, and how long an answer takes
+   * is measured all the same: it may be worth it again.
+   */
+  looksForAnswers(): boolean {
+    if (this.#awaited === 0) return false;
+    if (this.#answers.pays) return true;
+    if (!this.#answers.isWaiting) this.#answers.begin(now());
+    return false;
   }
 
   /**
