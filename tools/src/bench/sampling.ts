@@ -50,18 +50,28 @@ async function time(way: Way, count: number): Promise<number> {
   return counted ?? performance.now() - begin;
 }
 
-/** Finds how often to do it in a sample; this also warms it up. */
+/** Runs in a row that took as long as they should: then how often is known. */
+const STEADY_RUNS = 3;
+/** Most runs for that. */
+const MOST_RUNS = 40;
+
+/**
+ * Finds how often to do it in a sample; this also warms it up. What runs for the first time may take a hundred times as long: a count
+ * stands only when several runs with it took about as long as a sample shall.
+ */
 async function calibrate(way: Way, options: SamplingOptions): Promise<number> {
   const limit = options.maxCount ?? 1e7;
   let count = 1;
-  for (;;) {
+  let steady = 0;
+  for (let run = 0; run < MOST_RUNS && steady < STEADY_RUNS; run += 1) {
     const elapsed = await time(way, count);
-    if (elapsed >= options.sampleMs / 2 || count >= limit) {
-      const wanted = Math.round((count * options.sampleMs) / Math.max(elapsed, 1e-3));
-      return Math.max(1, Math.min(limit, wanted));
-    }
-    count = Math.min(limit, count * (elapsed < options.sampleMs / 20 ? 8 : 2));
+    const wanted = Math.round((count * options.sampleMs) / Math.max(elapsed, 1e-3));
+    // Growing step by step: a run that was short by chance shall not make one that lasts for minutes.
+    const next = Math.max(1, Math.min(limit, wanted, count * 8));
+    steady = next < count * 1.5 && next > count / 1.5 ? steady + 1 : 0;
+    count = next;
   }
+  return count;
 }
 
 function quantile(sorted: readonly number[], fraction: number): number {
