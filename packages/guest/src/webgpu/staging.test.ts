@@ -60,3 +60,21 @@ test('StagingHeap keeps its last block where the host refuses another', async ()
   assert.deepEqual(gone, []);
   assert.equal(heap.isUnavailable, false);
 });
+
+test('StagingHeap has an upload of 64 MiB in pieces find its memory again beside a small region that stays', async () => {
+  const { heap, made, gone } = makeHeap();
+  await heap.grow(256);
+  const stays = heap.allocate(256)!;
+  for (let upload = 0; upload < 4; upload += 1) {
+    const pieces = [];
+    while (pieces.length < 8) {
+      const piece = heap.allocate(8 * MIB);
+      if (piece === null) await heap.grow(8 * MIB);
+      else pieces.push(piece);
+    }
+    for (const piece of pieces) heap.free(piece);
+  }
+  assert.deepEqual(made, [16, 16, 32, 16]);
+  assert.deepEqual(gone, []);
+  heap.free(stays);
+});

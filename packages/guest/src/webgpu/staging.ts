@@ -218,7 +218,10 @@ export class StagingHeap {
   }
 
   private async addBlock(lengthBytes: number): Promise<void> {
-    const wanted = Math.max(lengthBytes, Math.min(this.totalBytes, GROWTH_BYTES), BLOCK_BYTES);
+    const { totalBytes } = this;
+    // Up to what is kept: with more, blocks went that the next round of the same would need again.
+    const step = totalBytes < SPARE_BYTES ? Math.min(totalBytes, SPARE_BYTES - totalBytes) : totalBytes;
+    const wanted = Math.max(lengthBytes, Math.min(step, GROWTH_BYTES), BLOCK_BYTES);
     const rounded = Math.ceil(wanted / 65_536) * 65_536;
     const block = await this.options.createBlock(rounded);
     if (block === null) {
