@@ -20,6 +20,11 @@ export const PACKET_FLAG_COMPLETION_REQUESTED = 1;
  * published before it, so it need not wait for it. Where memory is mapped it means nothing.
  */
 export const PACKET_FLAG_ANNOUNCES_NOTHING = 0x100;
+/**
+ * Packet flag for the sender's own bus, never carried: nobody waits for the completion, so that no thread has to look out for it. Where
+ * the other side is not awake for each packet it means nothing.
+ */
+export const PACKET_FLAG_UNHURRIED = 0x200;
 /** Those flags that a packet carries to the other side. */
 export const CARRIED_PACKET_FLAGS = 0xff;
 

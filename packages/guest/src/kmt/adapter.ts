@@ -48,6 +48,7 @@ export class Adapter implements Port {
     try {
       const channel = await this.driver.bus.open(offer.index);
       this.link = new MessageChannel(channel, this.driver.wire.statistics);
+      this.link.isUnhurried = !this.driver.looksForAnswers;
       this.link.onLost = (loss) => this.loseChannel(loss);
     } catch {
       this.stopFor('channel-failed');

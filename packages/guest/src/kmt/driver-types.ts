@@ -10,6 +10,11 @@ export interface DriverOptions {
    * than its value after it was signalled, and after a failed ShareObjects the next one asks the host for nothing.
    */
   readonly stockDefects?: boolean;
+  /**
+   * Whether a thread that has asked the host looks out for the answer before it sleeps, where the medium has memory that both sides see
+   * (default true): answers come sooner, and the thread does nothing else meanwhile. False where nobody waits for answers.
+   */
+  readonly looksForAnswers?: boolean;
 }
 
 /** A process's identity when it opens the device. */

@@ -61,6 +61,8 @@ export class KmtDriver {
   /** @internal */
   readonly stockDefects: boolean;
   /** @internal */
+  readonly looksForAnswers: boolean;
+  /** @internal */
   readonly deviceStateCookie: bigint;
   /** Rises when the host says that some device's state changed. @internal */
   deviceStateCounter = 0;
@@ -110,6 +112,7 @@ export class KmtDriver {
     this.ioSpaceBase = options.ioSpaceBase ?? DEFAULT_IO_SPACE_BASE;
     this.deviceStateCookie = options.deviceStateCookie ?? DEFAULT_DEVICE_STATE_COOKIE;
     this.stockDefects = options.stockDefects ?? true;
+    this.looksForAnswers = options.looksForAnswers ?? true;
     if (this.ioSpaceBase % BigInt(IoSpaceLimits.alignmentBytes) !== 0n || this.ioSpaceBase <= 0n) {
       const limit = IoSpaceLimits.alignmentBytes;
       throw new RangeError(`ioSpaceBase is 0x${this.ioSpaceBase.toString(16)}, not a multiple of ${limit}`);
@@ -329,6 +332,7 @@ export class KmtDriver {
     const { wire } = this;
     try {
       const channel = new MessageChannel(await this.bus.open(offer.index), wire.statistics);
+      channel.isUnhurried = !this.looksForAnswers;
       channel.onInBand = (packet) => receiveHostMessage(this, packet);
       channel.onLost = (loss) => {
         this.lossCause ??= channel.cause;

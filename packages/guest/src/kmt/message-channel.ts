@@ -4,6 +4,7 @@ import {
   isTransportError,
   PACKET_FLAG_ANNOUNCES_NOTHING,
   PACKET_FLAG_COMPLETION_REQUESTED,
+  PACKET_FLAG_UNHURRIED,
   type Packet,
   PacketKind,
 } from '@dxgwire/transport';
@@ -41,6 +42,8 @@ export class MessageChannel {
   onDrain: (() => void) | null = null;
   /** Above the medium's high-water mark: packets are still taken, but queue up. */
   isBackedUp = false;
+  /** Nobody waits for answers: no thread looks out for them. */
+  isUnhurried = false;
   /** Why the channel ended; null while it is open. */
   lost: KmtLoss | null = null;
   /** What went wrong, where the channel did not end in order: the host's own words when it ended the link. */
@@ -88,7 +91,8 @@ export class MessageChannel {
     this.pending += 1;
     this.statistics.completionsAwaited += 1;
     const silence = announces ? 0 : PACKET_FLAG_ANNOUNCES_NOTHING;
-    const ret = this.send(bytes, length, id, PACKET_FLAG_COMPLETION_REQUESTED | silence);
+    const calm = this.isUnhurried ? PACKET_FLAG_UNHURRIED : 0;
+    const ret = this.send(bytes, length, id, PACKET_FLAG_COMPLETION_REQUESTED | silence | calm);
     if (ret !== 0 && this.sinks[slot] === sink) {
       this.sinks[slot] = null;
       this.lastId = id - 1;

@@ -229,7 +229,8 @@ export class Session {
     let bus: GuestBus | null = null;
     try {
       bus = await this.wait(this.options.connect());
-      const driver = await startDriver(bus);
+      // What a program waits for comes as an event; of answers only the library hears, and its thread is the program's.
+      const driver = await startDriver(bus, { looksForAnswers: false });
       if (bus.offers.length === 0) await this.wait(firstAdapter(driver));
       this.statistics.roundTrips += driver.statistics.completionsAwaited;
       const process = await this.wait(driver.openDevice({ comm: processName }));

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { now } from '../timers.ts';
-import { PACKET_FLAG_COMPLETION_REQUESTED, PacketKind } from '../transport.ts';
+import { PACKET_FLAG_COMPLETION_REQUESTED, PACKET_FLAG_UNHURRIED, PacketKind } from '../transport.ts';
 import { Patience } from './patience.ts';
 
 const LIMIT_MICROSECONDS = 200;
@@ -31,4 +31,18 @@ test('a side that has given up looking out for answers does it again when they c
     asked += 1;
     assert.ok(asked < 10_000, 'it never looks out again');
   }
+});
+
+test('nobody looks out for answers that nobody waits for', () => {
+  const patience = new Patience(LIMIT_MICROSECONDS);
+  const request = PACKET_FLAG_COMPLETION_REQUESTED;
+  for (let i = 0; i < 3; i += 1) patience.sent(PacketKind.inBand, request | PACKET_FLAG_UNHURRIED);
+  assert.equal(patience.looksForAnswers(), false);
+  assert.equal(patience.lookout(), null);
+  patience.sent(PacketKind.inBand, request);
+  assert.equal(patience.looksForAnswers(), true);
+  for (let i = 0; i < 4; i += 1) patience.received(PacketKind.completion, 0);
+  assert.equal(patience.looksForAnswers(), false);
+  patience.sent(PacketKind.inBand, request);
+  assert.equal(patience.looksForAnswers(), true);
 });

@@ -1,11 +1,13 @@
 import { now } from '../timers.ts';
-import { PACKET_FLAG_COMPLETION_REQUESTED, PacketKind } from '../transport.ts';
+import { PACKET_FLAG_COMPLETION_REQUESTED, PACKET_FLAG_UNHURRIED, PacketKind } from '../transport.ts';
 import { Lookout } from './lookout.ts';
 
 /** Knows of one side of a channel whether it waits for something, and so whether it looks on before it sleeps. */
 export class Patience {
   /** Completions that this side waits for, and that it owes. */
   #awaited = 0;
+  /** Completions that are to come and that nobody waits for. */
+  #unhurried = 0;
   #owed = 0;
   /** In-band packets have come: this side is one that others ask. */
   #isAsked = false;
@@ -20,14 +22,19 @@ export class Patience {
 
   /** A packet went out. */
   sent(kind: PacketKind, flags: number): void {
-    if ((flags & PACKET_FLAG_COMPLETION_REQUESTED) !== 0) this.#awaited += 1;
+    if ((flags & PACKET_FLAG_COMPLETION_REQUESTED) !== 0) {
+      if ((flags & PACKET_FLAG_UNHURRIED) === 0) this.#awaited += 1;
+      else this.#unhurried += 1;
+    }
     if (kind === PacketKind.completion && this.#owed > 0) this.#owed -= 1;
   }
 
   /** A packet came. */
   received(kind: PacketKind, flags: number): void {
     if (kind === PacketKind.completion) {
+      // Which of them it is only its receiver knows; a side has mostly one kind on its way.
       if (this.#awaited > 0) this.#awaited -= 1;
+      else if (this.#unhurried > 0) this.#unhurried -= 1;
       if (this.#answers.isWaiting) this.#answers.arrived();
     } else {
       this.#isAsked = true;
