@@ -1,7 +1,7 @@
 import { EndNotice } from '../end-notice.ts';
 import { TransportError } from '../errors.ts';
 import { PacketQueue } from '../packet-queue.ts';
-import { queueMicrotask, runNextTurn } from '../timers.ts';
+import { now, queueMicrotask, runNextTurn } from '../timers.ts';
 import type { BusStatistics, Channel, Packet, PacketKind } from '../transport.ts';
 import { Lookout } from './lookout.ts';
 import { Patience } from './patience.ts';
@@ -196,6 +196,7 @@ export class RingChannel implements Channel {
           length,
         )
       ) {
+        if (this.#room.isWaiting) this.#room.arrived();
         this.#sent(queue.headKind, queue.headFlags, length);
         queue.shift();
         continue;
@@ -223,7 +224,12 @@ export class RingChannel implements Channel {
 
   /** A ring that the other side is emptying has room sooner than a doorbell would come. */
   #looksForRoom(spaceBytes: number): boolean {
-    if (this.#isServing || !this.#room.pays) return false;
+    if (this.#isServing) return false;
+    if (!this.#room.pays) {
+      // How long it takes is measured also where nobody looks: it may pay again.
+      if (!this.#room.isWaiting) this.#room.begin(now());
+      return false;
+    }
     this.#producer.wantedBytes = spaceBytes;
     return this.#room.watch(this.#producer);
   }
