@@ -22,7 +22,7 @@ export const PACKET_FLAG_COMPLETION_REQUESTED = 1;
 export const PACKET_FLAG_ANNOUNCES_NOTHING = 0x100;
 /**
  * Packet flag for the sender's own bus, never carried: nobody waits for the completion, so that no thread has to look out for it. Where
- * the other side is not awake for each packet it means nothing.
+ * no thread does, it means nothing.
  */
 export const PACKET_FLAG_UNHURRIED = 0x200;
 /** Those flags that a packet carries to the other side. */

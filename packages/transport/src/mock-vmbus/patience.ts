@@ -6,8 +6,6 @@ import { Lookout } from './lookout.ts';
 export class Patience {
   /** Completions that this side waits for, and that it owes. */
   #awaited = 0;
-  /** Completions that are to come and that nobody waits for. */
-  #unhurried = 0;
   #owed = 0;
   /** In-band packets have come: this side is one that others ask. */
   #isAsked = false;
@@ -22,10 +20,10 @@ export class Patience {
 
   /** A packet went out. */
   sent(kind: PacketKind, flags: number): void {
-    if ((flags & PACKET_FLAG_COMPLETION_REQUESTED) !== 0) {
-      if ((flags & PACKET_FLAG_UNHURRIED) === 0) this.#awaited += 1;
-      else this.#unhurried += 1;
-    }
+    const isAwaited =
+      (flags & (PACKET_FLAG_COMPLETION_REQUESTED | PACKET_FLAG_UNHURRIED)) ===
+      PACKET_FLAG_COMPLETION_REQUESTED;
+    if (isAwaited) this.#awaited += 1;
     if (kind === PacketKind.completion && this.#owed > 0) this.#owed -= 1;
   }
 
@@ -34,7 +32,6 @@ export class Patience {
     if (kind === PacketKind.completion) {
       // Which of them it is only its receiver knows; a side has mostly one kind on its way.
       if (this.#awaited > 0) this.#awaited -= 1;
-      else if (this.#unhurried > 0) this.#unhurried -= 1;
       if (this.#answers.isWaiting) this.#answers.arrived();
     } else {
       this.#isAsked = true;
