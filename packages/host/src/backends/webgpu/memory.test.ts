@@ -261,6 +261,8 @@ for (const how of ['destroyed', 'dropped'] as const) {
       else await rig.discard(handle);
       ops.onSubmittedWorkDone(writer, 1);
       await rig.submit();
+      // Until the writes before it are carried out, Dawn holds what they go to.
+      await rig.take('workDone', ([id]) => id === 1);
       const error = await rig.scope('validation', () => {
         const commands = rig.id();
         ops.beginCommandEncoder(writer, '');
