@@ -63,25 +63,30 @@ export class FrameDecoder {
 
   /**
    * Takes the next bytes. `input` is not kept.
+   * @returns how many of them, at the end, were ignored behind the frame at which the decoder was stopped.
    * @throws TransportError `bad-frame` for bytes that cannot be a frame; the decoder is of no use afterwards.
    */
-  push(input: Uint8Array): void {
+  push(input: Uint8Array): number {
     let at = 0;
     if (this.#pending > 0) at = this.#complete(input);
     if (this.#body !== null) at = this.#continue(this.#body, input, at, input.length);
     const rest = input.length - at;
-    if (rest <= 0 || this.#stopped) return;
+    if (rest <= 0 || this.#stopped) return rest;
+    let used = 0;
     if (rest <= SMALL_INPUT_BYTES && this.#pending === 0) {
       copyBytes(this.#own, 0, input, at, rest);
-      const used = this.#decode(this.#own, this.#ownView, 0, rest);
+      used = this.#decode(this.#own, this.#ownView, 0, rest);
       this.#own.copyWithin(0, used, rest);
       this.#pending = rest - used;
     } else if (this.#pending === 0) {
       // Not as a Node `Buffer`, should it be one: its `slice` would not copy.
       const bytes = new Uint8Array(input.buffer, input.byteOffset, input.length);
       const view = new DataView(input.buffer, input.byteOffset, input.length);
-      this.#keep(bytes, this.#decode(bytes, view, at, input.length));
+      const end = this.#decode(bytes, view, at, input.length);
+      this.#keep(bytes, end);
+      used = end - at;
     }
+    return this.#stopped ? rest - used : 0;
   }
 
   /** Finishes the unfinished frame; returns how much of the input that took. */

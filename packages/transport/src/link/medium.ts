@@ -32,6 +32,11 @@ export interface LinkMedium {
   end(error: Error | null): void;
   /** Cuts the connection at once. The session is told nothing more. */
   drop(): void;
+  /**
+   * What came right behind the last frame of this link, which has ended with it. Left out where a connection carries one
+   * link only. The bytes are not this medium's to keep.
+   */
+  leftOver?(bytes: Uint8Array): void;
   /** As {@link GuestBus.receiveNow}; left out where a thread cannot wait for the medium. */
   receiveNow?(timeoutMs: number): boolean;
   /** Whether the medium keeps a process alive; left out where that is not a notion. */

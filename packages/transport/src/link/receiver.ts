@@ -71,9 +71,12 @@ export class LinkReceiver {
     return this.#received;
   }
 
-  /** @throws TransportError, or what the target throws. */
-  push(bytes: Uint8Array): void {
-    this.#decoder.push(bytes);
+  /**
+   * @returns how many of the bytes, at the end, were ignored behind the frame that stopped this.
+   * @throws TransportError, or what the target throws.
+   */
+  push(bytes: Uint8Array): number {
+    return this.#decoder.push(bytes);
   }
 
   /** Ignores the rest of this connection. */

@@ -153,10 +153,12 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
 
   #take(bytes: Uint8Array): void {
     if (this.#state === 'closed') return;
+    const medium = this.#medium;
     this.#heartbeat.heard();
     this.statistics.bytesReceived += bytes.length;
     try {
-      this.#receiver.push(bytes);
+      const unread = this.#receiver.push(bytes);
+      if (unread > 0) medium?.leftOver?.(bytes.subarray(bytes.length - unread));
     } catch (error) {
       this.abort(error as Error);
     }

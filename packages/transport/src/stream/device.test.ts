@@ -8,9 +8,13 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type ConnectOptions, connect } from '../connect.ts';
 import { isTransportError, TransportError } from '../errors.ts';
+import { FrameKind, LINK_CHANNEL } from '../link/frame.ts';
+import { encodeLinkMessage } from '../link/messages.ts';
+import { LinkOutput } from '../link/output.ts';
 import { listen } from '../listen.ts';
 import { failure } from '../testing/failure.ts';
 import type { GuestBus, HostBus } from '../transport.ts';
+import { connectOverStream } from './connect.ts';
 import { openDeviceFile } from './device-file.ts';
 import { createDeviceLine, type DeviceLine } from './testing/pseudo-terminal.ts';
 
@@ -47,6 +51,14 @@ async function joined(line: DeviceLine, options: ConnectOptions = {}) {
     onRefused: (error) => refusals.push(error),
   });
   return { listener, hosts, refusals, connectAgain: () => connect(`device:${guestPath}`, options) };
+}
+
+/** What a guest says last that ends with an error. */
+function farewell(code: string): Uint8Array {
+  const output = new LinkOutput(() => {});
+  const payload = encodeLinkMessage('close', { code, reason: 'says the test' });
+  output.frame(LINK_CHANNEL, FrameKind.control, 0, 0, 0, payload, 0, payload.length);
+  return output.take()!.bytes.slice();
 }
 
 function closeOf(bus: GuestBus | HostBus): Promise<Error | null> {
@@ -174,6 +186,23 @@ function runTests(): void {
         // Another host finds the line free: bytes for it are not taken by what served the one before.
         const { listener, connectAgain } = await joined(line);
         await (await connectAgain()).close();
+        await listener.close();
+      }),
+    );
+
+    // The hello was dropped with the rest of the input, and its guest waited in vain.
+    it(
+      'takes a hello that comes in one piece with the farewell of the guest before',
+      onLine(async (line) => {
+        const { listener, refusals } = await joined(line);
+        const { streams, whenClosed } = await openDeviceFile(line.paths[1], true, 'connect-failed');
+        streams.writable.cork();
+        for (const code of ['time-out', 'peer-closed']) streams.writable.write(farewell(code));
+        const joining = connectOverStream(streams);
+        streams.writable.uncork();
+        await (await joining).close();
+        await whenClosed();
+        assert.equal(refusals.length, 2);
         await listener.close();
       }),
     );

@@ -61,37 +61,54 @@ export async function listenOnDevice(path: string, settings: LinkHostSettings): 
 }
 
 /**
- * One guest's part of what goes over a device: from its first byte until its link has ended. The device stays open, so
- * that nothing is lost of what the next guest says meanwhile.
+ * One guest's part of what is written to a device, until its link has ended. The device stays open, so that nothing is
+ * lost of what the next guest says meanwhile.
  */
 class GuestStream extends Duplex {
   readonly #device: DeviceFile['streams'];
-  readonly #onOver: () => void;
 
-  /** @param onOver - Nothing more is said to this guest: called once, or more. */
-  constructor(device: DeviceFile['streams'], onOver: () => void) {
+  constructor(device: DeviceFile['streams']) {
     super({ allowHalfOpen: true });
     this.#device = device;
-    this.#onOver = onOver;
+    // Nothing but the end comes this way.
+    this.resume();
   }
 
-  override _read(): void {
-    this.#device.readable.resume();
-  }
+  override _read(): void {}
 
   override _write(chunk: Uint8Array, _encoding: string, callback: (error?: Error | null) => void): void {
     this.#device.writable.write(chunk, callback);
   }
 
   override _final(callback: () => void): void {
-    this.#onOver();
     this.push(null);
     callback();
   }
+}
 
-  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
-    this.#onOver();
-    callback(error);
+/** One guest's link over a device, from its first byte to its last frame. */
+class GuestMedium extends StreamMedium {
+  readonly #stream: GuestStream;
+  /** What came in one piece with the last frame, and is the next guest's. */
+  rest: Uint8Array | null = null;
+
+  constructor(stream: GuestStream) {
+    super(stream, streamError, 'itself');
+    this.#stream = stream;
+  }
+
+  /** Whether nothing more is said to this guest: what still comes is for the next one. */
+  get isOver(): boolean {
+    return this.#stream.writableEnded || this.#stream.destroyed;
+  }
+
+  leftOver(bytes: Uint8Array): void {
+    this.rest = bytes;
+  }
+
+  /** The device is there no more. */
+  hungUp(): void {
+    this.#stream.push(null);
   }
 }
 
@@ -100,7 +117,7 @@ class DeviceServer {
   readonly #links: HostLinks;
   readonly #stop = new AbortController();
   #device: DeviceFile;
-  #guest: GuestStream | null = null;
+  #guest: GuestMedium | null = null;
   #isReferenced = true;
   /** Settles when the device is there no more. */
   readonly ended: Promise<void>;
@@ -133,8 +150,7 @@ class DeviceServer {
     this.#reference();
     readable.on('data', (bytes: Uint8Array) => {
       hasCome = true;
-      this.#guest ??= this.#welcome(streams);
-      if (!this.#guest.push(bytes)) readable.pause();
+      this.#received(streams, bytes);
     });
     // The end of a device says it as well.
     for (const stream of [readable, writable]) stream.on('error', () => {});
@@ -142,21 +158,28 @@ class DeviceServer {
       readable.once('close', () => resolve());
       if (this.#stop.signal.aborted) readable.destroy();
     });
-    this.#guest?.push(null);
+    this.#guest?.hungUp();
     this.#guest = null;
     await this.#device.whenClosed();
     return hasCome;
   }
 
+  /** A guest's farewell and the hello of the one after it may come in one piece. */
+  #received(streams: DeviceFile['streams'], bytes: Uint8Array): void {
+    for (let rest: Uint8Array | null = bytes; rest !== null; ) {
+      if (this.#guest === null || this.#guest.isOver) this.#guest = this.#welcome(streams);
+      const guest = this.#guest;
+      guest.received(rest);
+      rest = guest.rest;
+      guest.rest = null;
+    }
+  }
+
   /** A first byte has come: from now on a hello may take its time. */
-  #welcome(streams: DeviceFile['streams']): GuestStream {
-    const guest = new GuestStream(streams, () => {
-      // What still comes is for the next one.
-      if (this.#guest === guest) this.#guest = null;
-      streams.readable.resume();
-    });
+  #welcome(streams: DeviceFile['streams']): GuestMedium {
+    const guest = new GuestMedium(new GuestStream(streams));
     streams.readable.ref();
-    this.#links.connected(new StreamMedium(guest, streamError), this.#path);
+    this.#links.connected(guest, this.#path);
     return guest;
   }
 
