@@ -51,7 +51,14 @@ class ProxiedConnection {
       framing: options.framing,
       plan,
       reader: {
-        bytes: (bytes) => to.write(bytes.slice()),
+        bytes: (bytes) => {
+          // Pieces of one turn lie together before the other side of this process can read: one call for all of them.
+          if (to.writableCorked === 0) {
+            to.cork();
+            queueMicrotask(() => to.uncork());
+          }
+          return to.write(bytes.slice());
+        },
         ended: () => to.end(),
       },
       onRoom: () => from.resume(),
