@@ -34,6 +34,11 @@ export interface GuestLinkOptions extends LinkSessionOptions {
   readonly token: string;
   /** Names this process to a host on the same machine, which then knows when it has ended; left out where there is none. */
   readonly process?: string;
+  /**
+   * Tells the host's answer from that to an earlier hello, where a connection may carry both. 0, or left out: it carries
+   * one.
+   */
+  readonly attempt?: number;
   /** Codecs that this guest speaks, the one it prefers first. Default: `packed` alone. */
   readonly codecs?: readonly string[];
   /** How long the host may take to let this guest in, milliseconds. */
@@ -108,7 +113,7 @@ export class GuestLink extends LinkSession implements GuestBus {
   }
 
   #sendHello(more: Partial<LinkMessageBody<'hello'>>): void {
-    const { token, name, redial, process = '' } = this.#options;
+    const { token, name, redial, process = '', attempt = 0 } = this.#options;
     this.sendControl('hello', {
       minVersion: MIN_LINK_VERSION,
       maxVersion: MAX_LINK_VERSION,
@@ -117,6 +122,7 @@ export class GuestLink extends LinkSession implements GuestBus {
       token,
       name,
       process,
+      attempt,
       ...more,
     });
   }
@@ -227,6 +233,9 @@ export class GuestLink extends LinkSession implements GuestBus {
       this.#welcomeBack(body);
       return;
     }
+    const { attempt = 0 } = this.#options;
+    // To a guest before this one, or to this one's last attempt: its own is still to come.
+    if (body.attempt !== attempt && body.attempt !== 0 && attempt !== 0) return;
     if (this.#isWelcome) throw new TransportError('bad-frame', 'a second welcome');
     if (body.version < MIN_LINK_VERSION || body.version > MAX_LINK_VERSION) {
       throw new TransportError(

@@ -46,6 +46,7 @@ export class HostLink extends LinkSession implements HostBus {
   /** What the guest came in with: nobody else may go on with its session. */
   #token = '';
   #process = '';
+  #attempt = 0;
   #version = MAX_LINK_VERSION;
   #codec: string = Codec.packed;
   #stage: 'hello' | 'checking' | 'ready' | 'started' = 'hello';
@@ -157,6 +158,7 @@ export class HostLink extends LinkSession implements HostBus {
     this.#stage = 'checking';
     this.#cancelHandshake();
     this.#process = body.process;
+    this.#attempt = body.attempt;
     this.#token = body.token;
     // It goes into logs: no control characters.
     this.#peerName = body.name.slice(0, 100).replace(/\p{C}/gu, '?');
@@ -268,6 +270,7 @@ export class HostLink extends LinkSession implements HostBus {
       name: this.#options.hostName,
       features: leaseMs > 0 ? [FEATURE_RESUME] : [],
       leaseMs,
+      attempt: this.#attempt,
       ...more,
     });
   }

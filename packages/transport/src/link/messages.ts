@@ -77,6 +77,8 @@ export const linkMessages = {
       receivedHigh: uint32(9),
       /** Names the guest's process to a host on the same machine; empty: nothing is said of it. */
       process: string(10),
+      /** Comes back in the answer, where a line may hold answers to other guests; 0: it does not. */
+      attempt: uint32(11),
     },
   },
   welcome: {
@@ -97,6 +99,8 @@ export const linkMessages = {
       receivedHigh: uint32(12),
       /** How long the session waits for its guest after a broken connection. */
       leaseMs: uint32(13),
+      /** As in the hello that this answers. */
+      attempt: uint32(14),
     },
   },
   refused: { id: 3, fields: { code: string(1), reason: string(2) } },

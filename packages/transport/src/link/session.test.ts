@@ -177,6 +177,17 @@ describe('link handshake', () => {
     assertBothEndedWith(closes, 'version-mismatch', /codecs protobuf/);
   });
 
+  it('tells the answer to its hello from those to others', async () => {
+    const link = createVirtualLink({ onReady: (bus) => bus.start(), guest: { attempt: 0xffff_fff0 } });
+    link.guest.receive(control('welcome', { version: 1, codec: 'packed', session: 'other', attempt: 7 }));
+    await link.clock.settle();
+    assert.equal((await link.guest.ready) && link.guest.sessionId, link.host.sessionId);
+    // A host that knows nothing of attempts gives none back.
+    const old = createVirtualLink({ onReady: () => {}, guest: { attempt: 5 } });
+    old.guest.receive(control('welcome', { version: 1, codec: 'packed', session: 's' }));
+    assert.equal((await old.guest.ready) && old.guest.sessionId, 's');
+  });
+
   it('takes a host at its word about limits and codec', async () => {
     const answer = async (welcome: Partial<LinkMessageBody<'welcome'>>) => {
       const link = createVirtualLink({ onReady: () => {}, guest: { codecs: ['protobuf'] } });

@@ -63,7 +63,8 @@ export async function connectStream(url: string, options: StreamConnectOptions =
     return await connectOverDevice(
       address.path,
       timeoutMs,
-      async (medium, connectTimeoutMs) => await join(medium, { ...given, connectTimeoutMs }, 'device'),
+      async (medium, { timeoutMs: connectTimeoutMs, number }) =>
+        await join(medium, { ...given, connectTimeoutMs, attempt: number }, 'device'),
     );
   }
   const { medium } = dial(address);
@@ -154,7 +155,7 @@ type Redial = (link: GuestLink, delayMs: number, signal: AbortSignal) => Promise
 
 async function join(
   medium: StreamMedium,
-  options: StreamConnectOptions,
+  options: StreamConnectOptions & { readonly attempt?: number },
   transport: string,
   redial?: Redial,
   onEnded?: (error: Error | null) => void,
@@ -166,6 +167,7 @@ async function join(
     maxQueuedBytes: options.maxQueuedBytes ?? DEFAULT_MAX_QUEUED_BYTES,
     name: options.name ?? `guest ${process.pid}`,
     token: options.token ?? '',
+    attempt: options.attempt ?? 0,
     ...(redial === undefined ? {} : { process: ownProcess() }),
     connectTimeoutMs: options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
     ...(options.codecs === undefined ? {} : { codecs: options.codecs }),

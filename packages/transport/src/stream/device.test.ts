@@ -61,6 +61,13 @@ function farewell(code: string): Uint8Array {
   return output.take()!.bytes.slice();
 }
 
+/** What a guest leaves behind that is killed while it pushes memory. */
+function halfOfFrame(): Uint8Array {
+  const output = new LinkOutput(() => {});
+  output.frame(LINK_CHANNEL, FrameKind.windowData, 0, 0, 0, new Uint8Array(60_000).fill(7), 0, 60_000);
+  return output.take()!.bytes.slice(0, 20_000);
+}
+
 function closeOf(bus: GuestBus | HostBus): Promise<Error | null> {
   return new Promise((resolve) => {
     bus.onClose = resolve;
@@ -203,6 +210,41 @@ function runTests(): void {
         await (await joining).close();
         await whenClosed();
         assert.equal(refusals.length, 2);
+        await listener.close();
+      }),
+    );
+
+    // The hello was taken for the rest of the frame, and its guest waited until the host gave the one before up.
+    it(
+      'lets a guest in whose forerunner was killed in the middle of a frame',
+      onLine(async (line) => {
+        const { listener, hosts, connectAgain } = await joined(line, { connectTimeoutMs: 4000 });
+        for (let round = 0; round < 2; round += 1) {
+          const { streams, whenClosed } = await openDeviceFile(line.paths[1], true, 'connect-failed');
+          await connectOverStream(streams);
+          const ended = closeOf(hosts.at(-1)!);
+          const half = halfOfFrame();
+          await new Promise((resolve) => streams.writable.write(half, resolve));
+          streams.writable.end();
+          await whenClosed();
+          const guest = await connectAgain();
+          const error = await ended;
+          assert.ok(isTransportError(error) && error.code === 'peer-closed', String(error));
+          await guest.close();
+          assert.equal(hosts.length, 2 * (round + 1));
+        }
+        await listener.close();
+      }),
+    );
+
+    it(
+      'has no use for half a frame that lay in it before its host came',
+      onLine(async (line) => {
+        const { streams, whenClosed } = await openDeviceFile(line.paths[1], true, 'connect-failed');
+        streams.writable.end(halfOfFrame());
+        await whenClosed();
+        const { listener, connectAgain } = await joined(line, { connectTimeoutMs: 4000 });
+        await (await connectAgain()).close();
         await listener.close();
       }),
     );

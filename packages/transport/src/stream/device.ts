@@ -1,47 +1,68 @@
+import { randomInt } from 'node:crypto';
 import { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isTransportError } from '../errors.ts';
+import { isTransportError, TransportError } from '../errors.ts';
 import { HostLinks, type LinkHostSettings } from '../link/host-links.ts';
+import { FIRST_ATTEMPT_MS, LAST_ATTEMPT_MS } from '../link/limits.ts';
 import { clearTimeout, now, setTimeout } from '../timers.ts';
 import type { GuestBus } from '../transport.ts';
 import { type DeviceFile, openDeviceFile } from './device-file.ts';
+import { lineMark, MARK_BYTES, MarkFinder } from './line-mark.ts';
 import type { StreamListener } from './listen.ts';
 import { FAREWELL_TIMEOUT_MS, StreamMedium, streamError } from './stream-medium.ts';
 
 /** Pauses before a device is opened again, milliseconds: the first, and the longest that they grow to. */
 const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 1000;
+/** What an attempt may fail with that was not meant for it. */
+const PASSING: ReadonlySet<string> = new Set(['bad-frame', 'too-large', 'peer-closed', 'time-out']);
+
+/** One attempt to be let in: how long it may take, and what tells its answer from that to another. */
+interface Attempt {
+  readonly timeoutMs: number;
+  readonly number: number;
+}
 
 /**
  * Connects over a character device. Nothing tells the two ends of such a line of each other's comings and goings: what
- * lies in it from before is dropped, and a host that still has another guest in mind is asked again.
+ * lies in it from before is dropped, a host that still has another guest in mind is asked again, and so is one whose
+ * answer went with the rest of what it was saying to that guest.
  *
- * @param join - Says hello over a medium and waits so long for the answer.
+ * @param join - Says hello over a medium and waits for the answer.
  * @throws TransportError `connect-failed` when the device cannot be opened; else as `join` says, in the end.
  */
 export async function connectOverDevice(
   path: string,
   timeoutMs: number,
-  join: (medium: StreamMedium, timeoutMs: number) => Promise<GuestBus>,
+  join: (medium: StreamMedium, attempt: Attempt) => Promise<GuestBus>,
 ): Promise<GuestBus> {
   const deadline = now() + timeoutMs;
   let reason: unknown = null;
-  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
+  let pauseMs = FIRST_PAUSE_MS;
+  for (let attemptMs = FIRST_ATTEMPT_MS; ; ) {
     const { streams, whenClosed } = await openDeviceFile(path, true, 'connect-failed');
     try {
       const medium = new StreamMedium(streams, streamError, 'own');
-      return await join(medium, Math.max(1, deadline - now()));
+      streams.writable.write(lineMark());
+      const leftMs = Math.max(1, deadline - now());
+      return await join(medium, { timeoutMs: Math.min(attemptMs, leftMs), number: randomInt(1, 2 ** 32) });
     } catch (error) {
       // One that may have one program at a time is free again then.
       await whenClosed();
-      const isPassing = isTransportError(error) && ['bad-frame', 'peer-closed'].includes(error.code);
+      if (!isTransportError(error) || !PASSING.has(error.code)) throw error;
+      const isUnanswered = error.code === 'time-out';
       // The last try may have had but a moment: what ended the ones before says more.
-      if (!isPassing) throw (isTransportError(error) && error.code === 'time-out' ? reason : null) ?? error;
-      if (now() + pauseMs >= deadline) throw error;
-      reason = error;
+      if (now() + pauseMs >= deadline) throw isUnanswered ? (reason ?? unanswered(timeoutMs)) : error;
+      if (isUnanswered) attemptMs = Math.min(2 * attemptMs, LAST_ATTEMPT_MS);
+      else reason = error;
     }
     await sleep(pauseMs);
+    pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS);
   }
+}
+
+function unanswered(timeoutMs: number): TransportError {
+  return new TransportError('time-out', `the host did not answer the hello within ${timeoutMs / 1000} s`);
 }
 
 /**
@@ -90,7 +111,7 @@ class GuestStream extends Duplex {
 class GuestMedium extends StreamMedium {
   readonly #stream: GuestStream;
   /** What came in one piece with the last frame, and is the next guest's. */
-  rest: Uint8Array | null = null;
+  #rest: Uint8Array | null = null;
 
   constructor(stream: GuestStream) {
     super(stream, streamError, 'itself');
@@ -103,12 +124,20 @@ class GuestMedium extends StreamMedium {
   }
 
   leftOver(bytes: Uint8Array): void {
-    this.rest = bytes;
+    this.#rest = bytes;
   }
 
-  /** The device is there no more. */
+  /** Gives the guest's link what has come. @returns what is not for it, or null. */
+  take(bytes: Uint8Array): Uint8Array | null {
+    this.received(bytes);
+    const rest = this.#rest;
+    this.#rest = null;
+    return rest;
+  }
+
+  /** The device is there no more, or another guest is. */
   hungUp(): void {
-    this.#stream.push(null);
+    this.ended();
   }
 }
 
@@ -118,6 +147,7 @@ class DeviceServer {
   readonly #stop = new AbortController();
   #device: DeviceFile;
   #guest: GuestMedium | null = null;
+  readonly #mark = new MarkFinder();
   #isReferenced = true;
   /** Settles when the device is there no more. */
   readonly ended: Promise<void>;
@@ -164,14 +194,26 @@ class DeviceServer {
     return hasCome;
   }
 
-  /** A guest's farewell and the hello of the one after it may come in one piece. */
   #received(streams: DeviceFile['streams'], bytes: Uint8Array): void {
+    let rest = bytes;
+    for (let end = this.#mark.find(rest); end >= 0; end = this.#mark.find(rest)) {
+      // A guest begins here. What is before is of nobody, or of one who is gone.
+      const before = end - MARK_BYTES;
+      if (this.#guest?.isOver === false) {
+        if (before > 0) this.#guest.take(rest.subarray(0, before));
+        this.#guest.hungUp();
+      }
+      this.#guest = null;
+      rest = rest.subarray(end);
+    }
+    if (rest.length > 0) this.#give(streams, rest);
+  }
+
+  /** A guest's farewell and the hello of the one after it may come in one piece. */
+  #give(streams: DeviceFile['streams'], bytes: Uint8Array): void {
     for (let rest: Uint8Array | null = bytes; rest !== null; ) {
       if (this.#guest === null || this.#guest.isOver) this.#guest = this.#welcome(streams);
-      const guest = this.#guest;
-      guest.received(rest);
-      rest = guest.rest;
-      guest.rest = null;
+      rest = this.#guest.take(rest);
     }
   }
 

@@ -58,9 +58,9 @@ export class StreamMedium implements LinkMedium {
     if (this.#copiesOnWrite) this.#lookout = new LoopLookout();
     const failed = (error: Error) => {
       this.#error ??= this.#errorOf(error);
-      this.#ended();
+      this.ended();
     };
-    const ended = () => this.#ended();
+    const ended = () => this.ended();
     this.#readable.on('error', failed);
     this.#readable.on('end', ended);
     this.#readable.on('close', ended);
@@ -149,7 +149,7 @@ export class StreamMedium implements LinkMedium {
   }
 
   /** The other side has ended, or the stream has broken. */
-  #ended(): void {
+  protected ended(): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#lookout?.stop();
@@ -162,7 +162,7 @@ export class StreamMedium implements LinkMedium {
   #writingEnded(): void {
     if (this.#hasEnded || this.#timer !== null) return;
     this.#isEnding = true;
-    this.#timer = setTimeout(() => this.#ended(), FAREWELL_TIMEOUT_MS);
+    this.#timer = setTimeout(() => this.ended(), FAREWELL_TIMEOUT_MS);
     this.#timer.unref();
   }
 
