@@ -41,8 +41,10 @@ function source(value: unknown, what: string): Source {
 
 /** All bytes of an AllowSharedBufferSource; a view. */
 export function bytesOf(value: unknown, what: string): Uint8Array {
-  if (value instanceof Uint8Array) return value;
   const { buffer, byteOffset, byteLength } = source(value, what);
+  // Of a buffer that was transferred elsewhere there can be no view, and it counts as empty.
+  if (byteLength === 0) return new Uint8Array();
+  if (value instanceof Uint8Array) return value;
   return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
 }
 
@@ -65,6 +67,7 @@ export function contentsOf(
   }
   const length = count * elementBytes;
   if (length % 4 !== 0) throw operationError(`${what}: ${length} bytes are no multiple of 4`);
+  if (length === 0) return new Uint8Array();
   if (count === elements && value instanceof Uint8Array) return value;
   return new Uint8Array(buffer as ArrayBuffer, byteOffset + offset * elementBytes, length);
 }

@@ -279,6 +279,29 @@ test('writeTexture sends the bytes that are needed, in pieces when they are many
   device.destroy();
 });
 
+test('a buffer that was transferred elsewhere counts as empty data', async () => {
+  const { device, kernel, turn } = makeFakeDevice();
+  const buffer = device.createBuffer({ size: 16, usage: GPUBufferUsage.COPY_DST });
+  const texture = device.createTexture({ size: [1], format: 'r8unorm', usage: GPUTextureUsage.COPY_DST });
+  const gone = new Uint8Array(8);
+  structuredClone(gone.buffer, { transfer: [gone.buffer] });
+  for (const data of [gone, gone.buffer]) {
+    device.queue.writeBuffer(buffer, 0, data);
+    device.queue.writeTexture({ texture }, data, {}, [1]);
+    assert.throws(() => device.queue.writeBuffer(buffer, 0, data, 1), { name: 'OperationError' });
+  }
+  await turn();
+  assert.deepEqual(
+    kernel.argumentsOf('writeBuffer').map(([, , data]) => data.length),
+    [0, 0],
+  );
+  assert.deepEqual(
+    kernel.argumentsOf('writeTexture').map((given) => given[12].length),
+    [0, 0],
+  );
+  device.destroy();
+});
+
 test('limits and features of a descriptor reach the standard conditions', async () => {
   const { deviceLimits, defaultLimits } = await import('./limits.ts');
   const adapter = { ...defaultLimits(true), maxBufferSize: 2 ** 30, maxStorageBuffersPerShaderStage: 10 };
