@@ -154,6 +154,30 @@ for (const linkName of Object.keys(linkMakers)) {
       own.destroy();
     });
 
+    test('of a large write that goes beyond its texture nothing is written', async () => {
+      const own = await device();
+      const texture = own.createTexture({
+        size: [2048, 300],
+        format: 'rgba32float',
+        usage: GPUTextureUsage.COPY_DST | GPUTextureUsage.COPY_SRC,
+      });
+      const pixels = own.createBuffer({
+        size: 2048 * 16,
+        usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC,
+      });
+      const data = new Uint8Array(2048 * 16 * 600).fill(7);
+      own.pushErrorScope('validation');
+      own.queue.writeTexture({ texture }, data, { bytesPerRow: 2048 * 16 }, [2048, 600]);
+      const error = await own.popErrorScope();
+      assert.match(error?.message ?? '', /touches outside/);
+      const encoder = own.createCommandEncoder();
+      encoder.copyTextureToBuffer({ texture }, { buffer: pixels }, [2048, 1]);
+      own.queue.submit([encoder.finish()]);
+      const back = new Uint8Array(await readBack(own, pixels, 2048 * 16));
+      assert.ok(back.every((value) => value === 0));
+      own.destroy();
+    });
+
     test('a render pass with depth and MSAA resolve draws the triangle where it belongs', async () => {
       const own = await device();
       const module = own.createShaderModule({

@@ -279,6 +279,42 @@ test('writeTexture sends the bytes that are needed, in pieces when they are many
   device.destroy();
 });
 
+test('a large write that cannot be valid is one write, or one error', async () => {
+  const { device, kernel, turn } = makeFakeDevice();
+  const size: [number, number] = [2048, 256];
+  const texture = device.createTexture({ size, format: 'rgba32float', usage: GPUTextureUsage.COPY_DST });
+  const source = device.createBuffer({ size: 65_536, usage: GPUBufferUsage.COPY_SRC, label: 'source' });
+  const data = new Uint8Array(2048 * 16 * 512);
+  // Its upper half would fit.
+  device.queue.writeTexture({ texture }, data, { bytesPerRow: 2048 * 16 }, [2048, 512]);
+  device.queue.writeTexture({ texture }, data, { offset: 8, bytesPerRow: 66_560 }, size);
+  device.queue.writeTexture({ texture }, data, { offset: data.length + 1, bytesPerRow: 65_536 }, size);
+  device.queue.label = 'Q';
+  device.queue.writeBuffer(source, 0, data, 0, 20_000);
+  device.queue.writeBuffer(source, 2, data, 0, 20_000);
+  await turn();
+  assert.equal(kernel.argumentsOf('writeTextureFrom').length, 0);
+  assert.deepEqual(
+    kernel.argumentsOf('writeTexture').map((given) => [given[6], given[7]]),
+    [[2048, 512]],
+  );
+  assert.deepEqual(
+    kernel.argumentsOf('injectError').map(([, message]) => (message as string).split('\n')[0]),
+    [
+      'Required size for texture data layout (17005568) exceeds the linear data size (16777216) with offset (8).',
+      'Data offset (16777217) is greater than the data size (16777216).',
+      '[Buffer "source"] usage (BufferUsage::CopySrc) doesn\'t include BufferUsage::CopyDst.',
+      'BufferOffset (2) is not a multiple of 4.',
+    ],
+  );
+  const [, message] = kernel.argumentsOf('injectError')[2]!;
+  assert.match(
+    message as string,
+    /\n - While calling \[Queue "Q"\]\.WriteBuffer\(\[Buffer "source"\], \(0 bytes\), data, \(20000 bytes\)\)\n$/,
+  );
+  device.destroy();
+});
+
 test('a buffer that was transferred elsewhere counts as empty data', async () => {
   const { device, kernel, turn } = makeFakeDevice();
   const buffer = device.createBuffer({ size: 16, usage: GPUBufferUsage.COPY_DST });

@@ -14,16 +14,31 @@ import type { Upload } from './transfer.ts';
 /** Data of a write that cannot be valid are cut to this: enough for the backend to say why, bytes. */
 const INVALID_DATA_BYTES = 1024;
 
-/** Sends data for a buffer through staging memory: unless the write cannot be valid, which needs no data to say. */
+/** Dawn's usages, as its messages name them. */
+const usageNames = Object.entries(GPUBufferUsage).map(([key, bit]) => {
+  const words = key.split('_').map((word) => `${word[0]}${word.slice(1).toLowerCase()}`);
+  return { bit: bit as number, name: words.join('') };
+});
+
+/**
+ * Sends data for a buffer through staging memory: unless the write cannot be valid, which needs no data to say.
+ * `queue` is its name in messages.
+ */
 export function writeLargeBuffer(
   core: DeviceCore,
+  queue: string,
   buffer: BufferState,
   offset: number,
   data: Uint8Array,
 ): void {
-  const problem = bufferProblem(core, buffer, offset, data.length);
+  const isInvalid = buffer.core === core && buffer.size > (core.limits['maxBufferSize'] ?? Infinity);
+  const name = `[${isInvalid ? 'Invalid ' : ''}Buffer${quoted(buffer.label)}]`;
+  const problem = isInvalid
+    ? `${name} is invalid due to a previous error.`
+    : bufferProblem(core, buffer, name, offset, data.length);
   if (problem !== null) {
-    core.injectError('validation', `${problem}\n - While calling [Queue].WriteBuffer().`);
+    const call = `${queue}.WriteBuffer(${name}, (${offset} bytes), data, (${data.length} bytes))`;
+    core.injectError('validation', `${problem}\n - While calling ${call}\n`);
     return;
   }
   const { id } = buffer;
@@ -37,14 +52,24 @@ export function writeLargeBuffer(
   core.outbox.upload(upload, false);
 }
 
-function bufferProblem(core: DeviceCore, buffer: BufferState, offset: number, length: number): string | null {
-  const name = `[Buffer${quoted(buffer.label)}]`;
+/** What Dawn would say of a write, with its texts and in its order. */
+function bufferProblem(
+  core: DeviceCore,
+  buffer: BufferState,
+  name: string,
+  offset: number,
+  length: number,
+): string | null {
+  const { usage, size } = buffer;
   if (buffer.core !== core) return `${name} is associated with [Device], and cannot be used with [Device].`;
-  if ((buffer.usage & GPUBufferUsage.COPY_DST) === 0)
-    return `${name} usage doesn't include BufferUsage::CopyDst.`;
-  if (offset % 4 !== 0) return `Buffer offset (${offset}) is not a multiple of 4.`;
-  if (offset + length > buffer.size) {
-    return `Write range (bufferOffset: ${offset}, size: ${length}) does not fit in ${name} size (${buffer.size}).`;
+  if (offset % 4 !== 0) return `BufferOffset (${offset}) is not a multiple of 4.`;
+  if (offset + length > size) {
+    return `Write range (bufferOffset: ${offset}, size: ${length}) does not fit in ${name} size (${size}).`;
+  }
+  if ((usage & GPUBufferUsage.COPY_DST) === 0) {
+    const names = usageNames.filter(({ bit }) => (usage & bit) !== 0).map((each) => each.name);
+    const usages = names.length === 1 ? names[0] : `(${names.join('|')})`;
+    return `${name} usage (BufferUsage::${usages}) doesn't include BufferUsage::CopyDst.`;
   }
   if (buffer.destroyed) return `${name} used in submit while destroyed.`;
   return buffer.mapState === 'unmapped' ? null : `${name} used in submit while mapped.`;
@@ -76,16 +101,36 @@ export function writeTexture(
   const { offset, bytesPerRow, rowsPerImage } = given;
   const format = textureFormatInfo(to.texture.state.extent.format);
   const layout = textureDataLayout(format, to.aspect, { bytesPerRow, rowsPerImage, ...extent });
-  const isValid =
-    layout !== null && offset + layout.lengthBytes <= data.length && to.texture.id !== FOREIGN_ID;
-  if (isValid && layout.lengthBytes > INLINE_DATA_BYTES) {
+  const isOurs = to.texture.id !== FOREIGN_ID;
+  const isEnough = layout !== null && offset + layout.lengthBytes <= data.length;
+  const canFit = isOurs && fitsInto(to, extent);
+  if (isOurs && isEnough && layout.lengthBytes > INLINE_DATA_BYTES) {
     const needed = data.subarray(offset, offset + layout.lengthBytes);
     const wholeImages = format.hasDepth || format.hasStencil;
-    core.outbox.upload(textureUpload(to, needed, given, extent, layout, wholeImages), false);
-    return;
+    const upload = textureUpload(to, needed, given, extent, layout, wholeImages);
+    if (canFit && !(to.texture.state.destroyed && !wholeImages)) {
+      core.outbox.upload(upload, false);
+      return;
+    }
+    if (canFit) {
+      // The backend says so of any part, and of each: one is enough.
+      const part = upload.cut(0, INLINE_DATA_BYTES);
+      upload.emitInline(core.writer, 0, needed.subarray(0, part));
+      core.outbox.changed();
+      return;
+    }
+    // Pieces of it could be valid, and would be written. The backend says what is wrong before it looks at data.
+  } else if (!isEnough && data.length > INLINE_DATA_BYTES) {
+    const problem = missingData(to, layout, offset, data.length, canFit);
+    if (problem !== null) {
+      core.injectError('validation', `${problem}\n - While ${WRITE_TEXTURE_CALL}\n`);
+      return;
+    }
   }
-  const start = isValid ? offset : 0;
-  const length = isValid ? layout.lengthBytes : Math.min(data.length, INVALID_DATA_BYTES);
+  const isWhole = isOurs && isEnough && layout.lengthBytes <= INLINE_DATA_BYTES;
+  const isShort = data.length <= INLINE_DATA_BYTES;
+  const start = isWhole ? offset : 0;
+  const length = isWhole ? layout.lengthBytes : isShort ? data.length : INVALID_DATA_BYTES;
   ops.writeTexture(
     core.writer,
     to.texture.id,
@@ -97,12 +142,57 @@ export function writeTexture(
     extent.width,
     extent.height,
     extent.depthOrArrayLayers,
-    isValid ? 0 : offset,
+    // Of an offset in data that are cut off only the alignment can matter.
+    isWhole ? 0 : isShort || offset > data.length ? offset : offset % 4,
     bytesPerRow,
     rowsPerImage,
     data.subarray(start, start + length),
   );
   core.outbox.changed();
+}
+
+/** How messages of Dawn name the call: it fails to put in what it should. */
+const WRITE_TEXTURE_CALL = '[Failed to format error: "calling %s.WriteTexture(%s, (%u bytes), %s, %s)"]';
+
+/** Why data that are too short cannot be written, unless something else is wrong before. */
+function missingData(
+  { texture, mipLevel, aspect }: Destination,
+  layout: TextureDataLayout | null,
+  offset: number,
+  length: number,
+  canFit: boolean,
+): string | null {
+  const { format, mipLevelCount } = texture.state.extent;
+  const { hasDepth, hasStencil } = textureFormatInfo(format);
+  if (texture.id === FOREIGN_ID || mipLevel >= mipLevelCount) return null;
+  if (hasDepth || hasStencil || aspect !== 'all') return null;
+  if (offset > length) return `Data offset (${offset}) is greater than the data size (${length}).`;
+  if (!canFit || layout === null) return null;
+  return (
+    `Required size for texture data layout (${layout.lengthBytes}) exceeds the linear data size (${length}) ` +
+    `with offset (${offset}).`
+  );
+}
+
+/** True when texels of this extent can be copied to the place, as far as textures go that are valid. */
+function fitsInto({ texture, mipLevel, origin }: Destination, copied: Extent3D): boolean {
+  const { usage, extent } = texture.state;
+  const { blockWidth, blockHeight, hasDepth, hasStencil } = textureFormatInfo(extent.format);
+  if ((usage & GPUTextureUsage.COPY_DST) === 0 || extent.sampleCount !== 1) return false;
+  if (mipLevel >= extent.mipLevelCount || origin.x % blockWidth !== 0 || origin.y % blockHeight !== 0) {
+    return false;
+  }
+  const levelSize = (size: number): number => Math.max(1, Math.floor(size / 2 ** mipLevel));
+  const width = Math.ceil(levelSize(extent.width) / blockWidth) * blockWidth;
+  const height = Math.ceil(levelSize(extent.height) / blockHeight) * blockHeight;
+  const { depthOrArrayLayers: layers } = extent;
+  const depth = extent.dimension === '3d' ? levelSize(layers) : layers;
+  if ((hasDepth || hasStencil) && (copied.width !== width || copied.height !== height)) return false;
+  return (
+    origin.x + copied.width <= width &&
+    origin.y + copied.height <= height &&
+    origin.z + copied.depthOrArrayLayers <= depth
+  );
 }
 
 /** Texture data on their way in pieces: each a write of its own. */
@@ -173,13 +263,13 @@ export interface ImageCopy {
 }
 
 /** GPUQueue.copyExternalImageToTexture(): the image is encoded here, and written as any other data. */
-export function writeImage(core: DeviceCore, copy: ImageCopy): void {
+export function writeImage(core: DeviceCore, queue: string, copy: ImageCopy): void {
   const { image, origin, flipY, destination, size } = copy;
   checkImagePart(image, origin, size);
   const { extent, usage } = destination.texture.state;
   const problem = imageProblem(extent, usage);
   if (problem !== null) {
-    core.injectError('validation', `${problem}\n - While calling [Queue].CopyExternalImageToTexture().`);
+    core.injectError('validation', `${problem}\n - While calling ${queue}.CopyExternalImageToTexture().`);
     return;
   }
   const { colorSpace, premultipliedAlpha } = destination;

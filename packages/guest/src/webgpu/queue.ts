@@ -13,6 +13,11 @@ import { writeImage, writeLargeBuffer, writeTexture } from './queue-writes.ts';
 import { forEachItem, u64 } from './webidl.ts';
 
 class QueueState extends ObjectState {
+  /** The queue as Dawn's messages name it. */
+  get description(): string {
+    return this.label === '' ? '[Queue]' : `[Queue "${this.label}"]`;
+  }
+
   override labelChanged(): void {
     ops.setQueueLabel(this.core.writer, this.label);
     this.core.outbox.changed();
@@ -29,12 +34,11 @@ export class GPUQueue {
     this.#state = state;
   }
   submit(commandBuffers: Iterable<object>): undefined {
-    const { core } = this.#state;
     const states: CommandBufferState[] = [];
     forEachItem(commandBuffers, 'commandBuffers', (item) => {
       states.push(commandBufferState(item, 'commandBuffers'));
     });
-    submit(core, states);
+    submit(this.#state, states);
   }
   onSubmittedWorkDone(): Promise<undefined> {
     try {
@@ -50,13 +54,13 @@ export class GPUQueue {
     dataOffset = 0,
     size?: number,
   ): undefined {
-    const { core } = this.#state;
+    const { core, description } = this.#state;
     const target = bufferState(buffer, 'buffer');
     const offset = u64(bufferOffset, 'bufferOffset');
     const from = u64(dataOffset, 'dataOffset');
     const contents = contentsOf(data, 'data', from, size === undefined ? undefined : u64(size, 'size'));
     if (contents.length > INLINE_DATA_BYTES) {
-      writeLargeBuffer(core, target, offset, contents);
+      writeLargeBuffer(core, description, target, offset, contents);
       return;
     }
     ops.writeBuffer(core.writer, target.core === core ? target.id : FOREIGN_ID, offset, contents);
@@ -76,11 +80,11 @@ export class GPUQueue {
     writeTexture(core, to, bytes, layout, extent);
   }
   copyExternalImageToTexture(source: unknown, destination: unknown, copySize: unknown): undefined {
-    const { core } = this.#state;
+    const { core, description } = this.#state;
     const { source: image, origin, flipY } = externalImageSource(source, 'source', core);
     const to = externalImageDestination(destination, 'destination', core);
     const size = extent3D(copySize, 'copySize');
-    writeImage(core, { image, origin, flipY, destination: to, size });
+    writeImage(core, description, { image, origin, flipY, destination: to, size });
   }
   static {
     stateOf = (queue) => queue.#state;
@@ -94,7 +98,7 @@ export function makeQueue(core: DeviceCore, device: object, label: string): GPUQ
   return new GPUQueue(CONSTRUCT, new QueueState(core, device, 0, label));
 }
 
-function submit(core: DeviceCore, states: readonly CommandBufferState[]): void {
+function submit({ core, description }: QueueState, states: readonly CommandBufferState[]): void {
   const problem = submissionProblem(states);
   if (problem === null) {
     ops.queueSubmit(
@@ -103,7 +107,7 @@ function submit(core: DeviceCore, states: readonly CommandBufferState[]): void {
     );
   } else {
     const names = states.map((state) => state.description).join(', ');
-    core.injectError('validation', `${problem}\n - While calling [Queue].Submit([${names}])\n`);
+    core.injectError('validation', `${problem}\n - While calling ${description}.Submit([${names}])\n`);
   }
   for (const state of states) {
     if (state.submitted || state.core !== core) continue;
