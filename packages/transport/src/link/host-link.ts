@@ -308,7 +308,7 @@ export class HostLink extends LinkSession implements HostBus {
       code: reason?.code ?? '',
       reason: reason?.message ?? '',
     });
-    if (reason !== null) return;
+    if (reason !== null || this.isClosed) return;
     channel = new LinkChannel(this, index, MAX_HOST_PACKET_BYTES);
     this.channels.set(index, channel);
     try {

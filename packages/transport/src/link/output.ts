@@ -86,7 +86,7 @@ export class LinkOutput {
 
   /** Bytes that wait or that the medium has not let go of. A range still to be read counts little. */
   get queuedBytes(): number {
-    return this.#queue.waitingBytes + this.#inMedium + (this.#urgent?.used ?? 0);
+    return this.#queue.waitingBytes + this.#inMedium + this.urgentBytes;
   }
 
   /** Bytes that wait, as {@link queuedBytes} counts them. */
@@ -97,6 +97,11 @@ export class LinkOutput {
   /** Bytes that the medium has and has not let go of. */
   get bytesInMedium(): number {
     return this.#inMedium;
+  }
+
+  /** Bytes of urgent frames that wait. */
+  get urgentBytes(): number {
+    return this.#urgent?.used ?? 0;
   }
 
   /** Bytes of a channel's packets that wait, as far as they are beyond what hardly counts. */

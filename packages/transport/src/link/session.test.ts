@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { Buffer } from 'node:buffer';
 import { describe, it } from 'node:test';
 import { isTransportError, TransportError, type TransportErrorCode } from '../errors.ts';
 import { type Channel, type GuestBus, type HostBus, PacketKind } from '../transport.ts';
@@ -504,5 +505,35 @@ describe('a peer that does not read', () => {
     assert.ok(isTransportError(error));
     assert.equal(error.code, 'limit');
     assert.match(error.message, /does not read.*16777216/);
+  });
+
+  it('is answered only so much: pings, questions about channels', async () => {
+    const ping = frame(0, FrameKind.ping);
+    const question = frame(0, FrameKind.control, 0, 0, encodeLinkMessage('channelOpen', { channel: 99 }));
+    for (const asked of [ping, question]) {
+      const { host, toGuest, clock, closes } = await createOpenLink();
+      toGuest.isReading = false;
+      const many = Buffer.concat(Array.from({ length: 1000 }, () => asked));
+      for (let i = 0; i < 1000 && closes.host.length === 0; i += 1) {
+        host.receive(many);
+        await clock.settle();
+      }
+      const [error] = closes.host;
+      assert.ok(isTransportError(error) && error.code === 'limit', String(error));
+      assert.match(error.message, /does not read/);
+    }
+  });
+
+  it('is told from one that asks much at once', async () => {
+    const { host, toGuest, clock, closes } = await createOpenLink();
+    let pongs = 0;
+    const decoder = new FrameDecoder((_channel, kind) => {
+      if (kind === FrameKind.pong) pongs += 1;
+    });
+    toGuest.deliver = (bytes) => decoder.push(bytes);
+    host.receive(Buffer.concat(Array.from({ length: 40_000 }, () => frame(0, FrameKind.ping))));
+    await clock.settle();
+    assert.equal(pongs, 40_000);
+    assert.deepEqual(closes.host, []);
   });
 });

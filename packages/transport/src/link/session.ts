@@ -7,7 +7,7 @@ import { FrameKind } from './frame.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { HeldInput } from './held-input.ts';
 import { Lease } from './lease.ts';
-import { DEFAULT_CLOSE_TIMEOUT_MS, REPLAY_WINDOW_BYTES } from './limits.ts';
+import { DEFAULT_CLOSE_TIMEOUT_MS, MAX_URGENT_BYTES, REPLAY_WINDOW_BYTES } from './limits.ts';
 import type { ChannelLink, LinkChannel } from './link-channel.ts';
 import { LinkWriter } from './link-writer.ts';
 import type { LinkEnd, LinkMedium, OutputChunk } from './medium.ts';
@@ -280,7 +280,7 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
       },
       confirmed: (total) => this.#confirmedBy(total),
       confirmationIsDue: () => {
-        if (this.#lease.lengthMs === 0) return;
+        if (this.#lease.lengthMs === 0 || !this.#hasRoomForUrgent()) return;
         this.#confirm();
         this.#writer.scheduleWake();
       },
@@ -388,6 +388,23 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
   ): void {
     if (this.#state === 'closed') return;
     this.#writer.control(type, body);
+    // A peer that asks and reads no answer. The farewell goes out in any case.
+    const waiting = this.output.waitingBytes;
+    if (type !== 'close' && waiting > this.#options.maxQueuedBytes) this.#doesNotRead(waiting);
+  }
+
+  #doesNotRead(waitingBytes: number): void {
+    this.abort(new TransportError('limit', `the peer does not read: ${waitingBytes} bytes wait for it`));
+  }
+
+  /** Whether one more urgent frame may wait. Where none may, the link has ended. */
+  #hasRoomForUrgent(): boolean {
+    if (this.output.urgentBytes < MAX_URGENT_BYTES) return true;
+    // Perhaps it is only that all this came in one turn.
+    this.flush();
+    if (this.output.urgentBytes < MAX_URGENT_BYTES) return true;
+    this.#doesNotRead(this.output.urgentBytes);
+    return false;
   }
 
   /** Pushes a range of memory in order with packets. */
@@ -413,7 +430,7 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
   }
 
   #sendFrame(kind: number, idLow: number, idHigh: number): void {
-    if (this.#state === 'closed') return;
+    if (this.#state === 'closed' || !this.#hasRoomForUrgent()) return;
     this.#writer.urgent(kind, idLow, idHigh);
   }
 
