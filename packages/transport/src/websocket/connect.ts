@@ -171,6 +171,13 @@ const HINTS: Readonly<Record<string, string>> = {
   EPROTO: 'what listens there does not speak TLS. Does the host want ws:?',
 };
 
+/** What is wrong with a certificate that is trusted otherwise, and the way out. */
+const CERTIFICATE_HINTS: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: 'The host needs a new one',
+  CERT_NOT_YET_VALID: 'Is the clock right, here and where it was made?',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'Connect by a name that it has, or give the host a certificate for this one',
+};
+
 /** Reasons of TLS for which there is the same way out. */
 const UNTRUSTED = new Set([
   'DEPTH_ZERO_SELF_SIGNED_CERT',
@@ -182,9 +189,14 @@ const UNTRUSTED = new Set([
 
 function connectError(address: WebSocketAddress, error: Error): TransportError {
   const code = (error as NodeJS.ErrnoException).code ?? '';
-  const hint = UNTRUSTED.has(code)
-    ? `its certificate is not trusted here (${error.message}). Where it is yours, name its file in NODE_EXTRA_CA_CERTS`
-    : (HINTS[code] ?? (error.message || code));
+  const certificateHint = CERTIFICATE_HINTS[code];
+  let hint = HINTS[code] ?? (error.message || code);
+  if (UNTRUSTED.has(code)) {
+    hint = `its certificate is not trusted here (${error.message}). Where it is yours, name its file in NODE_EXTRA_CA_CERTS`;
+  } else if (certificateHint !== undefined) {
+    const what = error.message.replace(/[\s:]+$/, '');
+    hint = `its certificate is not good for this (${what}). ${certificateHint}`;
+  }
   return new TransportError('connect-failed', `cannot connect to ${address.shown}: ${hint}`, {
     cause: error,
   });

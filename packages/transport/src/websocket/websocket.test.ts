@@ -192,6 +192,17 @@ describe('WebSocket listener', () => {
     await Promise.all([open.close(), withToken.close(), picky.close()]);
   });
 
+  // A request with the origin `null` ended the host.
+  it('keeps out whom the caller fails to judge', async () => {
+    const listener = await listen({
+      isOriginAllowed: (origin) => new URL(origin).hostname === 'ours.example',
+    });
+    const connect = (origin: string) => connectWebSocket(listener.url, { headers: { origin } });
+    await fails(connect('null'), 'refused', /403/);
+    await (await connect('https://ours.example')).close();
+    await listener.close();
+  });
+
   it('serves its path only, and tells other visitors what it is', async () => {
     const listener = await listen({ path: '/gpu' });
     assert.match(listener.url, /^ws:\/\/127\.0\.0\.1:\d+\/gpu$/);
