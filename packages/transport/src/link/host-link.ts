@@ -219,7 +219,7 @@ export class HostLink extends LinkSession implements HostBus {
 
   /** Whether this session can go on from what its guest has received. */
   canGoOn(guestReceivedBytes: number): boolean {
-    return this.isOpen && this.output.canRewind(guestReceivedBytes);
+    return this.mayGoOn && this.output.canRewind(guestReceivedBytes);
   }
 
   /** The guest is back, on another connection; maybe before the old one was missed. */

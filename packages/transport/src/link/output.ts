@@ -114,6 +114,11 @@ export class LinkOutput {
     return this.#queue.isEmpty && this.#answers.length === 0 && this.#rewound === null;
   }
 
+  /** Whether some of what was sent is, or may be, still to be sent again before anything new. */
+  get isBehind(): boolean {
+    return this.isHeld || this.#rewound !== null;
+  }
+
   /** Queues a small frame before all others, outside the stream: greetings, pings, confirmations. */
   urgent(
     kind: number,

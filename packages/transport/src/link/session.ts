@@ -11,7 +11,7 @@ import { DEFAULT_CLOSE_TIMEOUT_MS, MAX_URGENT_BYTES, REPLAY_WINDOW_BYTES } from 
 import type { ChannelLink, LinkChannel } from './link-channel.ts';
 import { LinkWriter } from './link-writer.ts';
 import type { LinkEnd, LinkMedium, OutputChunk } from './medium.ts';
-import type { LinkMessage, LinkMessageBody, LinkMessageType } from './messages.ts';
+import { isGreeting, type LinkMessage, type LinkMessageBody, type LinkMessageType } from './messages.ts';
 import type { LinkOutput, Source } from './output.ts';
 import { type FrameTarget, LinkReceiver } from './receiver.ts';
 
@@ -126,9 +126,9 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
     return this.#state === 'closed';
   }
 
-  /** Neither ended nor about to. */
-  protected get isOpen(): boolean {
-    return this.#state === 'open';
+  /** Whether another connection may carry on: also for the farewell of a side that closed while it had none. */
+  protected get mayGoOn(): boolean {
+    return this.#state === 'open' || (this.#state === 'closing' && this.isInterrupted);
   }
 
   protected requireOpen(): void {
@@ -194,7 +194,7 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
     const wasInVain = this.#lease.wasInVain(this.#arrivedBytes);
     // The same bytes would go over the next connection, and be refused again.
     const isHopeless = wasInVain && isTransportError(error) && error.code === 'too-large';
-    if (this.#lease.lengthMs === 0 || this.#state === 'closing' || isHopeless || !this.mayComeBack()) {
+    if (this.#lease.lengthMs === 0 || !this.mayGoOn || isHopeless || !this.mayComeBack()) {
       if (isGone) this.#settle(error);
       else this.abort(error);
       return;
@@ -328,7 +328,7 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
       this.#peerClosed(message.body);
     } else if (message.type === 'channelClose') {
       this.#channelClosed(message.body);
-    } else if (this.#state === 'open') {
+    } else if (this.#state === 'open' || (this.mayGoOn && isGreeting(message.type))) {
       this.receiveControl(message);
     }
   }
@@ -464,7 +464,7 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
     if (this.#state === 'open') {
       this.#state = 'closing';
       this.#cancelClose = this.clock.setTimer(
-        () => this.#settle(null),
+        () => this.#closedInTime(),
         this.#options.closeTimeoutMs ?? DEFAULT_CLOSE_TIMEOUT_MS,
       );
       this.sendControl('close', {});
@@ -472,6 +472,16 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
       this.flush();
     }
     await this.#closed;
+  }
+
+  /** The other side has not answered the farewell. */
+  #closedInTime(): void {
+    // What was to be sent again is not: without it the rest must not go out, nor a farewell as if all had.
+    if (this.output.isBehind) {
+      this.output.clear();
+      this.sendControl('close', { code: 'peer-closed', reason: 'closed before all could be sent again' });
+    }
+    this.#settle(null);
   }
 
   abort(error: Error): void {
