@@ -217,6 +217,13 @@ export class HostLink extends LinkSession implements HostBus {
     found.#goOn(medium, received);
   }
 
+  /** The connection is for no guest of its own: as if this link had never been. */
+  withdraw(): void {
+    if (this.#stage !== 'hello' || this.giveMedium() === null) return;
+    this.#cancelHandshake();
+    this.#options.onHandedOver?.();
+  }
+
   /** Whether this session can go on from what its guest has received. */
   canGoOn(guestReceivedBytes: number): boolean {
     return this.mayGoOn && this.output.canRewind(guestReceivedBytes);

@@ -1,5 +1,4 @@
 import { randomInt } from 'node:crypto';
-import { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isTransportError, TransportError } from '../errors.ts';
 import { HostLinks, type LinkHostSettings } from '../link/host-links.ts';
@@ -7,7 +6,8 @@ import { FIRST_ATTEMPT_MS, LAST_ATTEMPT_MS } from '../link/limits.ts';
 import { clearTimeout, now, setTimeout } from '../timers.ts';
 import type { GuestBus } from '../transport.ts';
 import { type DeviceFile, openDeviceFile } from './device-file.ts';
-import { lineMark, MARK_BYTES, MarkFinder } from './line-mark.ts';
+import { LineGuests } from './line-guests.ts';
+import { lineMark } from './line-mark.ts';
 import type { StreamListener } from './listen.ts';
 import { FAREWELL_TIMEOUT_MS, StreamMedium, streamError } from './stream-medium.ts';
 
@@ -81,73 +81,11 @@ export async function listenOnDevice(path: string, settings: LinkHostSettings): 
   };
 }
 
-/**
- * One guest's part of what is written to a device, until its link has ended. The device stays open, so that nothing is
- * lost of what the next guest says meanwhile.
- */
-class GuestStream extends Duplex {
-  readonly #device: DeviceFile['streams'];
-
-  constructor(device: DeviceFile['streams']) {
-    super({ allowHalfOpen: true });
-    this.#device = device;
-    // Nothing but the end comes this way.
-    this.resume();
-  }
-
-  override _read(): void {}
-
-  override _write(chunk: Uint8Array, _encoding: string, callback: (error?: Error | null) => void): void {
-    this.#device.writable.write(chunk, callback);
-  }
-
-  override _final(callback: () => void): void {
-    this.push(null);
-    callback();
-  }
-}
-
-/** One guest's link over a device, from its first byte to its last frame. */
-class GuestMedium extends StreamMedium {
-  readonly #stream: GuestStream;
-  /** What came in one piece with the last frame, and is the next guest's. */
-  #rest: Uint8Array | null = null;
-
-  constructor(stream: GuestStream) {
-    super(stream, streamError, 'itself');
-    this.#stream = stream;
-  }
-
-  /** Whether nothing more is said to this guest: what still comes is for the next one. */
-  get isOver(): boolean {
-    return this.#stream.writableEnded || this.#stream.destroyed;
-  }
-
-  leftOver(bytes: Uint8Array): void {
-    this.#rest = bytes;
-  }
-
-  /** Gives the guest's link what has come. @returns what is not for it, or null. */
-  take(bytes: Uint8Array): Uint8Array | null {
-    this.received(bytes);
-    const rest = this.#rest;
-    this.#rest = null;
-    return rest;
-  }
-
-  /** The device is there no more, or another guest is. */
-  hungUp(): void {
-    this.ended();
-  }
-}
-
 class DeviceServer {
   readonly #path: string;
   readonly #links: HostLinks;
   readonly #stop = new AbortController();
   #device: DeviceFile;
-  #guest: GuestMedium | null = null;
-  readonly #mark = new MarkFinder();
   #isReferenced = true;
   /** Settles when the device is there no more. */
   readonly ended: Promise<void>;
@@ -174,13 +112,15 @@ class DeviceServer {
 
   /** @returns whether anything has come. */
   async #serveUntilHangUp(): Promise<boolean> {
-    const streams = this.#device.streams;
-    const { readable, writable } = streams;
+    const { readable, writable } = this.#device.streams;
+    const guests = new LineGuests(this.#links, this.#path, writable, (isThere) => {
+      if (isThere) readable.ref();
+    });
     let hasCome = false;
     this.#reference();
     readable.on('data', (bytes: Uint8Array) => {
       hasCome = true;
-      this.#received(streams, bytes);
+      guests.received(bytes);
     });
     // The end of a device says it as well.
     for (const stream of [readable, writable]) stream.on('error', () => {});
@@ -188,41 +128,9 @@ class DeviceServer {
       readable.once('close', () => resolve());
       if (this.#stop.signal.aborted) readable.destroy();
     });
-    this.#guest?.hungUp();
-    this.#guest = null;
+    guests.hungUp();
     await this.#device.whenClosed();
     return hasCome;
-  }
-
-  #received(streams: DeviceFile['streams'], bytes: Uint8Array): void {
-    let rest = bytes;
-    for (let end = this.#mark.find(rest); end >= 0; end = this.#mark.find(rest)) {
-      // A guest begins here. What is before is of nobody, or of one who is gone.
-      const before = end - MARK_BYTES;
-      if (this.#guest?.isOver === false) {
-        if (before > 0) this.#guest.take(rest.subarray(0, before));
-        this.#guest.hungUp();
-      }
-      this.#guest = null;
-      rest = rest.subarray(end);
-    }
-    if (rest.length > 0) this.#give(streams, rest);
-  }
-
-  /** A guest's farewell and the hello of the one after it may come in one piece. */
-  #give(streams: DeviceFile['streams'], bytes: Uint8Array): void {
-    for (let rest: Uint8Array | null = bytes; rest !== null; ) {
-      if (this.#guest === null || this.#guest.isOver) this.#guest = this.#welcome(streams);
-      rest = this.#guest.take(rest);
-    }
-  }
-
-  /** A first byte has come: from now on a hello may take its time. */
-  #welcome(streams: DeviceFile['streams']): GuestMedium {
-    const guest = new GuestMedium(new GuestStream(streams));
-    streams.readable.ref();
-    this.#links.connected(guest, this.#path);
-    return guest;
   }
 
   /** Makes the open device keep this process alive, or not. */

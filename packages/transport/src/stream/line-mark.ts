@@ -21,6 +21,17 @@ export function lineMark(): Uint8Array {
   return Uint8Array.from(MARK);
 }
 
+/** Whether bytes, at least one, are what a mark begins with, and not yet the whole of it. */
+export function isBeginningOfMark(bytes: Uint8Array): boolean {
+  const { length } = bytes;
+  return length > 0 && length < MARK_BYTES && MARK.compare(bytes, 0, length, 0, length) === 0;
+}
+
+/** Whether bytes begin with a mark. */
+export function beginsWithMark(bytes: Uint8Array): boolean {
+  return bytes.length >= MARK_BYTES && MARK.compare(bytes, 0, MARK_BYTES) === 0;
+}
+
 /** Finds marks in a stream of bytes that may be split and joined anywhere. */
 export class MarkFinder {
   /** What came last and may be the beginning of one. */
