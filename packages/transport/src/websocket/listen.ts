@@ -8,6 +8,7 @@ import { TransportError } from '../errors.ts';
 import { outliveFailedAccepts } from '../failed-accepts.ts';
 import { HostLinks, type LinkHostSettings } from '../link/host-links.ts';
 import { DEFAULT_HANDSHAKE_TIMEOUT_MS } from '../link/limits.ts';
+import { tokenOfQuery } from '../url-token.ts';
 import {
   isLoopbackHost,
   MAX_MESSAGE_BYTES,
@@ -195,7 +196,7 @@ function tokensOf(request: IncomingMessage, url: URL): string[] {
   const subprotocol = protocols
     .map((entry) => subprotocolToToken(entry.trim()))
     .find((entry) => entry !== '');
-  return [bearer, subprotocol ?? '', url.searchParams.get('token') ?? ''];
+  return [bearer, subprotocol ?? '', tokenOfQuery(url.search.slice(1))];
 }
 
 /**

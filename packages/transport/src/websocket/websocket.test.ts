@@ -153,6 +153,21 @@ describe('WebSocket tokens', () => {
     await listener.close();
   });
 
+  it('in base64 are taken from a URL as they are', async () => {
+    const listener = await listen({ token: 'a+b/c==' });
+    await (await connectWebSocket(`${listener.url}?token=a+b/c==`)).close();
+    const socket = new WebSocket(`${listener.url}?token=a+b/c==`, 'dxgwire');
+    await once(socket, 'open');
+    const output = new LinkOutput(() => {});
+    const hello = encodeLinkMessage('hello', { minVersion: 1, maxVersion: 1 });
+    output.frame(0, FrameKind.control, 0, 0, 0, hello, 0, hello.length);
+    socket.send(output.take()!.bytes);
+    await once(socket, 'message');
+    assert.equal(listener.hosts.length, 2);
+    socket.close();
+    await listener.close();
+  });
+
   it('can be judged by the caller, at leisure', async () => {
     const listener = await listen({
       authenticate: async (token, request) => {
