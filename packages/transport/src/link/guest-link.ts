@@ -223,7 +223,14 @@ export class GuestLink extends LinkSession implements GuestBus {
     }
   }
 
-  #refused({ code, reason }: LinkMessageBody<'refused'>): void {
+  /** Whether an answer is to a guest before this one, or to this one's last attempt: its own is still to come. */
+  #isToOther(answered: number): boolean {
+    const { attempt = 0 } = this.#options;
+    return answered !== attempt && answered !== 0 && attempt !== 0;
+  }
+
+  #refused({ attempt, code, reason }: LinkMessageBody<'refused'>): void {
+    if (this.#isToOther(attempt)) return;
     const known = code === '' ? 'refused' : code;
     this.endWith(errorOfPeer({ code: known, message: reason }, 'the host refused the link'));
   }
@@ -233,9 +240,7 @@ export class GuestLink extends LinkSession implements GuestBus {
       this.#welcomeBack(body);
       return;
     }
-    const { attempt = 0 } = this.#options;
-    // To a guest before this one, or to this one's last attempt: its own is still to come.
-    if (body.attempt !== attempt && body.attempt !== 0 && attempt !== 0) return;
+    if (this.#isToOther(body.attempt)) return;
     if (this.#isWelcome) throw new TransportError('bad-frame', 'a second welcome');
     if (body.version < MIN_LINK_VERSION || body.version > MAX_LINK_VERSION) {
       throw new TransportError(

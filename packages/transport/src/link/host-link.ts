@@ -245,7 +245,7 @@ export class HostLink extends LinkSession implements HostBus {
   }
 
   #refuse(code: string, reason: string): void {
-    this.sendControl('refused', { code, reason });
+    this.sendControl('refused', { code, reason, attempt: this.#attempt });
     const known = code === 'version-mismatch' || code === 'time-out' ? code : 'refused';
     this.endWith(new TransportError(known, `the guest was refused: ${reason}`));
   }

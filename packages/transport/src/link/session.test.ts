@@ -181,6 +181,7 @@ describe('link handshake', () => {
   it('tells the answer to its hello from those to others', async () => {
     const link = createVirtualLink({ onReady: (bus) => bus.start(), guest: { attempt: 0xffff_fff0 } });
     link.guest.receive(control('welcome', { version: 1, codec: 'packed', session: 'other', attempt: 7 }));
+    link.guest.receive(control('refused', { code: 'refused', reason: 'a wrong token', attempt: 7 }));
     await link.clock.settle();
     assert.equal((await link.guest.ready) && link.guest.sessionId, link.host.sessionId);
     // A host that knows nothing of attempts gives none back.

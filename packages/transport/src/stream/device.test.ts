@@ -53,10 +53,18 @@ async function joined(line: DeviceLine, options: ConnectOptions = {}) {
   return { listener, hosts, refusals, connectAgain: () => connect(`device:${guestPath}`, options) };
 }
 
-/** What a guest says last that ends with an error. */
+/** What either side says last; with a code, one that ends with an error. */
 function farewell(code: string): Uint8Array {
+  return control(encodeLinkMessage('close', { code, reason: 'says the test' }));
+}
+
+/** What a host says to a guest that it does not let in. */
+function refusal(attempt: number): Uint8Array {
+  return control(encodeLinkMessage('refused', { code: 'refused', reason: 'says the test', attempt }));
+}
+
+function control(payload: Uint8Array): Uint8Array {
   const output = new LinkOutput(() => {});
-  const payload = encodeLinkMessage('close', { code, reason: 'says the test' });
   output.frame(LINK_CHANNEL, FrameKind.control, 0, 0, 0, payload, 0, payload.length);
   return output.take()!.bytes.slice();
 }
@@ -246,6 +254,24 @@ function runTests(): void {
         const { listener, connectAgain } = await joined(line, { connectTimeoutMs: 4000 });
         await (await connectAgain()).close();
         await listener.close();
+      }),
+    );
+
+    // An orderly farewell ended the next guest's attempt to connect.
+    it(
+      'lets a guest in that hears the last words to another one',
+      onLine(async (line) => {
+        for (const words of [farewell(''), farewell('limit'), refusal(7)]) {
+          const { streams, whenClosed } = await openDeviceFile(line.paths[0], false, 'listen-failed');
+          const heard = once(streams.readable, 'data');
+          const connecting = connect(`device:${line.paths[1]}`, { connectTimeoutMs: 20_000 });
+          await heard;
+          streams.writable.end(words);
+          await whenClosed();
+          const { listener } = await joined(line);
+          await (await connecting).close();
+          await listener.close();
+        }
       }),
     );
 

@@ -14,8 +14,8 @@ import { FAREWELL_TIMEOUT_MS, StreamMedium, streamError } from './stream-medium.
 /** Pauses before a device is opened again, milliseconds: the first, and the longest that they grow to. */
 const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 1000;
-/** What an attempt may fail with that was not meant for it. */
-const PASSING: ReadonlySet<string> = new Set(['bad-frame', 'too-large', 'peer-closed', 'time-out']);
+/** What an attempt fails with for good. With all else it may be that it was not meant for it: the farewell to another guest. */
+const FINAL: ReadonlySet<string> = new Set(['refused', 'version-mismatch', 'connect-failed']);
 
 /** One attempt to be let in: how long it may take, and what tells its answer from that to another. */
 interface Attempt {
@@ -49,7 +49,7 @@ export async function connectOverDevice(
     } catch (error) {
       // One that may have one program at a time is free again then.
       await whenClosed();
-      if (!isTransportError(error) || !PASSING.has(error.code)) throw error;
+      if (!isTransportError(error) || FINAL.has(error.code)) throw error;
       const isUnanswered = error.code === 'time-out';
       // The last try may have had but a moment: what ended the ones before says more.
       if (now() + pauseMs >= deadline) throw isUnanswered ? (reason ?? unanswered(timeoutMs)) : error;
