@@ -1,5 +1,6 @@
 import { reasonOf, TransportError } from '../errors.ts';
 import { GpadlTable, MAX_GPADL_PAGES, MAX_GPADLS } from '../gpadl.ts';
+import { MOST_TIMER_MS } from '../timers.ts';
 import {
   type Channel,
   type ChannelOffer,
@@ -262,7 +263,7 @@ export class HostLink extends LinkSession implements HostBus {
   }
 
   #sendWelcome(more: Partial<LinkMessageBody<'welcome'>>): void {
-    const leaseMs = this.#canResume ? (this.#options.leaseMs ?? 0) : 0;
+    const leaseMs = this.#canResume ? Math.min(this.#options.leaseMs ?? 0, MOST_TIMER_MS) : 0;
     this.sendControl('welcome', {
       version: this.#version,
       codec: this.#codec,
@@ -273,7 +274,7 @@ export class HostLink extends LinkSession implements HostBus {
         packetBytes: MAX_PACKET_BYTES,
         gpadls: MAX_GPADLS,
       },
-      heartbeatMs: this.#options.heartbeatMs,
+      heartbeatMs: Math.min(this.#options.heartbeatMs, MOST_TIMER_MS),
       name: this.#options.hostName,
       features: leaseMs > 0 ? [FEATURE_RESUME] : [],
       leaseMs,

@@ -8,6 +8,7 @@ import { TransportError } from '../errors.ts';
 import { GuestLink } from '../link/guest-link.ts';
 import { ownProcess } from '../process-identity.ts';
 import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
+import { MOST_TIMER_MS } from '../timers.ts';
 import type { GuestBus } from '../transport.ts';
 import {
   checkToken,
@@ -126,7 +127,7 @@ function openSocket(
   const client: ClientOptions & { closeTimeout: number } = {
     perMessageDeflate: compressionOptions(options.compression),
     maxPayload: MAX_MESSAGE_BYTES,
-    handshakeTimeout: timeoutMs,
+    handshakeTimeout: Math.min(timeoutMs, MOST_TIMER_MS),
     closeTimeout: FAREWELL_TIMEOUT_MS,
     headers,
   };

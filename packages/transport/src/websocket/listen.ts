@@ -8,6 +8,7 @@ import { TransportError } from '../errors.ts';
 import { outliveFailedAccepts } from '../failed-accepts.ts';
 import { HostLinks, type LinkHostSettings } from '../link/host-links.ts';
 import { DEFAULT_HANDSHAKE_TIMEOUT_MS } from '../link/limits.ts';
+import { MOST_TIMER_MS } from '../timers.ts';
 import { tokenOfQuery } from '../url-token.ts';
 import {
   isLoopbackHost,
@@ -252,7 +253,11 @@ export async function listenWebSocket(options: ListenWebSocketOptions): Promise<
 const MOST_CHECK_MS = 1000;
 
 /** A server that waits for a request no longer than a link for a hello. */
-function createOwnServer({ tls, handshakeTimeoutMs = DEFAULT_HANDSHAKE_TIMEOUT_MS }: ListenWebSocketOptions) {
+function createOwnServer({ tls, ...settings }: ListenWebSocketOptions) {
+  const handshakeTimeoutMs = Math.min(
+    settings.handshakeTimeoutMs ?? DEFAULT_HANDSHAKE_TIMEOUT_MS,
+    MOST_TIMER_MS,
+  );
   const patience = {
     headersTimeout: handshakeTimeoutMs,
     requestTimeout: handshakeTimeoutMs,
