@@ -1,4 +1,4 @@
-import { errorOfPeer, TransportError } from '../errors.ts';
+import { errorOfPeer, isTransportError, TransportError } from '../errors.ts';
 import { MAX_GPADLS } from '../gpadl.ts';
 import { GuestPciFunction } from '../pci.ts';
 import { Pending } from '../pending.ts';
@@ -106,6 +106,17 @@ export class GuestLink extends LinkSession implements GuestBus {
       this.abort(new TransportError('time-out', `the host did not answer the hello within ${seconds} s`));
     }, options.connectTimeoutMs);
     this.#sendHello({});
+  }
+
+  beginsHere(): void {
+    if (!this.#isWelcome && !this.isClosed) this.restartInput();
+  }
+
+  /** Where a line carries more than this link, what it begins with may be anything; a host that knows of lines says where this link begins. */
+  protected override isNoise(error: unknown): boolean {
+    const { attempt = 0 } = this.#options;
+    const isOwn = isTransportError(error) && error.code === 'version-mismatch';
+    return attempt !== 0 && !this.#isWelcome && !isOwn;
   }
 
   receiveNow(timeoutMs: number): boolean {

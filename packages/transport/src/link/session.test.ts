@@ -190,6 +190,29 @@ describe('link handshake', () => {
     assert.equal((await old.guest.ready) && old.guest.sessionId, 's');
   });
 
+  it('finds its answer behind the rest of what was said to others', async () => {
+    const half = frame(0, FrameKind.windowData, 0, 0, new Uint8Array(1000)).subarray(0, 500);
+    for (const rest of [half, new Uint8Array(24), control('pciConfig', { channel: 1 })]) {
+      const link = createVirtualLink({ onReady: () => {}, guest: { attempt: 5 } });
+      link.guest.receive(rest);
+      link.guest.beginsHere();
+      link.guest.receive(control('welcome', { version: 1, codec: 'packed', session: 's', attempt: 5 }));
+      assert.equal((await link.guest.ready) && link.guest.sessionId, 's');
+      // From then on everything counts.
+      link.guest.receive(half);
+      link.guest.beginsHere();
+      const closed = new Promise((resolve) => {
+        link.guest.onClose = resolve;
+      });
+      link.guest.receive(new Uint8Array(1000).fill(0xff));
+      await link.clock.settle();
+      assert.ok(isTransportError(await closed));
+    }
+    const alone = createVirtualLink({ onReady: () => {} });
+    alone.guest.receive(new Uint8Array(24));
+    await assert.rejects(alone.guest.ready, /in all with 0 of payload/);
+  });
+
   it('takes a host at its word about limits and codec', async () => {
     const answer = async (welcome: Partial<LinkMessageBody<'welcome'>>) => {
       const link = createVirtualLink({ onReady: () => {}, guest: { codecs: ['protobuf'] } });

@@ -160,8 +160,19 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
       const unread = this.#receiver.push(bytes);
       if (unread > 0) medium?.leftOver?.(bytes.subarray(bytes.length - unread));
     } catch (error) {
-      this.abort(error as Error);
+      if (this.isNoise(error)) this.#receiver.stop();
+      else this.abort(error as Error);
     }
+  }
+
+  /** Whether what has come and cannot be may be the rest of what was said to others. */
+  protected isNoise(_error: unknown): boolean {
+    return false;
+  }
+
+  /** Forgets a frame that has come in part: the next byte begins one. */
+  protected restartInput(): void {
+    this.#receiver.restart();
   }
 
   takeOutput(gathers = false): OutputChunk | null {

@@ -245,6 +245,24 @@ function runTests(): void {
       }),
     );
 
+    // The next guest began within a frame, again and again, until it gave up.
+    it(
+      'lets a guest in whose forerunner was killed while it was told much',
+      onLine(async (line) => {
+        const { listener, hosts, connectAgain } = await joined(line, { connectTimeoutMs: 8000 });
+        const { streams, whenClosed } = await openDeviceFile(line.paths[1], true, 'connect-failed');
+        await connectOverStream(streams);
+        streams.readable.pause();
+        for (let time = 0; time < 4; time += 1) hosts[0]!.window.publish(0, 1 << 20);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        streams.readable.destroy();
+        await whenClosed();
+        await (await connectAgain()).close();
+        assert.equal(hosts.length, 2);
+        await listener.close();
+      }),
+    );
+
     it(
       'has no use for half a frame that lay in it before its host came',
       onLine(async (line) => {

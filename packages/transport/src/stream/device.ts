@@ -7,7 +7,7 @@ import { clearTimeout, now, setTimeout } from '../timers.ts';
 import type { GuestBus } from '../transport.ts';
 import { type DeviceFile, openDeviceFile } from './device-file.ts';
 import { LineGuests } from './line-guests.ts';
-import { lineMark } from './line-mark.ts';
+import { lineMark, MarkFinder } from './line-mark.ts';
 import type { StreamListener } from './listen.ts';
 import { FAREWELL_TIMEOUT_MS, StreamMedium, streamError } from './stream-medium.ts';
 
@@ -42,10 +42,13 @@ export async function connectOverDevice(
   for (let attemptMs = FIRST_ATTEMPT_MS; ; ) {
     const { streams, whenClosed } = await openDeviceFile(path, true, 'connect-failed');
     try {
-      const medium = new StreamMedium(streams, streamError, 'own');
+      const medium = new LineMedium(streams, streamError, 'own');
       streams.writable.write(lineMark());
       const leftMs = Math.max(1, deadline - now());
-      return await join(medium, { timeoutMs: Math.min(attemptMs, leftMs), number: randomInt(1, 2 ** 32) });
+      const attempt = { timeoutMs: Math.min(attemptMs, leftMs), number: randomInt(1, 2 ** 32) };
+      const guest = await join(medium, attempt);
+      medium.hasBegun = true;
+      return guest;
     } catch (error) {
       // One that may have one program at a time is free again then.
       await whenClosed();
@@ -58,6 +61,26 @@ export async function connectOverDevice(
     }
     await sleep(pauseMs);
     pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS);
+  }
+}
+
+/** A guest's end of a line, in which the host's mark says where what is for this guest begins. */
+class LineMedium extends StreamMedium {
+  /** No more marks are looked for. */
+  hasBegun = false;
+  readonly #mark = new MarkFinder();
+
+  override received(bytes: Uint8Array): void {
+    let rest = bytes;
+    for (let end = this.#find(rest); end >= 0; end = this.#find(rest)) {
+      this.begins();
+      rest = rest.subarray(end);
+    }
+    if (rest.length > 0) super.received(rest);
+  }
+
+  #find(bytes: Uint8Array): number {
+    return this.hasBegun ? -1 : this.#mark.find(bytes);
   }
 }
 

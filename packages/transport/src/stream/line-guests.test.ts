@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { Buffer } from 'node:buffer';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect as connectSocket } from 'node:net';
@@ -13,7 +14,7 @@ import { listen } from '../listen.ts';
 import type { HostBus } from '../transport.ts';
 import { connectOverStream } from './connect.ts';
 import { LineGuests } from './line-guests.ts';
-import { lineMark } from './line-mark.ts';
+import { lineMark, MARK_BYTES } from './line-mark.ts';
 
 /** A guest's end of a line: it comes and goes, the line stays. */
 class Port extends Duplex {
@@ -69,6 +70,10 @@ describe('the guests of a line', () => {
     );
     const toGuest = new PassThrough();
     const presence: boolean[] = [];
+    let said = Buffer.alloc(0);
+    toGuest.on('data', (bytes: Uint8Array) => {
+      said = Buffer.concat([said, bytes]);
+    });
     const guests = new LineGuests(links, 'a line', toGuest, (isThere) => presence.push(isThere));
     for (let round = 0; round < 3; round += 1) {
       for (const byte of lineMark()) guests.received(Uint8Array.of(byte));
@@ -81,6 +86,7 @@ describe('the guests of a line', () => {
       await guest.close();
       toGuest.off('data', pass);
     }
+    assert.deepEqual(said.subarray(0, MARK_BYTES), Buffer.from(lineMark()));
     assert.deepEqual(refusals, []);
     assert.deepEqual(ends, [null, null, null]);
     assert.deepEqual(presence.slice(0, 2), [true, false]);

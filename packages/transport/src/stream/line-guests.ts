@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { Duplex, type Writable } from 'node:stream';
 import type { HostLinks } from '../link/host-links.ts';
-import { isBeginningOfMark, MARK_BYTES, MarkFinder } from './line-mark.ts';
+import { isBeginningOfMark, lineMark, MARK_BYTES, MarkFinder } from './line-mark.ts';
 import { StreamMedium, streamError } from './stream-medium.ts';
 
 /**
@@ -104,6 +104,8 @@ export class LineGuests {
       }
       this.#guest = null;
       rest = rest.subarray(end);
+      // It in turn may find this side in the middle of what was said to another.
+      this.#writable.write(lineMark());
     }
     // A guest's farewell and the hello of the one after it may come in one piece.
     for (let more: Uint8Array | null = rest.length > 0 ? rest : null; more !== null; ) {

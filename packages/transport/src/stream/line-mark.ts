@@ -6,7 +6,8 @@ const ID = [0xd7, 0x47, 0x64, 0x78, 0x67, 0x6c, 0x9e, 0x31];
 
 /**
  * What a guest says first over a line that tells nobody of its comings and goings: a pong that answers nothing, which any
- * host ignores, and whole so that it is found in the middle of a frame that a killed guest has left unfinished.
+ * host ignores, and whole so that it is found in the middle of a frame that a killed guest has left unfinished. A host that
+ * finds it answers with another: what the guest has heard before was said to somebody else.
  */
 const MARK = Buffer.alloc(FRAME_HEADER_BYTES);
 MARK.writeUInt32LE(FRAME_HEADER_BYTES, 0);
