@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import process from 'node:process';
 import { describe, it } from 'node:test';
 import { CONNECT_SCHEMES, connect } from './connect.ts';
 import { isTransportError } from './errors.ts';
@@ -83,6 +84,31 @@ describe('URL factories', () => {
         url,
       );
     }
+  });
+
+  // Timers took them for nothing: guests were refused at once, or looked at a thousand times a second.
+  it('take times without end', async () => {
+    const warnings: Error[] = [];
+    const warned = (warning: Error) => warnings.push(warning);
+    process.on('warning', warned);
+    const ever = Number.POSITIVE_INFINITY;
+    const urls = ['ws://127.0.0.1:0', 'tcp:127.0.0.1:0'];
+    if (process.platform === 'linux') urls.push(`shm:ever-${process.pid}`);
+    for (const url of urls) {
+      const times = { heartbeatMs: ever, silenceMs: ever, leaseMs: ever, handshakeTimeoutMs: ever };
+      const listener = await listen(url, { ...times, onBus });
+      const guest = await connect(listener.url, { connectTimeoutMs: ever });
+      let end: Error | null | undefined;
+      guest.onClose = (error) => {
+        end = error;
+      };
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      assert.equal(end, undefined);
+      await guest.close();
+      await listener.close();
+    }
+    process.off('warning', warned);
+    assert.deepEqual(warnings, []);
   });
 
   it('say that a port is in use, and the way out', async () => {

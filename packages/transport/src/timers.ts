@@ -12,7 +12,20 @@ const { performance, setImmediate: immediately } = globalThis as unknown as {
 /** Milliseconds from any fixed moment; never goes back. */
 export const now: () => number = performance.now.bind(performance);
 
-export const { setTimeout, clearTimeout, setInterval, clearInterval, queueMicrotask } = globalThis;
+export const { clearTimeout, setInterval, clearInterval, queueMicrotask } = globalThis;
+
+/**
+ * The longest that a timer waits, milliseconds: some 25 days. One that is to wait longer, for ever perhaps,
+ * would fire at once.
+ */
+export const MOST_TIMER_MS = 2 ** 31 - 1;
+
+const { setTimeout: startTimer } = globalThis;
+
+export const setTimeout: (callback: () => void, delayMs?: number) => ReturnType<typeof startTimer> = (
+  callback,
+  delayMs = 0,
+) => startTimer(callback, Math.min(delayMs, MOST_TIMER_MS));
 
 /**
  * Runs a callback in a later turn of the event loop, after input and timers had their chance.

@@ -4,6 +4,7 @@ import { FrameKind, LINK_CHANNEL } from '../link/frame.ts';
 import { encodeLinkMessage } from '../link/messages.ts';
 import { LinkOutput } from '../link/output.ts';
 import { createVirtualLink } from '../link/virtual-link.ts';
+import { lineMark } from '../stream/line-mark.ts';
 import { type Channel, Codec, type HostBus, PAGE_BYTES, PacketKind } from '../transport.ts';
 import { FrameTap } from './frame-tap.ts';
 import { CaptureReader } from './reader.ts';
@@ -274,5 +275,21 @@ describe('a tap on bytes that are no link', () => {
     ]);
     const [, read] = capture.of();
     assert.deepEqual(read, { kind: 'memoryRead', address: 3 * 2 ** 32, length: 2 ** 33 + 1 });
+  });
+
+  it('goes on with the next guest of a line where one was killed in the middle of a frame', async () => {
+    const open = frame(FrameKind.control, encodeLinkMessage('channelOpen', { channel: 1 }));
+    const half = frame(FrameKind.windowData, new Uint8Array(1000)).subarray(0, 500);
+    for (const cut of [0, 5]) {
+      const mark = lineMark();
+      const { tap, capture } = await recorded([
+        ['g2h', mark],
+        ['h2g', welcome],
+        ['g2h', Buffer.concat([half, mark.subarray(0, cut)])],
+        ['g2h', Buffer.concat([mark.subarray(cut), open])],
+      ]);
+      assert.equal(tap.problem, null);
+      assert.deepEqual(capture.of(), [{ kind: 'start' }, { kind: 'channelOpen', channel: 1 }]);
+    }
   });
 });

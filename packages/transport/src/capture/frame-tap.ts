@@ -3,6 +3,7 @@ import { FrameFlag, FrameKind, LINK_CHANNEL } from '../link/frame.ts';
 import { FrameDecoder } from '../link/frame-decoder.ts';
 import { decodeLinkMessage, type LinkMessage, type WireOffer } from '../link/messages.ts';
 import { pageAddress } from '../link/mirrored-memory.ts';
+import { MARK_BYTES, MarkFinder } from '../stream/line-mark.ts';
 import { PAGE_BYTES } from '../transport.ts';
 import { type CaptureRecorder, captureCodec } from './recorder.ts';
 import type { Direction } from './records.ts';
@@ -15,7 +16,8 @@ const TWO_TO_32 = 4_294_967_296;
  */
 export class FrameTap {
   readonly #recorder: CaptureRecorder;
-  readonly #decoders: Readonly<Record<Direction, FrameDecoder>>;
+  readonly #decoders: Record<Direction, FrameDecoder>;
+  readonly #mark = new MarkFinder();
   readonly #link: string;
   #problem: Error | null = null;
   #hasBegun = false;
@@ -35,12 +37,25 @@ export class FrameTap {
   push(direction: Direction, bytes: Uint8Array): void {
     if (this.#problem !== null) return;
     try {
-      this.#decoders[direction].push(bytes);
+      const rest = direction === 'g2h' ? this.#ofLastGuest(bytes) : bytes;
+      this.#decoders[direction].push(rest);
     } catch (error) {
       this.#problem = error instanceof Error ? error : new Error(String(error));
       this.#begin('packed');
       this.#recorder.note('busClose', `not recorded further: ${this.#problem.message}`);
     }
+  }
+
+  /** Another guest of a line may begin anywhere, also in a frame that one who was killed has left unfinished. */
+  #ofLastGuest(bytes: Uint8Array): Uint8Array {
+    let rest = bytes;
+    for (let end = this.#mark.find(rest); end >= 0; end = this.#mark.find(rest)) {
+      const before = end - MARK_BYTES;
+      if (before > 0) this.#decoders.g2h.push(rest.subarray(0, before));
+      this.#decoders.g2h = this.#decoder('g2h');
+      rest = rest.subarray(end);
+    }
+    return rest;
   }
 
   /** The header says how packets are packed, which the welcome brings. */

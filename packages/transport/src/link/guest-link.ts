@@ -1,4 +1,4 @@
-import { errorOfPeer, TransportError } from '../errors.ts';
+import { errorOfPeer, isTransportError, TransportError } from '../errors.ts';
 import { MAX_GPADLS } from '../gpadl.ts';
 import { GuestPciFunction } from '../pci.ts';
 import { Pending } from '../pending.ts';
@@ -106,6 +106,17 @@ export class GuestLink extends LinkSession implements GuestBus {
       this.abort(new TransportError('time-out', `the host did not answer the hello within ${seconds} s`));
     }, options.connectTimeoutMs);
     this.#sendHello({});
+  }
+
+  beginsHere(): void {
+    if (!this.#isWelcome && !this.isClosed) this.restartInput();
+  }
+
+  /** Where a line carries more than this link, what it begins with may be anything; a host that knows of lines says where this link begins. */
+  protected override isNoise(error: unknown): boolean {
+    const { attempt = 0 } = this.#options;
+    const isOwn = isTransportError(error) && error.code === 'version-mismatch';
+    return attempt !== 0 && !this.#isWelcome && !isOwn;
   }
 
   receiveNow(timeoutMs: number): boolean {
@@ -223,7 +234,14 @@ export class GuestLink extends LinkSession implements GuestBus {
     }
   }
 
-  #refused({ code, reason }: LinkMessageBody<'refused'>): void {
+  /** Whether an answer is to a guest before this one, or to this one's last attempt: its own is still to come. */
+  #isToOther(answered: number): boolean {
+    const { attempt = 0 } = this.#options;
+    return answered !== attempt && answered !== 0 && attempt !== 0;
+  }
+
+  #refused({ attempt, code, reason }: LinkMessageBody<'refused'>): void {
+    if (this.#isToOther(attempt)) return;
     const known = code === '' ? 'refused' : code;
     this.endWith(errorOfPeer({ code: known, message: reason }, 'the host refused the link'));
   }
@@ -233,9 +251,7 @@ export class GuestLink extends LinkSession implements GuestBus {
       this.#welcomeBack(body);
       return;
     }
-    const { attempt = 0 } = this.#options;
-    // To a guest before this one, or to this one's last attempt: its own is still to come.
-    if (body.attempt !== attempt && body.attempt !== 0 && attempt !== 0) return;
+    if (this.#isToOther(body.attempt)) return;
     if (this.#isWelcome) throw new TransportError('bad-frame', 'a second welcome');
     if (body.version < MIN_LINK_VERSION || body.version > MAX_LINK_VERSION) {
       throw new TransportError(

@@ -30,6 +30,6 @@ export interface HostLinkOptions<Session = unknown> extends LinkSessionOptions {
   readonly codecs?: readonly string[];
   /** The session of that name which may be resumed, or null. This link is dropped for it. */
   readonly findSession?: (sessionId: string) => Session | null;
-  /** This link's connection has been given to the session that the guest resumes. */
+  /** This link's connection has been given away, as to the session that the guest resumes. */
   readonly onHandedOver?: () => void;
 }

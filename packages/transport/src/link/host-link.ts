@@ -1,5 +1,6 @@
 import { reasonOf, TransportError } from '../errors.ts';
 import { GpadlTable, MAX_GPADL_PAGES, MAX_GPADLS } from '../gpadl.ts';
+import { MOST_TIMER_MS } from '../timers.ts';
 import {
   type Channel,
   type ChannelOffer,
@@ -217,9 +218,16 @@ export class HostLink extends LinkSession implements HostBus {
     found.#goOn(medium, received);
   }
 
+  /** The connection is for no guest of its own: as if this link had never been. */
+  withdraw(): void {
+    if (this.#stage !== 'hello' || this.giveMedium() === null) return;
+    this.#cancelHandshake();
+    this.#options.onHandedOver?.();
+  }
+
   /** Whether this session can go on from what its guest has received. */
   canGoOn(guestReceivedBytes: number): boolean {
-    return this.isOpen && this.output.canRewind(guestReceivedBytes);
+    return this.mayGoOn && this.output.canRewind(guestReceivedBytes);
   }
 
   /** The guest is back, on another connection; maybe before the old one was missed. */
@@ -238,7 +246,7 @@ export class HostLink extends LinkSession implements HostBus {
   }
 
   #refuse(code: string, reason: string): void {
-    this.sendControl('refused', { code, reason });
+    this.sendControl('refused', { code, reason, attempt: this.#attempt });
     const known = code === 'version-mismatch' || code === 'time-out' ? code : 'refused';
     this.endWith(new TransportError(known, `the guest was refused: ${reason}`));
   }
@@ -255,7 +263,7 @@ export class HostLink extends LinkSession implements HostBus {
   }
 
   #sendWelcome(more: Partial<LinkMessageBody<'welcome'>>): void {
-    const leaseMs = this.#canResume ? (this.#options.leaseMs ?? 0) : 0;
+    const leaseMs = this.#canResume ? Math.min(this.#options.leaseMs ?? 0, MOST_TIMER_MS) : 0;
     this.sendControl('welcome', {
       version: this.#version,
       codec: this.#codec,
@@ -266,7 +274,7 @@ export class HostLink extends LinkSession implements HostBus {
         packetBytes: MAX_PACKET_BYTES,
         gpadls: MAX_GPADLS,
       },
-      heartbeatMs: this.#options.heartbeatMs,
+      heartbeatMs: Math.min(this.#options.heartbeatMs, MOST_TIMER_MS),
       name: this.#options.hostName,
       features: leaseMs > 0 ? [FEATURE_RESUME] : [],
       leaseMs,
@@ -308,7 +316,7 @@ export class HostLink extends LinkSession implements HostBus {
       code: reason?.code ?? '',
       reason: reason?.message ?? '',
     });
-    if (reason !== null) return;
+    if (reason !== null || this.isClosed) return;
     channel = new LinkChannel(this, index, MAX_HOST_PACKET_BYTES);
     this.channels.set(index, channel);
     try {

@@ -118,12 +118,13 @@ export class HostLinks {
    * A connection has been made.
    *
    * @param authenticate - Judges the token of the hello; default: as the settings say.
+   * @returns takes it back, while there was no hello.
    */
   connected(
     medium: LinkMedium,
     peer: string,
     authenticate: (token: string) => boolean | Promise<boolean> = (token) => this.authenticate([token]),
-  ): void {
+  ): () => void {
     const settings = this.#settings;
     const link: HostLink = new HostLink({
       transport: this.#transport,
@@ -163,6 +164,7 @@ export class HostLinks {
     this.#links.add(link);
     medium.attach(link);
     if (this.#isClosed) link.abort(new TransportError('closed', 'this host has stopped listening'));
+    return () => link.withdraw();
   }
 
   /** Judges the tokens that a guest gave, by the settings. */

@@ -15,6 +15,12 @@ export const MAX_UNCLAIMED_BYTES = 4 * 1024 * 1024;
 /** Most memory reads that one side may have outstanding. */
 export const MAX_MEMORY_READS = 1024;
 
+/**
+ * Most urgent frames, in bytes, that wait for a peer which does not read: what it may be asked and owed at a time is
+ * a small part of it. The largest chunk holds more, see `output-chunk.ts`.
+ */
+export const MAX_URGENT_BYTES = 64 * 1024;
+
 /** Input that a peer may send before it is let in, bytes. */
 export const MAX_HANDSHAKE_BYTES = 64 * 1024;
 

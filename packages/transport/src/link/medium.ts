@@ -14,6 +14,11 @@ export interface LinkEnd {
    * then written from where they lie. Left out, `payload` is always null.
    */
   takeOutput(gathers?: boolean): OutputChunk | null;
+  /**
+   * What has come so far was for another link, and may have ended within a frame: only what comes from now on is for this
+   * one. Without effect on a link that has begun.
+   */
+  beginsHere?(): void;
   /** The medium has ended, by itself or with an error. */
   mediumEnded(error: Error | null): void;
   abort(error: Error): void;

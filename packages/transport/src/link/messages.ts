@@ -103,7 +103,15 @@ export const linkMessages = {
       attempt: uint32(14),
     },
   },
-  refused: { id: 3, fields: { code: string(1), reason: string(2) } },
+  refused: {
+    id: 3,
+    fields: {
+      code: string(1),
+      reason: string(2),
+      /** As in the hello that this answers. */
+      attempt: uint32(3),
+    },
+  },
   offer: { id: 4, fields: { offer: message(1, offerFields) } },
   rescind: { id: 5, fields: { channel: uint32(1) } },
   channelOpen: { id: 6, fields: { channel: uint32(1) } },

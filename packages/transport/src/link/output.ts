@@ -86,7 +86,7 @@ export class LinkOutput {
 
   /** Bytes that wait or that the medium has not let go of. A range still to be read counts little. */
   get queuedBytes(): number {
-    return this.#queue.waitingBytes + this.#inMedium + (this.#urgent?.used ?? 0);
+    return this.#queue.waitingBytes + this.#inMedium + this.urgentBytes;
   }
 
   /** Bytes that wait, as {@link queuedBytes} counts them. */
@@ -99,6 +99,11 @@ export class LinkOutput {
     return this.#inMedium;
   }
 
+  /** Bytes of urgent frames that wait. */
+  get urgentBytes(): number {
+    return this.#urgent?.used ?? 0;
+  }
+
   /** Bytes of a channel's packets that wait, as far as they are beyond what hardly counts. */
   channelBytes(channel: number): number {
     return this.#queue.channelBytes(channel);
@@ -107,6 +112,11 @@ export class LinkOutput {
   get isEmpty(): boolean {
     if (this.#urgent !== null) return false;
     return this.#queue.isEmpty && this.#answers.length === 0 && this.#rewound === null;
+  }
+
+  /** Whether some of what was sent is, or may be, still to be sent again before anything new. */
+  get isBehind(): boolean {
+    return this.isHeld || this.#rewound !== null;
   }
 
   /** Queues a small frame before all others, outside the stream: greetings, pings, confirmations. */

@@ -100,8 +100,9 @@ function createNetwork({ seed, cutEvery, onBus }: NetworkOptions) {
     connections: 0,
     isDown: false,
     current: null as CuttableMedium | null,
-    /** So many of the next connections lose all that is sent; so many are never made. */
+    /** So many of the next connections lose all that is sent; so many what the host says; so many are never made. */
     swallows: 0,
+    mutes: 0,
     hangs: 0,
   };
   const connectMedia = (): CuttableMedium => {
@@ -121,6 +122,10 @@ function createNetwork({ seed, cutEvery, onBus }: NetworkOptions) {
       state.swallows -= 1;
       near.other = null;
       return near;
+    }
+    if (state.mutes > 0) {
+      state.mutes -= 1;
+      far.other = null;
     }
     const link: HostLink = new HostLink({
       transport: 'virtual',
@@ -335,6 +340,67 @@ describe('a session over connections that break', () => {
     await clock.advance(LEASE_MS);
     assert.deepEqual(closes, { guest: [], host: [] });
     assert.ok(channels[0]?.isOpen);
+  });
+
+  // The guest paid no heed to its host's answer: both ended in vain, five seconds later.
+  for (const closer of ['guest', 'host'] as const) {
+    it(`says all, and farewell, where its ${closer} closes while there is no connection`, async () => {
+      const { clock, guest, state, closes, channel, channels, hosts } = await openNetwork();
+      const heard: number[] = [];
+      const [from, to] = closer === 'guest' ? [channel, channels[0]!] : [channels[0]!, channel];
+      to.onPacket = ({ idLow }) => heard.push(idLow);
+      const send = (id: number) => from.send(PacketKind.inBand, id, 0, 0, new Uint8Array(8), 0, 8);
+      const near = state.current!;
+      const far = near.other!;
+      // The first packet is lost on its way.
+      (closer === 'guest' ? near : far).other = null;
+      send(1);
+      await clock.settle();
+      state.isDown = true;
+      near.cut();
+      far.cut();
+      await clock.advance(10);
+      send(2);
+      const closed = (closer === 'guest' ? guest : hosts[0]!).close();
+      await clock.advance(1000);
+      state.isDown = false;
+      await clock.advance(2500);
+      await closed;
+      assert.deepEqual(heard, [1, 2]);
+      assert.deepEqual(closes, { guest: [null], host: [null] });
+      await clock.advance(60_000);
+      assert.equal(clock.timerCount, 0);
+    });
+  }
+
+  it('sends nothing without what was lost before it, where a close runs out of time', async () => {
+    const { clock, guest, state, closes, channel, channels } = await openNetwork();
+    const heard: number[] = [];
+    channels[0]!.onPacket = ({ idLow }) => heard.push(idLow);
+    const send = (id: number) => channel.send(PacketKind.inBand, id, 0, 0, new Uint8Array(8), 0, 8);
+    const near = state.current!;
+    const far = near.other!;
+    near.other = null;
+    send(1);
+    await clock.settle();
+    state.isDown = true;
+    near.cut();
+    far.cut();
+    await clock.advance(200);
+    send(2);
+    const closed = guest.close();
+    await clock.advance(3200);
+    // Just before its time is up the guest is heard again, and its host is not.
+    state.isDown = false;
+    state.mutes = 1;
+    await clock.advance(3000);
+    assert.equal(state.connections, 2);
+    await closed;
+    assert.deepEqual(heard, []);
+    assert.deepEqual(closes.guest, [null]);
+    const [error] = closes.host;
+    assert.ok(isTransportError(error) && error.code === 'peer-closed', String(error));
+    assert.match(error.message, /closed before all/);
   });
 
   it('notices a connection that carries nothing any more, and makes another', async () => {

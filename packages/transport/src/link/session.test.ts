@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { Buffer } from 'node:buffer';
 import { describe, it } from 'node:test';
 import { isTransportError, TransportError, type TransportErrorCode } from '../errors.ts';
 import { type Channel, type GuestBus, type HostBus, PacketKind } from '../transport.ts';
@@ -180,12 +181,36 @@ describe('link handshake', () => {
   it('tells the answer to its hello from those to others', async () => {
     const link = createVirtualLink({ onReady: (bus) => bus.start(), guest: { attempt: 0xffff_fff0 } });
     link.guest.receive(control('welcome', { version: 1, codec: 'packed', session: 'other', attempt: 7 }));
+    link.guest.receive(control('refused', { code: 'refused', reason: 'a wrong token', attempt: 7 }));
     await link.clock.settle();
     assert.equal((await link.guest.ready) && link.guest.sessionId, link.host.sessionId);
     // A host that knows nothing of attempts gives none back.
     const old = createVirtualLink({ onReady: () => {}, guest: { attempt: 5 } });
     old.guest.receive(control('welcome', { version: 1, codec: 'packed', session: 's' }));
     assert.equal((await old.guest.ready) && old.guest.sessionId, 's');
+  });
+
+  it('finds its answer behind the rest of what was said to others', async () => {
+    const half = frame(0, FrameKind.windowData, 0, 0, new Uint8Array(1000)).subarray(0, 500);
+    for (const rest of [half, new Uint8Array(24), control('pciConfig', { channel: 1 })]) {
+      const link = createVirtualLink({ onReady: () => {}, guest: { attempt: 5 } });
+      link.guest.receive(rest);
+      link.guest.beginsHere();
+      link.guest.receive(control('welcome', { version: 1, codec: 'packed', session: 's', attempt: 5 }));
+      assert.equal((await link.guest.ready) && link.guest.sessionId, 's');
+      // From then on everything counts.
+      link.guest.receive(half);
+      link.guest.beginsHere();
+      const closed = new Promise((resolve) => {
+        link.guest.onClose = resolve;
+      });
+      link.guest.receive(new Uint8Array(1000).fill(0xff));
+      await link.clock.settle();
+      assert.ok(isTransportError(await closed));
+    }
+    const alone = createVirtualLink({ onReady: () => {} });
+    alone.guest.receive(new Uint8Array(24));
+    await assert.rejects(alone.guest.ready, /in all with 0 of payload/);
   });
 
   it('takes a host at its word about limits and codec', async () => {
@@ -504,5 +529,35 @@ describe('a peer that does not read', () => {
     assert.ok(isTransportError(error));
     assert.equal(error.code, 'limit');
     assert.match(error.message, /does not read.*16777216/);
+  });
+
+  it('is answered only so much: pings, questions about channels', async () => {
+    const ping = frame(0, FrameKind.ping);
+    const question = frame(0, FrameKind.control, 0, 0, encodeLinkMessage('channelOpen', { channel: 99 }));
+    for (const asked of [ping, question]) {
+      const { host, toGuest, clock, closes } = await createOpenLink();
+      toGuest.isReading = false;
+      const many = Buffer.concat(Array.from({ length: 1000 }, () => asked));
+      for (let i = 0; i < 1000 && closes.host.length === 0; i += 1) {
+        host.receive(many);
+        await clock.settle();
+      }
+      const [error] = closes.host;
+      assert.ok(isTransportError(error) && error.code === 'limit', String(error));
+      assert.match(error.message, /does not read/);
+    }
+  });
+
+  it('is told from one that asks much at once', async () => {
+    const { host, toGuest, clock, closes } = await createOpenLink();
+    let pongs = 0;
+    const decoder = new FrameDecoder((_channel, kind) => {
+      if (kind === FrameKind.pong) pongs += 1;
+    });
+    toGuest.deliver = (bytes) => decoder.push(bytes);
+    host.receive(Buffer.concat(Array.from({ length: 40_000 }, () => frame(0, FrameKind.ping))));
+    await clock.settle();
+    assert.equal(pongs, 40_000);
+    assert.deepEqual(closes.host, []);
   });
 });

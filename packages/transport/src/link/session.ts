@@ -7,11 +7,11 @@ import { FrameKind } from './frame.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { HeldInput } from './held-input.ts';
 import { Lease } from './lease.ts';
-import { DEFAULT_CLOSE_TIMEOUT_MS, REPLAY_WINDOW_BYTES } from './limits.ts';
+import { DEFAULT_CLOSE_TIMEOUT_MS, MAX_URGENT_BYTES, REPLAY_WINDOW_BYTES } from './limits.ts';
 import type { ChannelLink, LinkChannel } from './link-channel.ts';
 import { LinkWriter } from './link-writer.ts';
 import type { LinkEnd, LinkMedium, OutputChunk } from './medium.ts';
-import type { LinkMessage, LinkMessageBody, LinkMessageType } from './messages.ts';
+import { isGreeting, type LinkMessage, type LinkMessageBody, type LinkMessageType } from './messages.ts';
 import type { LinkOutput, Source } from './output.ts';
 import { type FrameTarget, LinkReceiver } from './receiver.ts';
 
@@ -126,9 +126,9 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
     return this.#state === 'closed';
   }
 
-  /** Neither ended nor about to. */
-  protected get isOpen(): boolean {
-    return this.#state === 'open';
+  /** Whether another connection may carry on: also for the farewell of a side that closed while it had none. */
+  protected get mayGoOn(): boolean {
+    return this.#state === 'open' || (this.#state === 'closing' && this.isInterrupted);
   }
 
   protected requireOpen(): void {
@@ -160,8 +160,19 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
       const unread = this.#receiver.push(bytes);
       if (unread > 0) medium?.leftOver?.(bytes.subarray(bytes.length - unread));
     } catch (error) {
-      this.abort(error as Error);
+      if (this.isNoise(error)) this.#receiver.stop();
+      else this.abort(error as Error);
     }
+  }
+
+  /** Whether what has come and cannot be may be the rest of what was said to others. */
+  protected isNoise(_error: unknown): boolean {
+    return false;
+  }
+
+  /** Forgets a frame that has come in part: the next byte begins one. */
+  protected restartInput(): void {
+    this.#receiver.restart();
   }
 
   takeOutput(gathers = false): OutputChunk | null {
@@ -194,7 +205,7 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
     const wasInVain = this.#lease.wasInVain(this.#arrivedBytes);
     // The same bytes would go over the next connection, and be refused again.
     const isHopeless = wasInVain && isTransportError(error) && error.code === 'too-large';
-    if (this.#lease.lengthMs === 0 || this.#state === 'closing' || isHopeless || !this.mayComeBack()) {
+    if (this.#lease.lengthMs === 0 || !this.mayGoOn || isHopeless || !this.mayComeBack()) {
       if (isGone) this.#settle(error);
       else this.abort(error);
       return;
@@ -280,7 +291,7 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
       },
       confirmed: (total) => this.#confirmedBy(total),
       confirmationIsDue: () => {
-        if (this.#lease.lengthMs === 0) return;
+        if (this.#lease.lengthMs === 0 || !this.#hasRoomForUrgent()) return;
         this.#confirm();
         this.#writer.scheduleWake();
       },
@@ -328,7 +339,7 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
       this.#peerClosed(message.body);
     } else if (message.type === 'channelClose') {
       this.#channelClosed(message.body);
-    } else if (this.#state === 'open') {
+    } else if (this.#state === 'open' || (this.mayGoOn && isGreeting(message.type))) {
       this.receiveControl(message);
     }
   }
@@ -388,6 +399,23 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
   ): void {
     if (this.#state === 'closed') return;
     this.#writer.control(type, body);
+    // A peer that asks and reads no answer. The farewell goes out in any case.
+    const waiting = this.output.waitingBytes;
+    if (type !== 'close' && waiting > this.#options.maxQueuedBytes) this.#doesNotRead(waiting);
+  }
+
+  #doesNotRead(waitingBytes: number): void {
+    this.abort(new TransportError('limit', `the peer does not read: ${waitingBytes} bytes wait for it`));
+  }
+
+  /** Whether one more urgent frame may wait. Where none may, the link has ended. */
+  #hasRoomForUrgent(): boolean {
+    if (this.output.urgentBytes < MAX_URGENT_BYTES) return true;
+    // Perhaps it is only that all this came in one turn.
+    this.flush();
+    if (this.output.urgentBytes < MAX_URGENT_BYTES) return true;
+    this.#doesNotRead(this.output.urgentBytes);
+    return false;
   }
 
   /** Pushes a range of memory in order with packets. */
@@ -413,7 +441,7 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
   }
 
   #sendFrame(kind: number, idLow: number, idHigh: number): void {
-    if (this.#state === 'closed') return;
+    if (this.#state === 'closed' || !this.#hasRoomForUrgent()) return;
     this.#writer.urgent(kind, idLow, idHigh);
   }
 
@@ -447,7 +475,7 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
     if (this.#state === 'open') {
       this.#state = 'closing';
       this.#cancelClose = this.clock.setTimer(
-        () => this.#settle(null),
+        () => this.#closedInTime(),
         this.#options.closeTimeoutMs ?? DEFAULT_CLOSE_TIMEOUT_MS,
       );
       this.sendControl('close', {});
@@ -455,6 +483,16 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
       this.flush();
     }
     await this.#closed;
+  }
+
+  /** The other side has not answered the farewell. */
+  #closedInTime(): void {
+    // What was to be sent again is not: without it the rest must not go out, nor a farewell as if all had.
+    if (this.output.isBehind) {
+      this.output.clear();
+      this.sendControl('close', { code: 'peer-closed', reason: 'closed before all could be sent again' });
+    }
+    this.#settle(null);
   }
 
   abort(error: Error): void {

@@ -1,9 +1,10 @@
-import { lstatSync, mkdirSync } from 'node:fs';
+import { lstatSync, mkdirSync, type Stats } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import process from 'node:process';
 import { TransportError } from '../errors.ts';
 import { shownUrl } from '../shown-url.ts';
-import { decodePath } from '../stream/address.ts';
+import { checkSocketPath, decodePath } from '../stream/address.ts';
+import { tokenOfQuery } from '../url-token.ts';
 
 /** Where two processes find each other. */
 export interface SharedMemoryAddress {
@@ -24,13 +25,13 @@ export interface SharedMemoryAddress {
 export function parseSharedMemoryUrl(text: string, isHost: boolean): SharedMemoryAddress {
   const [, rest = '', query = ''] = /^shm:([^?]*)(?:\?(.*))?$/is.exec(text) ?? [];
   const name = decodePath(rest, text);
-  const token = new URLSearchParams(query).get('token') ?? '';
-  if (isAbsolute(name)) return { path: name, folder: null, token };
+  const token = tokenOfQuery(query);
+  if (isAbsolute(name)) return { path: checkSocketPath(name, text), folder: null, token };
   if (!/^\w[\w.-]{0,40}$/.test(name)) {
     throw new TransportError('bad-url', `'${shownUrl(text)}': expected a short name, as in shm:gpu`);
   }
   const folder = userFolder(isHost);
-  return { path: join(folder, `${name}.sock`), folder, token };
+  return { path: checkSocketPath(join(folder, `${name}.sock`), text), folder, token };
 }
 
 /** A folder that only this user can look into and write to. */
@@ -49,7 +50,14 @@ function userFolder(isHost: boolean): string {
       });
     }
   }
-  const found = lstatSync(folder, { throwIfNoEntry: false });
+  let found: Stats | undefined;
+  try {
+    found = lstatSync(folder, { throwIfNoEntry: false });
+  } catch (error) {
+    throw new TransportError(code, `cannot use the folder ${folder}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
   if (found === undefined) return folder;
   if (!found.isDirectory() || found.uid !== uid || (found.mode & 0o077) !== 0) {
     throw new TransportError(

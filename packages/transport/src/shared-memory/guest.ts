@@ -234,6 +234,7 @@ function connectError(url: string, path: string, error: NodeJS.ErrnoException): 
   const hints: Readonly<Record<string, string>> = {
     ECONNREFUSED: isOtherFile(path) ? 'that file is no socket' : 'its host is gone',
     ENOENT: 'no host of that name runs here. Start one with dxgwire host --listen',
+    ENOTDIR: 'there is no such socket. Is the path right?',
     EACCES: 'its host runs as another user',
   };
   const hint = hints[error.code ?? ''] ?? error.message;

@@ -15,7 +15,7 @@ import { MappedWindow } from '../mock-vmbus/mapped-window.ts';
 import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
 import { encodePath } from '../stream/address.ts';
 import { listenOnSocketFile, removeForgottenSockets } from '../stream/socket-file.ts';
-import { clearTimeout, setTimeout } from '../timers.ts';
+import { clearTimeout, MOST_TIMER_MS, setTimeout } from '../timers.ts';
 import type { PolledEnd } from '../transport.ts';
 import { parseSharedMemoryUrl } from './address.ts';
 import { createMemoryFile, type MemoryFile } from './memory-file.ts';
@@ -205,7 +205,7 @@ class Entering {
     }
     this.#stage = 'mapping';
     const [ram, window] = this.#files.map(({ path, inode, lengthBytes }) => ({ path, inode, lengthBytes }));
-    const heartbeatMs = this.#settings.heartbeatMs ?? DEFAULT_HEARTBEAT_MS;
+    const heartbeatMs = Math.min(this.#settings.heartbeatMs ?? DEFAULT_HEARTBEAT_MS, MOST_TIMER_MS);
     this.#link.post({ type: 'welcome', ram: ram!, window: window!, heartbeatMs });
   }
 

@@ -310,6 +310,10 @@ describe('the name of shared memory', () => {
         () => parseSharedMemoryUrl('shm:gpu', true),
         (error) => is(error, 'listen-failed', /cannot make the folder .*file\/dxgwire: /),
       );
+      assert.throws(
+        () => parseSharedMemoryUrl('shm:gpu', false),
+        (error) => is(error, 'connect-failed', /cannot use the folder .*file\/dxgwire: /),
+      );
     } finally {
       if (runtime === undefined) delete process.env['XDG_RUNTIME_DIR'];
       else process.env['XDG_RUNTIME_DIR'] = runtime;

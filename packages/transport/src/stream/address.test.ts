@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { isTransportError } from '../errors.ts';
 import { parseSharedMemoryUrl } from '../shared-memory/address.ts';
+import { parseWebSocketUrl } from '../websocket/address.ts';
 import { parseStreamUrl, streamUrl } from './address.ts';
 
 describe('URLs with a path', () => {
@@ -35,8 +36,16 @@ describe('URLs with a path', () => {
     });
   });
 
+  it('have tokens in base64 as they are', () => {
+    for (const url of ['tcp:a:1?token=a+b/c==', 'unix:/a?x=1+1&token=a%2Bb/c=='])
+      assert.equal(parseStreamUrl(url).token, 'a+b/c==');
+    assert.equal(parseSharedMemoryUrl('shm:/a?token=a+b/c==', false).token, 'a+b/c==');
+    assert.equal(parseWebSocketUrl('ws://a/?token=a+b/c==').token, 'a+b/c==');
+  });
+
   it('are refused where they hold a NUL character or name no transport', () => {
-    for (const bad of ['unix:/a%00b', 'stdio:a\0b', 'tls:x:1', 'x', 'shm:a/b', 'shm:-x', 'shm:']) {
+    const shared = ['shm:a/b', 'shm:-x', 'shm:', 'shm:/a%00b', `shm:/${'x'.repeat(107)}`];
+    for (const bad of ['unix:/a%00b', 'stdio:a\0b', 'tls:x:1', 'x', ...shared]) {
       const parse = bad.startsWith('shm')
         ? (text: string) => parseSharedMemoryUrl(text, false)
         : parseStreamUrl;

@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { TransportError } from '../errors.ts';
 import { shownUrl } from '../shown-url.ts';
+import { tokenOfQuery } from '../url-token.ts';
 
 /** Longest path of a Unix socket that Linux takes, bytes. */
 const MAX_SOCKET_PATH_BYTES = 107;
@@ -22,7 +23,7 @@ export function parseStreamUrl(text: string): { address: StreamAddress; token: s
   const command = /^stdio:(?!\/\/$|\?)\s*(\S.*)$/is.exec(text)?.[1];
   if (command !== undefined) return { address: commandAddress(command, text), token: '' };
   const [, scheme = '', rest = '', query = ''] = /^([a-z]+):([^?]*)(?:\?(.*))?$/is.exec(text) ?? [];
-  const token = new URLSearchParams(query).get('token') ?? '';
+  const token = tokenOfQuery(query);
   switch (scheme.toLowerCase()) {
     case 'unix':
       return { address: unixAddress(rest, text), token };
@@ -60,12 +61,19 @@ function commandAddress(command: string, text: string): StreamAddress {
 
 function unixAddress(rest: string, text: string): StreamAddress {
   const path = decodePath(rest, text);
-  if (path === '' || path.includes('\0'))
-    throw bad(text, 'expected a path, as in unix:/run/user/1000/gpu.sock');
-  if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) {
-    throw bad(text, `the path of a Unix socket has at most ${MAX_SOCKET_PATH_BYTES} bytes`);
-  }
-  return { kind: 'unix', path };
+  if (path === '') throw bad(text, 'expected a path, as in unix:/run/user/1000/gpu.sock');
+  return { kind: 'unix', path: checkSocketPath(path, text) };
+}
+
+/** A path that a Unix socket may have: the system would cut a longer one short. @throws TransportError `bad-url`. */
+export function checkSocketPath(path: string, text: string): string {
+  if (path.includes('\0')) throw bad(text, 'the path of a Unix socket holds no NUL character');
+  const bytes = Buffer.byteLength(path);
+  if (bytes <= MAX_SOCKET_PATH_BYTES) return path;
+  throw bad(
+    text,
+    `the path of a Unix socket has at most ${MAX_SOCKET_PATH_BYTES} bytes; ${path} has ${bytes}`,
+  );
 }
 
 function deviceAddress(rest: string, text: string): StreamAddress {

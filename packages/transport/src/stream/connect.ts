@@ -227,6 +227,7 @@ function redialTo(address: SocketAddress): Redial {
 const HINTS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there. Is the host running (dxgwire host)?',
   ENOENT: 'there is no such socket. Is the host running (dxgwire host), and is the path right?',
+  ENOTDIR: 'there is no such socket. Is the path right?',
   EACCES: 'this user may not use that socket; a host makes it for its own user only',
   ENOTSOCK: 'that file is no socket',
   ENOTFOUND: 'the name is not known',

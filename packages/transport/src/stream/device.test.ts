@@ -53,10 +53,18 @@ async function joined(line: DeviceLine, options: ConnectOptions = {}) {
   return { listener, hosts, refusals, connectAgain: () => connect(`device:${guestPath}`, options) };
 }
 
-/** What a guest says last that ends with an error. */
+/** What either side says last; with a code, one that ends with an error. */
 function farewell(code: string): Uint8Array {
+  return control(encodeLinkMessage('close', { code, reason: 'says the test' }));
+}
+
+/** What a host says to a guest that it does not let in. */
+function refusal(attempt: number): Uint8Array {
+  return control(encodeLinkMessage('refused', { code: 'refused', reason: 'says the test', attempt }));
+}
+
+function control(payload: Uint8Array): Uint8Array {
   const output = new LinkOutput(() => {});
-  const payload = encodeLinkMessage('close', { code, reason: 'says the test' });
   output.frame(LINK_CHANNEL, FrameKind.control, 0, 0, 0, payload, 0, payload.length);
   return output.take()!.bytes.slice();
 }
@@ -237,6 +245,24 @@ function runTests(): void {
       }),
     );
 
+    // The next guest began within a frame, again and again, until it gave up.
+    it(
+      'lets a guest in whose forerunner was killed while it was told much',
+      onLine(async (line) => {
+        const { listener, hosts, connectAgain } = await joined(line, { connectTimeoutMs: 8000 });
+        const { streams, whenClosed } = await openDeviceFile(line.paths[1], true, 'connect-failed');
+        await connectOverStream(streams);
+        streams.readable.pause();
+        for (let time = 0; time < 4; time += 1) hosts[0]!.window.publish(0, 1 << 20);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        streams.readable.destroy();
+        await whenClosed();
+        await (await connectAgain()).close();
+        assert.equal(hosts.length, 2);
+        await listener.close();
+      }),
+    );
+
     it(
       'has no use for half a frame that lay in it before its host came',
       onLine(async (line) => {
@@ -246,6 +272,24 @@ function runTests(): void {
         const { listener, connectAgain } = await joined(line, { connectTimeoutMs: 4000 });
         await (await connectAgain()).close();
         await listener.close();
+      }),
+    );
+
+    // An orderly farewell ended the next guest's attempt to connect.
+    it(
+      'lets a guest in that hears the last words to another one',
+      onLine(async (line) => {
+        for (const words of [farewell(''), farewell('limit'), refusal(7)]) {
+          const { streams, whenClosed } = await openDeviceFile(line.paths[0], false, 'listen-failed');
+          const heard = once(streams.readable, 'data');
+          const connecting = connect(`device:${line.paths[1]}`, { connectTimeoutMs: 20_000 });
+          await heard;
+          streams.writable.end(words);
+          await whenClosed();
+          const { listener } = await joined(line);
+          await (await connecting).close();
+          await listener.close();
+        }
       }),
     );
 

@@ -1,5 +1,4 @@
 import { randomInt } from 'node:crypto';
-import { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isTransportError, TransportError } from '../errors.ts';
 import { HostLinks, type LinkHostSettings } from '../link/host-links.ts';
@@ -7,15 +6,16 @@ import { FIRST_ATTEMPT_MS, LAST_ATTEMPT_MS } from '../link/limits.ts';
 import { clearTimeout, now, setTimeout } from '../timers.ts';
 import type { GuestBus } from '../transport.ts';
 import { type DeviceFile, openDeviceFile } from './device-file.ts';
-import { lineMark, MARK_BYTES, MarkFinder } from './line-mark.ts';
+import { LineGuests } from './line-guests.ts';
+import { lineMark, MarkFinder } from './line-mark.ts';
 import type { StreamListener } from './listen.ts';
 import { FAREWELL_TIMEOUT_MS, StreamMedium, streamError } from './stream-medium.ts';
 
 /** Pauses before a device is opened again, milliseconds: the first, and the longest that they grow to. */
 const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 1000;
-/** What an attempt may fail with that was not meant for it. */
-const PASSING: ReadonlySet<string> = new Set(['bad-frame', 'too-large', 'peer-closed', 'time-out']);
+/** What an attempt fails with for good. With all else it may be that it was not meant for it: the farewell to another guest. */
+const FINAL: ReadonlySet<string> = new Set(['refused', 'version-mismatch', 'connect-failed']);
 
 /** One attempt to be let in: how long it may take, and what tells its answer from that to another. */
 interface Attempt {
@@ -42,14 +42,17 @@ export async function connectOverDevice(
   for (let attemptMs = FIRST_ATTEMPT_MS; ; ) {
     const { streams, whenClosed } = await openDeviceFile(path, true, 'connect-failed');
     try {
-      const medium = new StreamMedium(streams, streamError, 'own');
+      const medium = new LineMedium(streams, streamError, 'own');
       streams.writable.write(lineMark());
       const leftMs = Math.max(1, deadline - now());
-      return await join(medium, { timeoutMs: Math.min(attemptMs, leftMs), number: randomInt(1, 2 ** 32) });
+      const attempt = { timeoutMs: Math.min(attemptMs, leftMs), number: randomInt(1, 2 ** 32) };
+      const guest = await join(medium, attempt);
+      medium.hasBegun = true;
+      return guest;
     } catch (error) {
       // One that may have one program at a time is free again then.
       await whenClosed();
-      if (!isTransportError(error) || !PASSING.has(error.code)) throw error;
+      if (!isTransportError(error) || FINAL.has(error.code)) throw error;
       const isUnanswered = error.code === 'time-out';
       // The last try may have had but a moment: what ended the ones before says more.
       if (now() + pauseMs >= deadline) throw isUnanswered ? (reason ?? unanswered(timeoutMs)) : error;
@@ -58,6 +61,26 @@ export async function connectOverDevice(
     }
     await sleep(pauseMs);
     pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS);
+  }
+}
+
+/** A guest's end of a line, in which the host's mark says where what is for this guest begins. */
+class LineMedium extends StreamMedium {
+  /** No more marks are looked for. */
+  hasBegun = false;
+  readonly #mark = new MarkFinder();
+
+  override received(bytes: Uint8Array): void {
+    let rest = bytes;
+    for (let end = this.#find(rest); end >= 0; end = this.#find(rest)) {
+      this.begins();
+      rest = rest.subarray(end);
+    }
+    if (rest.length > 0) super.received(rest);
+  }
+
+  #find(bytes: Uint8Array): number {
+    return this.hasBegun ? -1 : this.#mark.find(bytes);
   }
 }
 
@@ -81,73 +104,11 @@ export async function listenOnDevice(path: string, settings: LinkHostSettings): 
   };
 }
 
-/**
- * One guest's part of what is written to a device, until its link has ended. The device stays open, so that nothing is
- * lost of what the next guest says meanwhile.
- */
-class GuestStream extends Duplex {
-  readonly #device: DeviceFile['streams'];
-
-  constructor(device: DeviceFile['streams']) {
-    super({ allowHalfOpen: true });
-    this.#device = device;
-    // Nothing but the end comes this way.
-    this.resume();
-  }
-
-  override _read(): void {}
-
-  override _write(chunk: Uint8Array, _encoding: string, callback: (error?: Error | null) => void): void {
-    this.#device.writable.write(chunk, callback);
-  }
-
-  override _final(callback: () => void): void {
-    this.push(null);
-    callback();
-  }
-}
-
-/** One guest's link over a device, from its first byte to its last frame. */
-class GuestMedium extends StreamMedium {
-  readonly #stream: GuestStream;
-  /** What came in one piece with the last frame, and is the next guest's. */
-  #rest: Uint8Array | null = null;
-
-  constructor(stream: GuestStream) {
-    super(stream, streamError, 'itself');
-    this.#stream = stream;
-  }
-
-  /** Whether nothing more is said to this guest: what still comes is for the next one. */
-  get isOver(): boolean {
-    return this.#stream.writableEnded || this.#stream.destroyed;
-  }
-
-  leftOver(bytes: Uint8Array): void {
-    this.#rest = bytes;
-  }
-
-  /** Gives the guest's link what has come. @returns what is not for it, or null. */
-  take(bytes: Uint8Array): Uint8Array | null {
-    this.received(bytes);
-    const rest = this.#rest;
-    this.#rest = null;
-    return rest;
-  }
-
-  /** The device is there no more, or another guest is. */
-  hungUp(): void {
-    this.ended();
-  }
-}
-
 class DeviceServer {
   readonly #path: string;
   readonly #links: HostLinks;
   readonly #stop = new AbortController();
   #device: DeviceFile;
-  #guest: GuestMedium | null = null;
-  readonly #mark = new MarkFinder();
   #isReferenced = true;
   /** Settles when the device is there no more. */
   readonly ended: Promise<void>;
@@ -174,13 +135,15 @@ class DeviceServer {
 
   /** @returns whether anything has come. */
   async #serveUntilHangUp(): Promise<boolean> {
-    const streams = this.#device.streams;
-    const { readable, writable } = streams;
+    const { readable, writable } = this.#device.streams;
+    const guests = new LineGuests(this.#links, this.#path, writable, (isThere) => {
+      if (isThere) readable.ref();
+    });
     let hasCome = false;
     this.#reference();
     readable.on('data', (bytes: Uint8Array) => {
       hasCome = true;
-      this.#received(streams, bytes);
+      guests.received(bytes);
     });
     // The end of a device says it as well.
     for (const stream of [readable, writable]) stream.on('error', () => {});
@@ -188,41 +151,9 @@ class DeviceServer {
       readable.once('close', () => resolve());
       if (this.#stop.signal.aborted) readable.destroy();
     });
-    this.#guest?.hungUp();
-    this.#guest = null;
+    guests.hungUp();
     await this.#device.whenClosed();
     return hasCome;
-  }
-
-  #received(streams: DeviceFile['streams'], bytes: Uint8Array): void {
-    let rest = bytes;
-    for (let end = this.#mark.find(rest); end >= 0; end = this.#mark.find(rest)) {
-      // A guest begins here. What is before is of nobody, or of one who is gone.
-      const before = end - MARK_BYTES;
-      if (this.#guest?.isOver === false) {
-        if (before > 0) this.#guest.take(rest.subarray(0, before));
-        this.#guest.hungUp();
-      }
-      this.#guest = null;
-      rest = rest.subarray(end);
-    }
-    if (rest.length > 0) this.#give(streams, rest);
-  }
-
-  /** A guest's farewell and the hello of the one after it may come in one piece. */
-  #give(streams: DeviceFile['streams'], bytes: Uint8Array): void {
-    for (let rest: Uint8Array | null = bytes; rest !== null; ) {
-      if (this.#guest === null || this.#guest.isOver) this.#guest = this.#welcome(streams);
-      rest = this.#guest.take(rest);
-    }
-  }
-
-  /** A first byte has come: from now on a hello may take its time. */
-  #welcome(streams: DeviceFile['streams']): GuestMedium {
-    const guest = new GuestMedium(new GuestStream(streams));
-    streams.readable.ref();
-    this.#links.connected(guest, this.#path);
-    return guest;
   }
 
   /** Makes the open device keep this process alive, or not. */

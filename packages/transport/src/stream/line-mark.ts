@@ -6,7 +6,8 @@ const ID = [0xd7, 0x47, 0x64, 0x78, 0x67, 0x6c, 0x9e, 0x31];
 
 /**
  * What a guest says first over a line that tells nobody of its comings and goings: a pong that answers nothing, which any
- * host ignores, and whole so that it is found in the middle of a frame that a killed guest has left unfinished.
+ * host ignores, and whole so that it is found in the middle of a frame that a killed guest has left unfinished. A host that
+ * finds it answers with another: what the guest has heard before was said to somebody else.
  */
 const MARK = Buffer.alloc(FRAME_HEADER_BYTES);
 MARK.writeUInt32LE(FRAME_HEADER_BYTES, 0);
@@ -19,6 +20,17 @@ export const MARK_BYTES = MARK.length;
 /** A mark to be written. */
 export function lineMark(): Uint8Array {
   return Uint8Array.from(MARK);
+}
+
+/** Whether bytes, at least one, are what a mark begins with, and not yet the whole of it. */
+export function isBeginningOfMark(bytes: Uint8Array): boolean {
+  const { length } = bytes;
+  return length > 0 && length < MARK_BYTES && MARK.compare(bytes, 0, length, 0, length) === 0;
+}
+
+/** Whether bytes begin with a mark. */
+export function beginsWithMark(bytes: Uint8Array): boolean {
+  return bytes.length >= MARK_BYTES && MARK.compare(bytes, 0, MARK_BYTES) === 0;
 }
 
 /** Finds marks in a stream of bytes that may be split and joined anywhere. */

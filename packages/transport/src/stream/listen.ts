@@ -4,6 +4,7 @@ import { TransportError } from '../errors.ts';
 import { outliveFailedAccepts } from '../failed-accepts.ts';
 import { HostLinks, type LinkHostSettings } from '../link/host-links.ts';
 import { parseStreamUrl, type StreamAddress, streamUrl } from './address.ts';
+import { ConnectionMedium } from './connection-medium.ts';
 import { listenOnDevice } from './device.ts';
 import { listenOnSocketFile } from './socket-file.ts';
 import { StreamMedium, type StreamPair, streamError } from './stream-medium.ts';
@@ -53,6 +54,7 @@ export async function listenStream(url: string, settings: LinkHostSettings): Pro
   if (address.kind === 'device') return await listenOnDevice(address.path, given);
   // Only a network breaks connections between two programs that go on.
   const links = new HostLinks(address.kind, given, address.kind === 'tcp');
+  const connections = new Set<ConnectionMedium>();
   const server = createServer({ noDelay: true }, (socket) => {
     if (links.isFull) {
       links.turnedAway(peerOf(socket));
@@ -60,7 +62,13 @@ export async function listenStream(url: string, settings: LinkHostSettings): Pro
       socket.destroy();
       return;
     }
-    links.connected(new StreamMedium(socket, streamError, 'own'), peerOf(socket));
+    if (address.kind === 'tcp') {
+      links.connected(new StreamMedium(socket, streamError, 'own'), peerOf(socket));
+      return;
+    }
+    const connection = new ConnectionMedium(socket, links, peerOf(socket));
+    connections.add(connection);
+    socket.once('close', () => connections.delete(connection));
   });
   const shown = await open(server, address, given.onRefused);
   return {
@@ -74,6 +82,7 @@ export async function listenStream(url: string, settings: LinkHostSettings): Pro
         server.close(() => resolve());
       });
       await links.close();
+      for (const connection of connections) if (connection.isLine) connection.close();
       await stopped;
     },
   };

@@ -120,6 +120,8 @@ describe('the file of a Unix socket', () => {
         await fails(connect(`${scheme}:${path}`), 'connect-failed', /no socket/);
         assert.ok(existsSync(path));
       }
+      await fails(listen(`${scheme}:${file}/a`, options), 'listen-failed', /a part of its way is no folder/);
+      await fails(connect(`${scheme}:${file}/a`), 'connect-failed', /no such socket/);
       await fails(listen(`${scheme}:${link}`, options), 'listen-failed', /a file that is no socket is there/);
       await fails(connect(`${scheme}:${link}`), 'connect-failed', /no such|no host/);
     }

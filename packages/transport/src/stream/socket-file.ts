@@ -1,4 +1,4 @@
-import { chmodSync, lstatSync, readdirSync, readFileSync, statSync, unlinkSync } from 'node:fs';
+import { chmodSync, lstatSync, readdirSync, readFileSync, type Stats, statSync, unlinkSync } from 'node:fs';
 import { createConnection, type Server } from 'node:net';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
@@ -134,7 +134,7 @@ async function probe(path: string, stayMs = 0): Promise<string> {
 }
 
 async function removeStale(path: string): Promise<void> {
-  const found = lstatSync(path, { throwIfNoEntry: false });
+  const found = lookAt(path);
   if (found === undefined) return;
   if (!found.isSocket()) {
     throw new TransportError('listen-failed', `cannot listen on ${path}: a file that is no socket is there`);
@@ -151,12 +151,23 @@ async function removeStale(path: string): Promise<void> {
   }
 }
 
+/** @throws TransportError `listen-failed` where the way there is none. */
+function lookAt(path: string): Stats | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    throw listenError(path, error as NodeJS.ErrnoException);
+  }
+}
+
 function listenError(path: string, error: NodeJS.ErrnoException): TransportError {
   const hints: Readonly<Record<string, string>> = {
     EADDRINUSE: 'somebody listens there already',
     // libuv says so as well where there is no such folder.
     EACCES: isMissing(dirname(path)) ? 'there is no such folder' : 'this user may not make files there',
     ENOENT: 'there is no such folder',
+    ENOTDIR: 'a part of its way is no folder',
+    ELOOP: 'a link on its way leads in a circle',
   };
   const hint = hints[error.code ?? ''] ?? error.message;
   return new TransportError('listen-failed', `cannot listen on ${path}: ${hint}`, { cause: error });

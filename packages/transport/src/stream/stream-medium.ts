@@ -95,6 +95,12 @@ export class StreamMedium implements LinkMedium {
     else this.wake();
   }
 
+  /** What has come so far was for another link. */
+  protected begins(): void {
+    this.#early = [];
+    this.#session?.beginsHere?.();
+  }
+
   receiveNow(timeoutMs: number): boolean {
     const bytes = receiveFrom(this.#readable, timeoutMs);
     if (bytes !== null) this.received(bytes);

@@ -1,5 +1,6 @@
 import { TransportError } from '../errors.ts';
 import { shownUrl } from '../shown-url.ts';
+import { tokenOfQuery } from '../url-token.ts';
 
 /** Subprotocol of the link. A client that cannot set headers adds one that carries its token. */
 export const SUBPROTOCOL = 'dxgwire';
@@ -48,7 +49,7 @@ export function parseWebSocketUrl(text: string): WebSocketAddress {
   if (scheme === undefined || url.hostname === '') {
     throw new TransportError('bad-url', `'${shownUrl(text)}' is not a WebSocket URL; expected ws: or wss:`);
   }
-  const token = url.searchParams.get('token') ?? '';
+  const token = tokenOfQuery(url.search.slice(1));
   url.searchParams.delete('token');
   url.hash = '';
   // The setter of `protocol` refuses to go from http to ws.

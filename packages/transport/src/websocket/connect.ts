@@ -8,6 +8,7 @@ import { TransportError } from '../errors.ts';
 import { GuestLink } from '../link/guest-link.ts';
 import { ownProcess } from '../process-identity.ts';
 import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
+import { MOST_TIMER_MS } from '../timers.ts';
 import type { GuestBus } from '../transport.ts';
 import {
   checkToken,
@@ -126,7 +127,7 @@ function openSocket(
   const client: ClientOptions & { closeTimeout: number } = {
     perMessageDeflate: compressionOptions(options.compression),
     maxPayload: MAX_MESSAGE_BYTES,
-    handshakeTimeout: timeoutMs,
+    handshakeTimeout: Math.min(timeoutMs, MOST_TIMER_MS),
     closeTimeout: FAREWELL_TIMEOUT_MS,
     headers,
   };
@@ -171,6 +172,13 @@ const HINTS: Readonly<Record<string, string>> = {
   EPROTO: 'what listens there does not speak TLS. Does the host want ws:?',
 };
 
+/** What is wrong with a certificate that is trusted otherwise, and the way out. */
+const CERTIFICATE_HINTS: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: 'The host needs a new one',
+  CERT_NOT_YET_VALID: 'Is the clock right, here and where it was made?',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'Connect by a name that it has, or give the host a certificate for this one',
+};
+
 /** Reasons of TLS for which there is the same way out. */
 const UNTRUSTED = new Set([
   'DEPTH_ZERO_SELF_SIGNED_CERT',
@@ -182,9 +190,14 @@ const UNTRUSTED = new Set([
 
 function connectError(address: WebSocketAddress, error: Error): TransportError {
   const code = (error as NodeJS.ErrnoException).code ?? '';
-  const hint = UNTRUSTED.has(code)
-    ? `its certificate is not trusted here (${error.message}). Where it is yours, name its file in NODE_EXTRA_CA_CERTS`
-    : (HINTS[code] ?? (error.message || code));
+  const certificateHint = CERTIFICATE_HINTS[code];
+  let hint = HINTS[code] ?? (error.message || code);
+  if (UNTRUSTED.has(code)) {
+    hint = `its certificate is not trusted here (${error.message}). Where it is yours, name its file in NODE_EXTRA_CA_CERTS`;
+  } else if (certificateHint !== undefined) {
+    const what = error.message.replace(/[\s:]+$/, '');
+    hint = `its certificate is not good for this (${what}). ${certificateHint}`;
+  }
   return new TransportError('connect-failed', `cannot connect to ${address.shown}: ${hint}`, {
     cause: error,
   });

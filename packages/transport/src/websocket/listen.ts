@@ -2,11 +2,14 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { createSecureContext } from 'node:tls';
 import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
 import { TransportError } from '../errors.ts';
 import { outliveFailedAccepts } from '../failed-accepts.ts';
 import { HostLinks, type LinkHostSettings } from '../link/host-links.ts';
 import { DEFAULT_HANDSHAKE_TIMEOUT_MS } from '../link/limits.ts';
+import { MOST_TIMER_MS } from '../timers.ts';
+import { tokenOfQuery } from '../url-token.ts';
 import {
   isLoopbackHost,
   MAX_MESSAGE_BYTES,
@@ -155,9 +158,10 @@ class Endpoint implements Attachment {
 
   #isOriginAllowed(origin: string, request: IncomingMessage): boolean {
     const { isOriginAllowed, token, authenticate } = this.#settings;
-    if (isOriginAllowed !== undefined) return isOriginAllowed(origin, request);
-    if (token !== undefined || authenticate !== undefined) return true;
+    if (isOriginAllowed === undefined && (token !== undefined || authenticate !== undefined)) return true;
     try {
+      // Whoever asks `new URL(origin)` for its host name fails at the origin `null`, which anybody may send.
+      if (isOriginAllowed !== undefined) return isOriginAllowed(origin, request);
       return isLoopbackHost(new URL(origin).hostname);
     } catch {
       return false;
@@ -193,7 +197,7 @@ function tokensOf(request: IncomingMessage, url: URL): string[] {
   const subprotocol = protocols
     .map((entry) => subprotocolToToken(entry.trim()))
     .find((entry) => entry !== '');
-  return [bearer, subprotocol ?? '', url.searchParams.get('token') ?? ''];
+  return [bearer, subprotocol ?? '', tokenOfQuery(url.search.slice(1))];
 }
 
 /**
@@ -249,14 +253,47 @@ export async function listenWebSocket(options: ListenWebSocketOptions): Promise<
 const MOST_CHECK_MS = 1000;
 
 /** A server that waits for a request no longer than a link for a hello. */
-function createOwnServer({ tls, handshakeTimeoutMs = DEFAULT_HANDSHAKE_TIMEOUT_MS }: ListenWebSocketOptions) {
+function createOwnServer({ tls, ...settings }: ListenWebSocketOptions) {
+  const handshakeTimeoutMs = Math.min(
+    settings.handshakeTimeoutMs ?? DEFAULT_HANDSHAKE_TIMEOUT_MS,
+    MOST_TIMER_MS,
+  );
   const patience = {
     headersTimeout: handshakeTimeoutMs,
     requestTimeout: handshakeTimeoutMs,
     connectionsCheckingInterval: Math.max(1, Math.min(MOST_CHECK_MS, handshakeTimeoutMs)),
   };
   if (tls === undefined) return createServer(patience);
+  checkCertificate(tls);
   return createSecureServer({ ...patience, ...tls, handshakeTimeout: handshakeTimeoutMs });
+}
+
+/** @throws TransportError `listen-failed` for what no guest could be shown: a server without it would turn each away. */
+function checkCertificate({ cert, key }: NonNullable<ListenWebSocketOptions['tls']>): void {
+  const failed = (what: string, cause?: Error) =>
+    new TransportError('listen-failed', `cannot listen with TLS: ${what}`, cause && { cause });
+  for (const [name, pem, example] of [
+    ['certificate', cert, 'CERTIFICATE'],
+    ['key', key, 'PRIVATE KEY'],
+  ] as const) {
+    if (!new RegExp(`-----BEGIN [A-Z0-9 ]*${example}-----`).test(String(pem ?? ''))) {
+      throw failed(
+        `the ${name} has no line -----BEGIN ${example}-----. Give what the file holds, not its name`,
+      );
+    }
+  }
+  try {
+    createSecureContext({ cert, key });
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    const isOther = code === 'ERR_OSSL_X509_KEY_VALUES_MISMATCH';
+    throw failed(
+      isOther
+        ? 'the key is not that of the certificate'
+        : `the certificate or the key cannot be read: ${message}`,
+      error as Error,
+    );
+  }
 }
 
 function listen(

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
+import process from 'node:process';
 import { describe, it } from 'node:test';
 import { connect } from '../connect.ts';
 import { isTransportError } from '../errors.ts';
 import { listen } from '../listen.ts';
+import { failure } from '../testing/failure.ts';
 
 /** A certificate for localhost and its key, made for this test; they protect nothing. */
 const key = `-----BEGIN PRIVATE KEY-----
@@ -45,5 +48,32 @@ describe('WebSocket over TLS', () => {
       (error) => isTransportError(error) && error.code === 'connect-failed' && / ws:\?/.test(error.message),
     );
     await plain.close();
+  });
+
+  it('says what is wrong with a certificate or its key before anybody comes', async () => {
+    const otherKey = generateKeyPairSync('ec', {
+      namedCurve: 'P-256',
+      privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+      publicKeyEncoding: { type: 'spki', format: 'pem' },
+    }).privateKey;
+    for (const [tls, expected] of [
+      [{ cert: '', key: '' }, /the certificate has no line -----BEGIN CERTIFICATE-----/],
+      [{ cert: '/etc/host.pem', key }, /not its name/],
+      [{ cert, key: cert }, /the key has no line -----BEGIN PRIVATE KEY-----/],
+      [{ cert, key: otherKey }, /the key is not that of the certificate/],
+      [{ cert: cert.replace('MIIB', 'AAAA'), key }, /cannot be read/],
+    ] as const) {
+      const error = await failure(listen('wss://127.0.0.1:0', { tls, onBus: () => {} }));
+      assert.equal(error.code, 'listen-failed');
+      assert.match(error.message, expected);
+    }
+  });
+
+  it('says so where a certificate is for another name', { skip: process.platform !== 'linux' }, async () => {
+    const listener = await listen('wss://127.0.0.2:0', { tls: { cert, key }, onBus: (host) => host.start() });
+    const error = await failure(connect(listener.url, { ca: cert }));
+    assert.equal(error.code, 'connect-failed');
+    assert.match(error.message, /does not match .*\. Connect by a name that it has/);
+    await listener.close();
   });
 });

@@ -153,6 +153,21 @@ describe('WebSocket tokens', () => {
     await listener.close();
   });
 
+  it('in base64 are taken from a URL as they are', async () => {
+    const listener = await listen({ token: 'a+b/c==' });
+    await (await connectWebSocket(`${listener.url}?token=a+b/c==`)).close();
+    const socket = new WebSocket(`${listener.url}?token=a+b/c==`, 'dxgwire');
+    await once(socket, 'open');
+    const output = new LinkOutput(() => {});
+    const hello = encodeLinkMessage('hello', { minVersion: 1, maxVersion: 1 });
+    output.frame(0, FrameKind.control, 0, 0, 0, hello, 0, hello.length);
+    socket.send(output.take()!.bytes);
+    await once(socket, 'message');
+    assert.equal(listener.hosts.length, 2);
+    socket.close();
+    await listener.close();
+  });
+
   it('can be judged by the caller, at leisure', async () => {
     const listener = await listen({
       authenticate: async (token, request) => {
@@ -190,6 +205,17 @@ describe('WebSocket listener', () => {
       await guest.close();
     }
     await Promise.all([open.close(), withToken.close(), picky.close()]);
+  });
+
+  // A request with the origin `null` ended the host.
+  it('keeps out whom the caller fails to judge', async () => {
+    const listener = await listen({
+      isOriginAllowed: (origin) => new URL(origin).hostname === 'ours.example',
+    });
+    const connect = (origin: string) => connectWebSocket(listener.url, { headers: { origin } });
+    await fails(connect('null'), 'refused', /403/);
+    await (await connect('https://ours.example')).close();
+    await listener.close();
   });
 
   it('serves its path only, and tells other visitors what it is', async () => {
