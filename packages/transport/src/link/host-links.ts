@@ -79,6 +79,7 @@ export class HostLinks {
   readonly #links = new Set<HostLink>();
   /** Those of them that have been let in. */
   readonly #guests = new Set<HostLink>();
+  #lines = 0;
   #isClosed = false;
   /** Called when the last link has ended. */
   onNoneLeft: (() => void) | null = null;
@@ -100,13 +101,27 @@ export class HostLinks {
    * there one may still connect, for it may be one of them that has lost its connection; others are refused when they say hello.
    */
   get isFull(): boolean {
-    return this.#links.size - this.#guests.size >= this.#maxGuests + FURTHER_CONNECTIONS;
+    return this.#waiting >= this.#maxGuests + FURTHER_CONNECTIONS;
+  }
+
+  /** A line counts also while nobody is at its other end: what begins with a mark waits for as long as it likes. */
+  get #waiting(): number {
+    return this.#links.size - this.#guests.size + this.#lines;
+  }
+
+  /** A connection carries one guest after the other. @returns ends that. */
+  lineBegan(): () => void {
+    this.#lines += 1;
+    let isOpen = true;
+    return () => {
+      if (isOpen) this.#lines -= 1;
+      isOpen = false;
+    };
   }
 
   /** A connection was one too many, see {@link isFull}. */
   turnedAway(peer: string): void {
-    const waiting = this.#links.size - this.#guests.size;
-    const what = `${waiting} connections wait to say hello: no further one is taken`;
+    const what = `${this.#waiting} connections wait to say hello: no further one is taken`;
     this.#settings.onRefused?.(new TransportError('limit', what), peer);
   }
 

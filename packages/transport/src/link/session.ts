@@ -7,7 +7,12 @@ import { FrameKind } from './frame.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { HeldInput } from './held-input.ts';
 import { Lease } from './lease.ts';
-import { DEFAULT_CLOSE_TIMEOUT_MS, MAX_URGENT_BYTES, REPLAY_WINDOW_BYTES } from './limits.ts';
+import {
+  DEFAULT_CLOSE_TIMEOUT_MS,
+  HIGH_WATER_BYTES,
+  MAX_URGENT_BYTES,
+  REPLAY_WINDOW_BYTES,
+} from './limits.ts';
 import type { ChannelLink, LinkChannel } from './link-channel.ts';
 import { LinkWriter } from './link-writer.ts';
 import type { LinkEnd, LinkMedium, OutputChunk } from './medium.ts';
@@ -401,7 +406,9 @@ export abstract class LinkSession implements ChannelLink, LinkEnd {
     this.#writer.control(type, body);
     // A peer that asks and reads no answer. The farewell goes out in any case.
     const waiting = this.output.waitingBytes;
-    if (type !== 'close' && waiting > this.#options.maxQueuedBytes) this.#doesNotRead(waiting);
+    // Packets may fill the queue: what is said of channels and memory then still finds room.
+    const limit = this.#options.maxQueuedBytes + HIGH_WATER_BYTES;
+    if (type !== 'close' && waiting > limit) this.#doesNotRead(waiting);
   }
 
   #doesNotRead(waitingBytes: number): void {

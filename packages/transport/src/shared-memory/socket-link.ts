@@ -33,6 +33,7 @@ export class SocketLink<Message> implements BusLink<Message> {
   readonly #blocking: BlockingSocket;
   #longestBlockMs = Number.POSITIVE_INFINITY;
   #isClosed = false;
+  #hasBellWaiting = false;
 
   constructor(socket: Socket, events: LinkEvents) {
     this.#socket = socket;
@@ -80,11 +81,21 @@ export class SocketLink<Message> implements BusLink<Message> {
   }
 
   /**
-   * Never held back because an earlier one is still under way: the other side may have answered that one already.
-   * A side that does not read is rung no more than a few times, by the rules of the ring.
+   * Never held back because an earlier one is still under way: the other side may have answered that one already. But one
+   * that has not left this process will be heard later than now, and is enough: the indices of a side that does not read,
+   * and has itself rung for each packet, would make bells without end.
    */
   doorbell(_channel: number): void {
-    if (!this.#isClosed) this.#write(BELL);
+    if (this.#isClosed || this.#hasBellWaiting) return;
+    this.#heartbeat.spoke();
+    if (this.#socket.writableLength === 0) {
+      this.#socket.write(BELL);
+      return;
+    }
+    this.#hasBellWaiting = true;
+    this.#socket.write(BELL, () => {
+      this.#hasBellWaiting = false;
+    });
   }
 
   /**

@@ -18,6 +18,7 @@ export class ConnectionMedium extends StreamMedium {
   #first: Uint8Array | null = new Uint8Array(0);
   #guests: LineGuests | null = null;
   #withdraw: () => void = () => {};
+  #lineEnded: () => void = () => {};
 
   constructor(socket: Socket, links: HostLinks, peer: string) {
     super(socket, streamError, 'own');
@@ -50,6 +51,7 @@ export class ConnectionMedium extends StreamMedium {
 
   #becomeLine(): void {
     this.#withdraw();
+    this.#lineEnded = this.#links.lineBegan();
     const socket = this.#socket;
     // A listener keeps the process alive, and so does a guest; that one may come does not.
     socket.unref();
@@ -61,6 +63,7 @@ export class ConnectionMedium extends StreamMedium {
 
   protected override ended(): void {
     this.#guests?.hungUp();
+    this.#lineEnded();
     super.ended();
   }
 

@@ -149,4 +149,39 @@ describe('the guests of a line', () => {
     await idleClosed;
     rmSync(folder, { recursive: true });
   });
+
+  it('are no way around the limit of connections', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'dxgwire-'));
+    const path = join(folder, 'host');
+    const refusals: Error[] = [];
+    const listener = await listen(`unix:${path}`, {
+      maxGuests: 1,
+      onBus: () => {},
+      onRefused: (error) => refusals.push(error),
+    });
+    const open = async () => {
+      const socket = connectSocket(path);
+      await once(socket, 'connect');
+      socket.on('error', () => {});
+      const closed = new Promise<'closed'>((resolve) => socket.once('close', () => resolve('closed')));
+      const answered = new Promise<'open'>((resolve) => socket.once('data', () => resolve('open')));
+      socket.write(lineMark());
+      return { socket, closed, state: await Promise.race([answered, closed]) };
+    };
+    const lines: Awaited<ReturnType<typeof open>>[] = [];
+    for (let count = 0; count < 17; count += 1) lines.push(await open());
+    assert.ok(lines.every(({ state }) => state === 'open'));
+    assert.equal((await open()).state, 'closed');
+    assert.match(String(refusals), /17 connections wait to say hello/);
+    // The end of one makes room for another. The host may hear of it a little later.
+    lines[0]!.socket.destroy();
+    let last = await open();
+    while (last.state === 'closed') last = await open();
+    for (const { socket, closed } of [...lines, last]) {
+      socket.destroy();
+      await closed;
+    }
+    await listener.close();
+    rmSync(folder, { recursive: true });
+  });
 });
