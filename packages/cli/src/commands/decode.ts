@@ -45,8 +45,8 @@ export const decode: Command = {
       const progress = createReadProgress(process.stdout.isTTY === true);
       await print(new CaptureFile(path, progress), values.json === true);
     } catch (error) {
-      // Who reads has seen enough: `dxgwire decode FILE | head`.
-      if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error;
+      // What is wrong with standard output is said, where it is to be, by who watches it.
+      if (error !== process.stdout.errored) throw error;
     }
     return ExitCode.success;
   },
@@ -69,6 +69,8 @@ async function print(file: CaptureFile, json: boolean): Promise<void> {
   const write = async () => {
     const isRoomy = process.stdout.write(text);
     text = '';
+    // Of one that has ended no other event comes.
+    if (process.stdout.errored !== null) throw process.stdout.errored;
     if (!isRoomy) await once(process.stdout, 'drain');
   };
   for await (const batch of file.batches()) {
