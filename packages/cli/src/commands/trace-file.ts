@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { packetOf, parseJsonLines, type TraceLine, type TracePacket } from '@dxgwire/guest/kmt';
 import { describe, UsageError } from '../errors.ts';
+import { versionOf } from './trace-packets.ts';
 
 /** A trace as it was read: one line of the file may be a packet, or say what else happened. */
 export interface Trace {
@@ -16,10 +17,6 @@ export interface TraceEntry {
   readonly content: TraceLine;
   readonly packet: TracePacket | null;
 }
-
-const EXTENDED_HEADER_BYTES = 16;
-const OLD_VERSION = 27;
-const VERSION = 40;
 
 /**
  * Reads a trace file and checks that its packets can be used.
@@ -47,11 +44,6 @@ export function readTrace(path: string): Trace {
     throw new UsageError(`${path} is no trace: it has no packet from a guest`);
   }
   return { path, entries, version: versionOf(first.bytes) };
-}
-
-/** From version 40 on, packets of a guest begin with the length of their extended header; before, with 0. */
-function versionOf(bytes: Uint8Array): number {
-  return bytes[0] === EXTENDED_HEADER_BYTES ? VERSION : OLD_VERSION;
 }
 
 function entryOf(text: string, line: number): TraceEntry {

@@ -5,9 +5,6 @@ import { PacketReader, type ReadPacket } from '../commands/trace-packets.ts';
 type PacketRecord = CaptureRecord & { kind: 'packet' };
 
 const IN_BAND = 6;
-const EXTENDED_HEADER_BYTES = 16;
-const VERSION = 40;
-const OLD_VERSION = 27;
 const MEBIBYTE = 1 << 20;
 const COUNTER_BYTES = 8;
 const GUEST = 1;
@@ -33,7 +30,7 @@ interface Queue {
  * until its progress fence; waits from the call until their event; each fence of the window as a counter.
  */
 export class ChromeTrace {
-  #reader: PacketReader | null = null;
+  readonly #reader = new PacketReader();
   #isFirst = true;
   #windowBytes = 0;
   #lastUs = 0;
@@ -238,7 +235,6 @@ export class ChromeTrace {
   }
 
   #read(record: PacketRecord): ReadPacket {
-    this.#reader ??= new PacketReader(record.bytes[0] === EXTENDED_HEADER_BYTES ? VERSION : OLD_VERSION);
     const packet = {
       seq: 0,
       channel: record.channel,
