@@ -99,6 +99,7 @@ export const host: Command = {
       await captures?.close();
       throw error;
     }
+    captures?.begin();
     const descriptions = backend.adapters.filter((_, index) => adapters.includes(index));
     announce(values.json === true, listener.url, backend.name, descriptions, wanted !== undefined);
     await Promise.race([stop, listener.ended ?? stop]);
