@@ -35,7 +35,7 @@ const OLD_VERSION = 27;
 const VERSION = EXTENDED_HEADER_VERSION;
 const EXTENDED_HEADER_BYTES = 16;
 /** Requests that are kept for their answers: more than any host has under way. Those of a gap, or of a strange guest, are never answered. */
-const MOST_REQUESTS = 1 << 16;
+export const MOST_REQUESTS = 1 << 16;
 
 /** From version 40 on, packets of a guest begin with the length of their extended header; before, with 0. */
 export function versionOf(bytes: Uint8Array): number {

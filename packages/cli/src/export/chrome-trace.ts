@@ -1,6 +1,6 @@
 import type { CaptureRecord } from '@dxgwire/transport/capture';
 import { formatField } from '../commands/trace-fields.ts';
-import { PacketReader, type ReadPacket } from '../commands/trace-packets.ts';
+import { MOST_REQUESTS, PacketReader, type ReadPacket } from '../commands/trace-packets.ts';
 
 type PacketRecord = CaptureRecord & { kind: 'packet' };
 
@@ -96,18 +96,7 @@ export class ChromeTrace {
   /** What never came to its end is a bar up to the last record: it may be what one is looking for. */
   end(): string {
     let text = '';
-    for (const [key, { name, sinceUs }] of this.#calls) {
-      const tid = Number(key.slice(0, key.indexOf('/')));
-      text += this.#bar(
-        'call',
-        `${name} (no answer)`,
-        Track.calls,
-        tid,
-        `${key}@${sinceUs}`,
-        sinceUs,
-        this.#lastUs,
-      );
-    }
+    for (const key of this.#calls.keys()) text += this.#unanswered(key);
     // Of queues whose fence is not known no end could be seen.
     for (const { tid, work } of new Set(this.#queueOfFence.values())) {
       for (const { fence, sinceUs } of work) {
@@ -128,6 +117,14 @@ export class ChromeTrace {
     return `${text}${this.#event({ ph: 'M', name: 'trace_end', pid: Track.link, tid: 0, args: {} })}\n]\n`;
   }
 
+  /** A call whose answer has not come so far. */
+  #unanswered(key: string): string {
+    const { name, sinceUs } = this.#calls.get(key)!;
+    const tid = Number(key.slice(0, key.indexOf('/')));
+    const id = `${key}@${sinceUs}`;
+    return this.#bar('call', `${name} (no answer)`, Track.calls, tid, id, sinceUs, this.#lastUs);
+  }
+
   #packet(record: PacketRecord): string {
     const read = this.#read(record);
     const key = `${record.channel}/${idOf(record)}`;
@@ -136,7 +133,14 @@ export class ChromeTrace {
         const process = fieldOf(read, record.bytes, 'header.process') ?? '';
         this.#calls.set(key, { name: read.command, sinceUs: record.timeUs, process });
       }
-      return this.#request(record, read);
+      // What is kept does not grow with the recording.
+      let lost = '';
+      if (this.#calls.size > MOST_REQUESTS) {
+        const oldest = this.#calls.keys().next().value!;
+        lost = this.#unanswered(oldest);
+        this.#calls.delete(oldest);
+      }
+      return `${lost}${this.#request(record, read)}`;
     }
     const call = this.#calls.get(key);
     this.#calls.delete(key);
