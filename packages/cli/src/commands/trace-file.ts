@@ -58,14 +58,24 @@ function entryOf(text: string, line: number): TraceEntry {
   }
   const entry = content as TraceLine;
   if (typeof entry.type !== 'string') throw new SyntaxError('has no "type"');
+  for (const key of ['name', 'detail', 'ioctl'] as const) {
+    const value: unknown = entry[key];
+    if (value !== undefined && typeof value !== 'string') throw new SyntaxError(`"${key}" is no text`);
+  }
+  for (const key of ['channel', 'step'] as const) {
+    const value: unknown = entry[key];
+    if (value !== undefined && typeof value !== 'number') throw new SyntaxError(`"${key}" is no number`);
+  }
   if (entry.type !== 'inband' && entry.type !== 'completion') return { line, content: entry, packet: null };
   checkPacket(entry);
-  const packet = packetOf({ ...entry, seq: entry.seq ?? line });
+  const packet = packetOf({ ...entry, seq: entry.seq ?? line, name: entry.name ?? 'packet' });
   if (packet === null) return { line, content: entry, packet };
   const { length } = packet.bytes;
   if (entry.len !== undefined && entry.len !== length) {
     throw new SyntaxError(`says ${entry.len} bytes, but has ${length}`);
   }
+  if (!packet.cookies.every(([, , kind]) => typeof kind === 'string'))
+    throw new SyntaxError('a cookie without its kind');
   for (const [offset, size] of [...packet.opaque, ...packet.cookies]) {
     if (!(isCount(offset) && isCount(size) && offset + size <= length)) {
       throw new SyntaxError(`masks ${size} bytes at ${offset} of a packet of ${length}`);

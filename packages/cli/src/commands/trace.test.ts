@@ -207,6 +207,31 @@ describe('dxgwire trace show', () => {
     assert.match(stdout, /^ +00000 {2}10 00 00 00 00 00 00 00 00 cd ab 00 77 00 00 00$/m);
   });
 
+  it('refuses texts that are none, in one line, and does without a name', async () => {
+    const packet = { type: 'inband', dir: 'g2h', channel: 1, hex: '10' };
+    for (const [wrong, what] of [
+      [{ type: 'x', name: { x: 1 } }, '"name" is no text'],
+      [{ type: 'x', detail: { toString: 1 } }, '"detail" is no text'],
+      [{ type: 'x', channel: '1' }, '"channel" is no number'],
+      [{ ...packet, step: {} }, '"step" is no number'],
+      [{ ...packet, cookies: [[0, 1, { toString: 1 }]] }, 'a cookie without its kind'],
+    ] as const) {
+      const { code, stderr } = await dxgwire(['trace', 'show', file(JSON.stringify(wrong)), '--fields']);
+      assert.equal(code, 2);
+      assert.match(stderr, /^dxgwire: [^\n]*trace\.jsonl, line 1: [^\n]*\n$/);
+      assert.ok(stderr.includes(what), stderr);
+    }
+    const { code, stdout } = await dxgwire([
+      'trace',
+      'show',
+      file(JSON.stringify(packet)),
+      '--name',
+      'PACKET',
+    ]);
+    assert.equal(code, 0);
+    assert.match(stdout, /^ +1 -> {2}packet, channel 1, no answer wanted, 1 bytes \(/);
+  });
+
   it('shows texts of a trace, which may be anything, on one line and without what a terminal would obey', async () => {
     const evil = 'x\n\u001b[2J\u009b2J';
     const packet = lines.find(({ dir, type }) => dir === 'g2h' && type === 'inband')!;
