@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { SCENARIO_TRANSPORTS, type ScenarioTransport, scenarioRunner } from '@dxgwire/transport/faults';
+import { oneLine } from './one-line.ts';
 
 /** `pnpm faults --transport T --seed S --count N`: the seeded faults of the tests, one by one or for as long as one likes. */
 
@@ -17,9 +18,10 @@ function fail(message: string): never {
   process.exit(2);
 }
 
-function wholeNumber(name: string, text: string): number {
+function wholeNumber(name: string, text: string, least: number): number {
   const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0) fail(`--${name} takes a whole number, not "${text}"`);
+  if (text.trim() === '' || !Number.isSafeInteger(value) || value < least)
+    fail(`--${name} takes a whole number from ${least}, not "${text}"`);
   return value;
 }
 
@@ -35,7 +37,7 @@ function readOptions() {
       },
     }).values;
   } catch (error) {
-    fail(error instanceof Error ? error.message : String(error));
+    fail(oneLine(error));
   }
 }
 
@@ -48,9 +50,9 @@ const known = SCENARIO_TRANSPORTS.find((name) => name === values.transport);
 if (values.transport !== undefined && known === undefined) {
   fail(`--transport takes one of ${SCENARIO_TRANSPORTS.join(', ')}, not "${values.transport}"`);
 }
-const first = wholeNumber('seed', values.seed ?? '0');
-const count = wholeNumber('count', values.count ?? (values.seed === undefined ? '1000' : '1'));
-const width = Math.max(1, wholeNumber('width', values.width));
+const first = wholeNumber('seed', values.seed ?? '0', 0);
+const count = wholeNumber('count', values.count ?? (values.seed === undefined ? '1000' : '1'), 1);
+const width = wholeNumber('width', values.width, 1);
 
 async function runTransport(transport: ScenarioTransport): Promise<number> {
   const runner = scenarioRunner(transport);

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { runResidencyModel, runSchedulerModel } from '@dxgwire/host/model';
+import { oneLine } from './one-line.ts';
 
 /** `pnpm test:model --steps N --seed S`: the two managers against their models, for as long as one likes. */
 
@@ -31,7 +32,7 @@ function readOptions() {
       },
     }).values;
   } catch (error) {
-    fail(error instanceof Error ? error.message : String(error));
+    fail(oneLine(error));
   }
 }
 

@@ -1,3 +1,4 @@
+import { constants, fstatSync, ftruncateSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { parse } from 'node:path';
 import process from 'node:process';
@@ -115,6 +116,7 @@ export class GuestCaptures {
   /** How the files that are not whole yet are ended within a call. */
   readonly #unfinished = new Map<CaptureRecorder, () => void>();
   #count = 0;
+  #hasBegun = false;
 
   private constructor(path: string, first: FileHandle, reports: CaptureReports) {
     this.#path = path;
@@ -122,13 +124,24 @@ export class GuestCaptures {
     this.#reports = reports;
   }
 
-  /** @throws CommandFailure when the first file cannot be written. */
+  /**
+   * What the first file holds stays until {@link begin}, or the first recorder: the same command may run already, and write there.
+   * @throws CommandFailure when the first file cannot be written.
+   */
   static async open(path: string, reports: CaptureReports): Promise<GuestCaptures> {
     try {
-      return new GuestCaptures(path, await open(path, 'w'), reports);
+      return new GuestCaptures(path, await open(path, constants.O_WRONLY | constants.O_CREAT), reports);
     } catch (error) {
       throw new CommandFailure(`cannot write the capture ${path}: ${describe(error)}`, { cause: error });
     }
+  }
+
+  /** Nothing keeps the command from recording any more: the first file is emptied. */
+  begin(): void {
+    if (this.#hasBegun) return;
+    this.#hasBegun = true;
+    const { fd } = this.#first;
+    if (fstatSync(fd).isFile()) ftruncateSync(fd);
   }
 
   /** The same bus, recorded from here on. */
@@ -139,6 +152,7 @@ export class GuestCaptures {
 
   /** A recorder to the next file, and how to end it. */
   record(options: CaptureOptions): { readonly recorder: CaptureRecorder; readonly end: () => void } {
+    this.begin();
     this.#count += 1;
     const { base, dir, ext, name } = parse(this.#path);
     const own = this.#count === 1 ? base : `${name}-${this.#count}${ext}`;

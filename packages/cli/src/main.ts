@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import type { Command } from './command.ts';
 import { ExitCode, report, UsageError } from './errors.ts';
+import { watchOutput } from './output.ts';
 
 const COMMANDS: Readonly<Record<string, { summary: string; load: () => Promise<Command> }>> = {
   host: {
@@ -104,6 +105,9 @@ export async function main(args: readonly string[]): Promise<number> {
 
 /** What the `dxgwire` command does: runs, then lets the process end by itself with the right exit code. */
 export async function start(args: readonly string[]): Promise<void> {
+  // The streams of a program that is run are its own: what is wrong with them, it sees as without us.
+  const isOfProgram = args[0] === 'run' && args[1] !== '--help' && args[1] !== '-h';
+  if (!isOfProgram) watchOutput();
   const code = await main(args);
   // A program that `run` started may have chosen its own code meanwhile.
   if (code !== ExitCode.success) process.exitCode = code;

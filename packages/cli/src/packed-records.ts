@@ -6,6 +6,7 @@ import {
   protobufToRequest,
 } from '@dxgwire/protocol/protobuf';
 import type { CaptureRecord } from '@dxgwire/transport/capture';
+import { MOST_REQUESTS } from './commands/trace-packets.ts';
 
 type PacketRecord = CaptureRecord & { kind: 'packet' };
 
@@ -34,7 +35,10 @@ export class PackedRecords {
     if (direction === 'g2h') {
       // A copy: what is read of it stays until the answer comes, and the record's bytes do not.
       const { length, pending } = protobufToRequest(bytes.slice(), this.#space);
-      if ((flags & COMPLETION_REQUESTED) !== 0) this.#pending.set(key, pending);
+      if ((flags & COMPLETION_REQUESTED) !== 0) {
+        this.#pending.set(key, pending);
+        if (this.#pending.size > MOST_REQUESTS) this.#pending.delete(this.#pending.keys().next().value!);
+      }
       return length;
     }
     if (packetKind === IN_BAND) return protobufToEvent(bytes, this.#space);

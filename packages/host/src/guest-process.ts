@@ -34,7 +34,7 @@ export class GuestProcess {
   #dyingDevices = 0;
   #onLastDevice: (() => void) | null = null;
 
-  /** @param number counts the processes of the host's guests. */
+  /** @param number tells it from the processes beside it, of this guest and of others. */
   constructor(partition: Partition, number: number) {
     const { quotas } = partition.options;
     this.partition = partition;

@@ -236,7 +236,10 @@ export class Partition {
   /** @returns null when the quota of processes is used up. */
   createProcess(): GuestProcess | null {
     this.#processCount += 1;
-    const process = new GuestProcess(this, this.id + this.#processCount);
+    // By a name that the guest knows of its host, and not by a count of the host's guests: a replay, which has one guest, makes the
+    // same handles from it. One more, as in captures of hosts that counted.
+    const first = (this.gpus[0]?.identity.vgpuLuid.low ?? this.id) + 1;
+    const process = new GuestProcess(this, first + this.#processCount);
     process.handle = this.processes.add(NamedKind.process, process);
     return process.handle === 0 ? null : process;
   }

@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { INTERRUPTED_EXIT_CODE, Interruption } from '../interrupted.ts';
+import { oneLine } from '../one-line.ts';
 import {
   type Baseline,
   bestOf,
@@ -58,7 +59,7 @@ function readArguments() {
       },
     });
   } catch (error) {
-    process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`bench: ${oneLine(error)}\n`);
     process.exit(2);
   }
 }
@@ -104,9 +105,17 @@ async function bench(): Promise<number> {
     // Before the run.
     loadAverage,
   };
+  let isAllWritten = true;
   const write = (path: string, text: string) => {
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, text);
+    try {
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, text);
+    } catch (error) {
+      // What else there is to write and to say is worth having.
+      process.stderr.write(`bench: cannot write ${path}: ${oneLine(error)}\n`);
+      isAllWritten = false;
+      return;
+    }
     hasWritten = true;
     process.stdout.write(`\nwritten to ${path}\n`);
   };
@@ -121,10 +130,10 @@ async function bench(): Promise<number> {
     write(BASELINE, `${JSON.stringify(whole, null, 2)}\n`);
     write(PICTURE, draw(whole));
   } else if (wanted === undefined) write(PICTURE, draw(now));
-  if (stored === null) return 0;
+  if (stored === null) return isAllWritten ? 0 : 1;
   const changes = await compareTwice(stored, ratios);
   process.stdout.write(`\n${formatChanges(changes)}`);
-  return failedSuites(changes).size === 0 ? 0 : 1;
+  return isAllWritten && failedSuites(changes).size === 0 ? 0 : 1;
 }
 
 /** Holds a run against what is stored; suites in which something fails are measured again, once, and their better run counts. */

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { INTERRUPTED_EXIT_CODE, Interruption } from '../interrupted.ts';
+import { oneLine } from '../one-line.ts';
 import { readCorpus, readInput, saveFailure, writeCorpus } from './corpus.ts';
 import { runGuided } from './guided.ts';
 import { failureOf, minimise } from './minimise.ts';
@@ -58,7 +59,7 @@ function readOptions() {
       },
     }).values;
   } catch (error) {
-    fail(error instanceof Error ? error.message : String(error));
+    fail(oneLine(error));
   }
 }
 
@@ -84,11 +85,20 @@ const interruption = new Interruption();
 const rejections: unknown[] = [];
 process.on('unhandledRejection', (reason) => rejections.push(reason));
 
+/** Seen from where the command was called; pnpm runs scripts in the root. */
+function inputAt(path: string): Uint8Array {
+  try {
+    return readInput(resolve(process.env['INIT_CWD'] ?? '.', path));
+  } catch (error) {
+    fail(`cannot read ${path}: ${oneLine(error)}`);
+  }
+}
+
 async function runFile(entry: FuzzTargetEntry, path: string): Promise<boolean> {
+  const input = inputAt(path);
   const target = await entry.open();
   try {
-    // Seen from where the command was called; pnpm runs scripts in the root.
-    const failure = await failureOf(target, readInput(resolve(process.env['INIT_CWD'] ?? '.', path)));
+    const failure = await failureOf(target, input);
     process.stdout.write(failure === null ? `${entry.name}: no failure\n` : `${failure.stack}\n`);
     return failure === null;
   } finally {

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { INTERRUPTED_EXIT_CODE, Interruption } from '../interrupted.ts';
+import { oneLine } from '../one-line.ts';
 import { simulate } from './simulation.ts';
 
 /** `pnpm sim --seed S --steps N`: guests, a host and links under one seeded scheduler with virtual time. */
@@ -34,7 +35,7 @@ function readOptions() {
       },
     }).values;
   } catch (error) {
-    fail(error instanceof Error ? error.message : String(error));
+    fail(oneLine(error));
   }
 }
 

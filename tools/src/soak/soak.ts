@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { oneLine } from '../one-line.ts';
 import { clausesOf } from './soak-report.ts';
 import { SOAK_TRANSPORTS, type SoakResult, type SoakTransport, soak } from './soak-run.ts';
 
@@ -45,7 +46,7 @@ function readOptions() {
       },
     }).values;
   } catch (error) {
-    fail(error instanceof Error ? error.message : String(error));
+    fail(oneLine(error));
   }
 }
 

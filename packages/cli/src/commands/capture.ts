@@ -70,6 +70,7 @@ export const capture: Command = {
       const isUsage = isTransportError(error) && error.code === 'bad-url';
       throw new (isUsage ? UsageError : CommandFailure)(describe(error), { cause: error });
     }
+    captures.begin();
     const text = values.json === true ? JSON.stringify({ url: proxy.url }) : `listening on ${proxy.url}`;
     // Over standard input and output, that is where the link runs.
     const isTaken = [listen, connect].some((url) => /^stdio:(\/\/)?$/i.test(url));

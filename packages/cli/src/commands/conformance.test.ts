@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -119,6 +119,15 @@ describe('dxgwire conformance', () => {
     assert.equal(code, 1);
     assert.match(stderr, /^dxgwire: cannot write .*report\.xml: [^\n]*\n$/);
     assert.equal(stdout, '');
+  });
+
+  it('names the file that could not be written after a run', { skip: !existsSync('/dev/full') }, async () => {
+    const args = ['conformance', '--in-process', '--filter', 'LENGTH-23', '--json', '--junit', '/dev/full'];
+    const { code, stderr } = await dxgwire(args);
+    assert.deepEqual(
+      { code, stderr },
+      { code: 1, stderr: 'dxgwire: cannot write /dev/full: no space left on device\n' },
+    );
   });
 
   it('reports on Ctrl-C what it has seen so far', async () => {

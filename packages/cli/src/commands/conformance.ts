@@ -131,7 +131,7 @@ export const conformance: Command = {
     // Where standard output was the link, the report goes past it.
     const out = /^stdio:/i.test(values.guest ?? '') ? process.stderr : process.stdout;
     out.write(values.json === true ? `${JSON.stringify(report, null, 1)}\n` : reportText(report));
-    if (values.junit !== undefined) await writeFile(values.junit, reportJunit(report));
+    if (values.junit !== undefined) await writeJunit(values.junit, report);
     return report.failed === 0 && report.gaveUp === undefined ? ExitCode.success : ExitCode.failure;
   },
 };
@@ -150,6 +150,15 @@ async function checkWritable(path: string | undefined): Promise<void> {
   if (path === undefined) return;
   try {
     await (await open(path, 'a')).close();
+  } catch (error) {
+    throw new CommandFailure(`cannot write ${path}: ${describe(error)}`, { cause: error });
+  }
+}
+
+/** @throws CommandFailure */
+async function writeJunit(path: string, report: Report): Promise<void> {
+  try {
+    await writeFile(path, reportJunit(report));
   } catch (error) {
     throw new CommandFailure(`cannot write ${path}: ${describe(error)}`, { cause: error });
   }

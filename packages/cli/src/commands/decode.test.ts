@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { CaptureRecorder } from '@dxgwire/transport/capture';
+import { CaptureReader, CaptureRecorder } from '@dxgwire/transport/capture';
 import { dxgwire, HostProcess } from '../test-support/dxgwire.ts';
 
 interface Line {
@@ -35,6 +35,15 @@ before(async () => {
   }
 });
 after(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Writes the file when it is closed. */
+function recorderTo(path: string): CaptureRecorder {
+  const chunks: Uint8Array[] = [];
+  return new CaptureRecorder({
+    write: async (chunk) => void chunks.push(chunk.slice()),
+    close: async () => writeFileSync(path, Buffer.concat(chunks)),
+  });
+}
 
 describe('dxgwire decode', () => {
   it('shows what `dxgwire host --capture` recorded, one file for each guest', async () => {
@@ -87,26 +96,44 @@ describe('dxgwire decode', () => {
 
   it('loses no bit of an id, shows a text of a peer on one line, and gives lists whole as JSON', async () => {
     const path = join(folder, 'hostile.dxgcap');
-    const chunks: Uint8Array[] = [];
-    const recorder = new CaptureRecorder({
-      write: async (chunk) => void chunks.push(chunk.slice()),
-      close: async () => {},
-    });
-    recorder.begin({ link: 'x', side: 'host', codec: 'dxgkrnl' });
+    const recorder = recorderTo(path);
+    recorder.begin({ link: 'x\n\u001b[2J', side: 'host', codec: 'dxgkrnl' });
     const most = 2 ** 32 - 1;
     recorder.packet('g2h', 2, 6, most, most, 1, new Uint8Array(32), 0, 32);
     recorder.packet('g2h', 2, 6, most - 1, most, 1, new Uint8Array(32), 0, 32);
     recorder.note('busClose', 'gone\n\u001b[2Jfor good');
     await recorder.close();
-    writeFileSync(path, Buffer.concat(chunks));
     const text = await dxgwire(['decode', path]);
     const shown = text.stdout.trimEnd().split('\n');
     assert.equal(shown.length, 4);
+    assert.match(shown[0]!, /^x\\u000a\\u001b\[2J, dxgkrnl, recorded at the host's end from /);
     assert.match(shown[1]!, /id 18446744073709551615 /);
     assert.match(shown[2]!, /id 18446744073709551614 /);
     assert.match(shown[3]!, /bus closed: gone\\u000a\\u001b\[2Jfor good$/);
     const { stdout } = await dxgwire(['decode', path, '--json']);
     assert.match(stdout, /"id":"18446744073709551615"/);
+  });
+
+  it('reads the messages of a guest also where the host was heard first', async () => {
+    const path = join(folder, 'again.dxgcap');
+    const recorder = recorderTo(path);
+    recorder.begin({ link: 'tcp', side: 'link', codec: 'dxgkrnl' });
+    const reader = new CaptureReader();
+    const packets = reader.push(readFileSync(first)).filter(({ kind }) => kind === 'packet');
+    const from = packets.findIndex((record) => record.kind === 'packet' && record.direction === 'h2g');
+    for (const record of packets.slice(from)) {
+      if (record.kind !== 'packet') continue;
+      const { bytes, channel, direction, flags, idHigh, idLow, packetKind } = record;
+      recorder.packet(direction, channel, packetKind, idLow, idHigh, flags, bytes, 0, bytes.length);
+    }
+    await recorder.close();
+    const { stdout } = await dxgwire(['decode', path]);
+    assert.match(stdout, /<- {2}ch \d+ {2}id \d+ {2}answer answered, .* \(the request is not in the trace\)/);
+    assert.match(stdout, /-> {2}ch 2 {2}id \d+ {2}GetInternalAdapterInfo, /);
+    assert.doesNotMatch(stdout, /-> .* answer, /);
+    const out = join(folder, 'again.json');
+    assert.equal((await dxgwire(['export', path, '--chrome-trace', out])).code, 0);
+    assert.match(readFileSync(out, 'utf8'), /"name":"GetInternalAdapterInfo"/);
   });
 
   it('does not start a host whose capture cannot be written', async () => {

@@ -45,8 +45,8 @@ export const decode: Command = {
       const progress = createReadProgress(process.stdout.isTTY === true);
       await print(new CaptureFile(path, progress), values.json === true);
     } catch (error) {
-      // Who reads has seen enough: `dxgwire decode FILE | head`.
-      if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error;
+      // What is wrong with standard output is said, where it is to be, by who watches it.
+      if (error !== process.stdout.errored) throw error;
     }
     return ExitCode.success;
   },
@@ -62,13 +62,15 @@ async function print(file: CaptureFile, json: boolean): Promise<void> {
     if (!isFirst || file.header === null) return;
     isFirst = false;
     const { codec, link, side, startedAt } = file.header;
-    const text = `${link}, ${codec}, recorded ${side === 'link' ? 'on the way' : `at the ${side}'s end`} from ${new Date(startedAt).toISOString()}\n`;
-    process.stdout.write(json ? `${JSON.stringify(file.header)}\n` : text);
+    const text = `${link}, ${codec}, recorded ${side === 'link' ? 'on the way' : `at the ${side}'s end`} from ${new Date(startedAt).toISOString()}`;
+    process.stdout.write(`${json ? JSON.stringify(file.header) : printable(text)}\n`);
   };
   let text = '';
   const write = async () => {
     const isRoomy = process.stdout.write(text);
     text = '';
+    // Of one that has ended no other event comes.
+    if (process.stdout.errored !== null) throw process.stdout.errored;
     if (!isRoomy) await once(process.stdout, 'drain');
   };
   for await (const batch of file.batches()) {
@@ -88,15 +90,11 @@ async function print(file: CaptureFile, json: boolean): Promise<void> {
 }
 
 const IN_BAND = 6;
-/** Interface version where the guest never said one, and the first version with extended headers. */
-const OLD_VERSION = 27;
-const EXTENDED_HEADER_BYTES = 16;
-const VERSION = 40;
 const SHOWN_FIELDS = 6;
 
 /** Reads records in order: an answer is read by its request. */
 export class CaptureDecoder {
-  #reader: PacketReader | null = null;
+  readonly #reader = new PacketReader();
   #seq = 0;
 
   /** One line. */
@@ -146,8 +144,6 @@ export class CaptureDecoder {
 
   #read(record: CaptureRecord & { kind: 'packet' }): ReadPacket {
     const { bytes, channel, direction, packetKind } = record;
-    // From version 40 on, packets of a guest begin with the length of their extended header; before, with 0.
-    this.#reader ??= new PacketReader(bytes[0] === EXTENDED_HEADER_BYTES ? VERSION : OLD_VERSION);
     this.#seq += 1;
     const packet = {
       seq: this.#seq,

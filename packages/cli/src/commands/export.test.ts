@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { CaptureRecorder } from '@dxgwire/transport/capture';
 import { dxgwire, HostProcess } from '../test-support/dxgwire.ts';
@@ -35,9 +35,11 @@ describe('dxgwire export', () => {
       assert.deepEqual(readFileSync(copy), readFileSync(whole), way);
     }
     const both = join(folder, 'both');
-    const { code } = await dxgwire(['export', copy, '--pcapng', both, '--chrome-trace', both]);
-    assert.equal(code, 2);
-    assert.ok(!existsSync(both));
+    for (const other of [both, relative('.', both), join(folder, '.', `x/../both`)]) {
+      const { code } = await dxgwire(['export', copy, '--pcapng', both, '--chrome-trace', other]);
+      assert.equal(code, 2, other);
+      assert.ok(!existsSync(both));
+    }
   });
 
   it('fails where it cannot write', async () => {

@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { writeFileSync } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import process from 'node:process';
 import type { CaptureRecord } from '@dxgwire/transport/capture';
 import { CaptureFile } from '../capture-file.ts';
@@ -60,7 +61,9 @@ export const exportCapture: Command = {
     ) {
       throw new UsageError('export needs a file and what to write; see `dxgwire export --help`');
     }
-    const targets = [dissector, pcapng, chromeTrace].filter((each) => each !== undefined);
+    const targets = [dissector, pcapng, chromeTrace].flatMap((each) =>
+      each === undefined ? [] : [resolve(each)],
+    );
     if (new Set(targets).size < targets.length) throw new UsageError('each output needs a file of its own');
     if (path !== undefined && dissector !== undefined && (await isSameFile(path, dissector)))
       throw new UsageError(`${dissector} is the capture itself`);

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { dxgwire, HostProcess, takePort } from '../test-support/dxgwire.ts';
+import { bin, dxgwire, HostProcess, takePort } from '../test-support/dxgwire.ts';
 
 function childrenOf(pid: number): string[] {
   const children = readdirSync(`/proc/${pid}/task`).map((task) =>
@@ -149,6 +151,27 @@ describe('dxgwire host', () => {
     } finally {
       rmSync(folder, { recursive: true });
     }
+  });
+
+  it('serves its guests also where its log cannot be written', {
+    skip: !existsSync('/dev/full'),
+  }, async () => {
+    const full = openSync('/dev/full', 'w');
+    const args = ['host', '--backend', 'null', '--listen', 'tcp:127.0.0.1:0', '--json', '--log', 'debug'];
+    const child = spawn(process.execPath, [bin, ...args], { stdio: ['ignore', 'pipe', full] });
+    const ended = once(child, 'close');
+    try {
+      const [line] = (await once(child.stdout!, 'data')) as [Buffer];
+      const { url } = JSON.parse(line.toString()) as { url: string };
+      for (let guest = 0; guest < 2; guest += 1) {
+        const { code, stderr } = await dxgwire(['info', '--connect', url]);
+        assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+      }
+    } finally {
+      child.kill('SIGINT');
+      closeSync(full);
+    }
+    assert.deepEqual(await ended, [0, null]);
   });
 
   it('names the same URL on this machine as the way out', async () => {

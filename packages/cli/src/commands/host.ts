@@ -80,7 +80,7 @@ export const host: Command = {
     const token = tokenFrom(values.token);
     const wanted = token ?? tokenOfUrl(values.listen);
     checkListen(values.listen, wanted);
-    const log = createLog({ level, destination: destination({ dest: 2, sync: true }) });
+    const log = createLog({ level, destination: logDestination() });
     // From the start, so that Ctrl-C while the backend starts leaves nothing behind either.
     const stop = untilInterrupted();
     const { backend, adapters } = await openBackend(backendName, values.adapter, log, timeoutMs);
@@ -99,6 +99,7 @@ export const host: Command = {
       await captures?.close();
       throw error;
     }
+    captures?.begin();
     const descriptions = backend.adapters.filter((_, index) => adapters.includes(index));
     announce(values.json === true, listener.url, backend.name, descriptions, wanted !== undefined);
     await Promise.race([stop, listener.ended ?? stop]);
@@ -107,6 +108,16 @@ export const host: Command = {
     return ExitCode.success;
   },
 };
+
+/** Most bytes of the log that are kept while nothing can be written; what comes then is not logged. */
+const MOST_UNWRITTEN_BYTES = 1 << 20;
+
+/** Standard error. On a disk that is full a log ends, or has a gap; the guests go on. */
+function logDestination() {
+  const stream = destination({ dest: 2, sync: true, maxLength: MOST_UNWRITTEN_BYTES });
+  stream.on('error', () => {});
+  return stream;
+}
 
 /** @throws UsageError for what is not a whole number from 1 to 2^31 - 1, the longest that a timer takes. */
 function milliseconds(name: string, text: string): number {

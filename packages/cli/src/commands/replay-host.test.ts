@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -244,6 +246,30 @@ describe('a capture of a host', () => {
       assert.ok(result.memoryBytes >= SYSTEM_BYTES + LOCKED_BYTES, JSON.stringify(result));
     });
   }
+
+  it('plays each guest of a host, also one that was not the first', async () => {
+    const path = await recorded('several', 'ws://127.0.0.1:0', 'webgpu', async (url) => {
+      await program(url);
+      await program(url);
+    });
+    for (const each of [path, path.replace('several', 'several-2')]) {
+      const { code, difference } = await replayed(each, 'webgpu', 8000);
+      assert.deepEqual({ code, difference }, { code: 0, difference: null }, each);
+    }
+  });
+
+  it('says of a pipe that it cannot be read more than once', async () => {
+    const path = await recorded('piped', 'ws://127.0.0.1:0', 'null', async (url) => {
+      assert.equal((await dxgwire(['info', '--connect', url])).code, 0);
+    });
+    const pipe = join(folder, 'pipe');
+    assert.equal(spawnSync('mkfifo', [pipe]).status, 0);
+    const written = writeFile(pipe, readFileSync(path)).catch(() => {});
+    const { code, stderr } = await dxgwire(['replay', pipe, '--backend', 'null']);
+    await written;
+    assert.equal(code, 1);
+    assert.match(stderr, /^dxgwire: cannot replay [^\n]*which a pipe cannot be: save it in a file\n$/);
+  });
 
   it('is smaller without memory, and its replay shows what is missing', {
     skip: SHARED === null,

@@ -1,4 +1,5 @@
 import { TraceComparer, type TracePacket } from '@dxgwire/guest/kmt';
+import { printable } from '../text.ts';
 import { type Field, formatBytes, formatElement, formatField } from './trace-fields.ts';
 import type { Trace } from './trace-file.ts';
 import { PacketReader, type ReadPacket } from './trace-packets.ts';
@@ -191,7 +192,7 @@ export function formatComparison(comparison: Comparison, limit: number): string 
     ].filter((text) => text !== null);
     const because = cause === '' ? '' : `, ${cause}`;
     const head = `packet ${packet} (${lines.join(', ')}): ${command} on channel ${channel}${because}`;
-    return `${head}\n${details.map((detail) => `  ${detail}\n`).join('')}`;
+    return `${printable(head)}\n${details.map((detail) => `  ${printable(detail)}\n`).join('')}`;
   });
   const hidden = differences.length - parts.length;
   const counts = `${expectedPackets} guest packets expected, ${actualPackets} found`;

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { packetOf, parseJsonLines, type TraceLine, type TracePacket } from '@dxgwire/guest/kmt';
 import { describe, UsageError } from '../errors.ts';
+import { versionOf } from './trace-packets.ts';
 
 /** A trace as it was read: one line of the file may be a packet, or say what else happened. */
 export interface Trace {
@@ -16,10 +17,6 @@ export interface TraceEntry {
   readonly content: TraceLine;
   readonly packet: TracePacket | null;
 }
-
-const EXTENDED_HEADER_BYTES = 16;
-const OLD_VERSION = 27;
-const VERSION = 40;
 
 /**
  * Reads a trace file and checks that its packets can be used.
@@ -49,11 +46,6 @@ export function readTrace(path: string): Trace {
   return { path, entries, version: versionOf(first.bytes) };
 }
 
-/** From version 40 on, packets of a guest begin with the length of their extended header; before, with 0. */
-function versionOf(bytes: Uint8Array): number {
-  return bytes[0] === EXTENDED_HEADER_BYTES ? VERSION : OLD_VERSION;
-}
-
 function entryOf(text: string, line: number): TraceEntry {
   let content: unknown;
   try {
@@ -66,14 +58,24 @@ function entryOf(text: string, line: number): TraceEntry {
   }
   const entry = content as TraceLine;
   if (typeof entry.type !== 'string') throw new SyntaxError('has no "type"');
+  for (const key of ['name', 'detail', 'ioctl'] as const) {
+    const value: unknown = entry[key];
+    if (value !== undefined && typeof value !== 'string') throw new SyntaxError(`"${key}" is no text`);
+  }
+  for (const key of ['channel', 'step'] as const) {
+    const value: unknown = entry[key];
+    if (value !== undefined && typeof value !== 'number') throw new SyntaxError(`"${key}" is no number`);
+  }
   if (entry.type !== 'inband' && entry.type !== 'completion') return { line, content: entry, packet: null };
   checkPacket(entry);
-  const packet = packetOf({ ...entry, seq: entry.seq ?? line });
+  const packet = packetOf({ ...entry, seq: entry.seq ?? line, name: entry.name ?? 'packet' });
   if (packet === null) return { line, content: entry, packet };
   const { length } = packet.bytes;
   if (entry.len !== undefined && entry.len !== length) {
     throw new SyntaxError(`says ${entry.len} bytes, but has ${length}`);
   }
+  if (!packet.cookies.every(([, , kind]) => typeof kind === 'string'))
+    throw new SyntaxError('a cookie without its kind');
   for (const [offset, size] of [...packet.opaque, ...packet.cookies]) {
     if (!(isCount(offset) && isCount(size) && offset + size <= length)) {
       throw new SyntaxError(`masks ${size} bytes at ${offset} of a packet of ${length}`);

@@ -30,15 +30,25 @@ interface Request {
 }
 
 const U64 = 8;
+/** Interface version of packets without an extended header, and the first version with one. */
+const OLD_VERSION = 27;
+const VERSION = EXTENDED_HEADER_VERSION;
+const EXTENDED_HEADER_BYTES = 16;
 /** Requests that are kept for their answers: more than any host has under way. Those of a gap, or of a strange guest, are never answered. */
-const MOST_REQUESTS = 1 << 16;
+export const MOST_REQUESTS = 1 << 16;
+
+/** From version 40 on, packets of a guest begin with the length of their extended header; before, with 0. */
+export function versionOf(bytes: Uint8Array): number {
+  return bytes[0] === EXTENDED_HEADER_BYTES ? VERSION : OLD_VERSION;
+}
 
 /** Reads the packets of a trace in order: an answer is read by the request that it belongs to. */
 export class PacketReader {
-  readonly #version: number;
+  #version: number | null;
   readonly #requests = new Map<string, Request>();
 
-  constructor(version: number) {
+  /** @param version the interface version, where it is known; else the first message of the guest shows it. */
+  constructor(version: number | null = null) {
     this.#version = version;
   }
 
@@ -55,14 +65,17 @@ export class PacketReader {
 
   #readMessage(packet: TracePacket, id: number | bigint): ReadPacket {
     const { bytes, isFromGuest } = packet;
+    // What the host says looks alike in all versions, and may come first: in the capture of a connection that was made again.
+    if (isFromGuest) this.#version ??= versionOf(bytes);
+    const version = this.#version ?? OLD_VERSION;
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const header = createCommandHeader();
-    if (isFromGuest) decodeHeader(view, 0, bytes.length, this.#version, header);
+    if (isFromGuest) decodeHeader(view, 0, bytes.length, version, header);
     else decodeHostHeader(view, 0, bytes.length, header);
     const def = commandById(channelOf(header), header.commandType) as CommandDef | undefined;
     const command = def?.name ?? `command ${header.commandType}`;
     const list = new FieldList();
-    if (isFromGuest && this.#version >= EXTENDED_HEADER_VERSION) addExtendedHeader(list);
+    if (isFromGuest && version >= EXTENDED_HEADER_VERSION) addExtendedHeader(list);
     addHeader(list, header.commandOffset);
     let problem: string | null = null;
     let body: object | undefined;
@@ -95,18 +108,19 @@ export class PacketReader {
       return { packet, command: request?.name ?? packet.name, fields: [], problem };
     }
     const { bytes } = packet;
+    const version = this.#version ?? OLD_VERSION;
     // A ring rounds lengths up to 8, and some answers are demanded so.
     const padded = new Uint8Array((bytes.length + 7) & ~7);
     padded.set(bytes);
     const view = new DataView(padded.buffer);
     const list = new FieldList();
-    const variant = def.replyVariants.find(({ below }) => this.#version < below);
+    const variant = def.replyVariants.find(({ below }) => version < below);
     if (def.replyHasHeader) addHeader(list, 0);
     let values: Record<string, unknown> | undefined;
     let problem: string | null = null;
     try {
       const answerable = def as unknown as Parameters<typeof decodeReply>[0];
-      values = decodeReply(answerable, this.#version, view, 0, padded.length, request.body) as Record<
+      values = decodeReply(answerable, version, view, 0, padded.length, request.body) as Record<
         string,
         unknown
       >;

@@ -1,3 +1,4 @@
+import { printable } from '../text.ts';
 import { formatField } from './trace-fields.ts';
 import type { Trace, TraceEntry } from './trace-file.ts';
 import { PacketReader, type ReadPacket } from './trace-packets.ts';
@@ -31,14 +32,15 @@ export function* formatTrace({ entries, version }: Trace, options: ShowOptions):
 
 function formatOther({ content, line }: TraceEntry): string {
   const { channel, detail, name, type } = content;
-  if (type === 'mark') return `\n${String(detail ?? name ?? '')}\n`;
+  if (type === 'mark') return `\n${printable(String(detail ?? name ?? ''))}\n`;
   const where = channel === undefined || channel < 0 ? '' : ` channel ${channel}`;
-  return `${String(line).padStart(5)}     ${name ?? type}${where}${detail === undefined ? '' : `: ${detail}`}\n`;
+  const what = `${name ?? type}${where}${detail === undefined ? '' : `: ${detail}`}`;
+  return `${String(line).padStart(5)}     ${printable(what)}\n`;
 }
 
 function formatHead({ line }: TraceEntry, { command, packet, problem }: ReadPacket): string {
   const arrow = packet.isFromGuest ? '->' : '<-';
-  const what = packet.isCompletion ? `${command} answered` : command;
+  const what = printable(packet.isCompletion ? `${command} answered` : command);
   const id = packet.id === 0 ? 'no answer wanted' : `id ${packet.id}`;
   const note = problem === null ? '' : ` (${problem})`;
   const { channel, bytes } = packet;
@@ -54,7 +56,7 @@ function* formatFields({ fields, packet }: ReadPacket): Generator<string> {
   for (const field of fields) {
     const kind = cookie(field.offset);
     const mark = opaque(field.offset) ? '  (opaque)' : kind === undefined ? '' : `  (${kind})`;
-    yield `         ${field.path.padEnd(width)}  ${formatField(field, packet.bytes)}${mark}\n`;
+    yield `         ${field.path.padEnd(width)}  ${printable(`${formatField(field, packet.bytes)}${mark}`)}\n`;
   }
 }
 

@@ -206,4 +206,49 @@ describe('dxgwire trace show', () => {
     assert.match(stdout, /\(opaque\)$/m);
     assert.match(stdout, /^ +00000 {2}10 00 00 00 00 00 00 00 00 cd ab 00 77 00 00 00$/m);
   });
+
+  it('refuses texts that are none, in one line, and does without a name', async () => {
+    const packet = { type: 'inband', dir: 'g2h', channel: 1, hex: '10' };
+    for (const [wrong, what] of [
+      [{ type: 'x', name: { x: 1 } }, '"name" is no text'],
+      [{ type: 'x', detail: { toString: 1 } }, '"detail" is no text'],
+      [{ type: 'x', channel: '1' }, '"channel" is no number'],
+      [{ ...packet, step: {} }, '"step" is no number'],
+      [{ ...packet, cookies: [[0, 1, { toString: 1 }]] }, 'a cookie without its kind'],
+    ] as const) {
+      const { code, stderr } = await dxgwire(['trace', 'show', file(JSON.stringify(wrong)), '--fields']);
+      assert.equal(code, 2);
+      assert.match(stderr, /^dxgwire: [^\n]*trace\.jsonl, line 1: [^\n]*\n$/);
+      assert.ok(stderr.includes(what), stderr);
+    }
+    const { code, stdout } = await dxgwire([
+      'trace',
+      'show',
+      file(JSON.stringify(packet)),
+      '--name',
+      'PACKET',
+    ]);
+    assert.equal(code, 0);
+    assert.match(stdout, /^ +1 -> {2}packet, channel 1, no answer wanted, 1 bytes \(/);
+  });
+
+  it('shows texts of a trace, which may be anything, on one line and without what a terminal would obey', async () => {
+    const evil = 'x\n\u001b[2J\u009b2J';
+    const packet = lines.find(({ dir, type }) => dir === 'g2h' && type === 'inband')!;
+    const path = file([
+      { ...lines[0]!, type: evil, name: evil, detail: evil },
+      { ...lines[0]!, type: 'mark', detail: evil },
+      { ...packet, name: evil, cookies: [[0, 8, evil]] } as TraceLine,
+      { ...packet, name: evil, hex: '10', len: 1, zeros: 0, opaque: [], cookies: [] } as TraceLine,
+    ]);
+    const { code, stdout } = await dxgwire(['trace', 'show', path, '--fields']);
+    assert.equal(code, 0);
+    assert.doesNotMatch(stdout.replaceAll('\n', ''), /\p{Cc}/u);
+    assert.match(stdout, /^x\\u000a\\u001b\[2J\\u009b2J$/m);
+    const other = join(folder, 'other.jsonl');
+    writeFileSync(other, readFileSync(path, 'utf8').replace('"hex":"10"', '"hex":"11"'));
+    const compared = await dxgwire(['trace', 'compare', path, other]);
+    assert.equal(compared.code, 1);
+    assert.doesNotMatch(compared.stdout.replaceAll('\n', ''), /\p{Cc}/u);
+  });
 });

@@ -1,13 +1,10 @@
 import type { CaptureRecord } from '@dxgwire/transport/capture';
 import { formatField } from '../commands/trace-fields.ts';
-import { PacketReader, type ReadPacket } from '../commands/trace-packets.ts';
+import { MOST_REQUESTS, PacketReader, type ReadPacket } from '../commands/trace-packets.ts';
 
 type PacketRecord = CaptureRecord & { kind: 'packet' };
 
 const IN_BAND = 6;
-const EXTENDED_HEADER_BYTES = 16;
-const VERSION = 40;
-const OLD_VERSION = 27;
 const MEBIBYTE = 1 << 20;
 const COUNTER_BYTES = 8;
 const GUEST = 1;
@@ -33,7 +30,7 @@ interface Queue {
  * until its progress fence; waits from the call until their event; each fence of the window as a counter.
  */
 export class ChromeTrace {
-  #reader: PacketReader | null = null;
+  readonly #reader = new PacketReader();
   #isFirst = true;
   #windowBytes = 0;
   #lastUs = 0;
@@ -99,18 +96,7 @@ export class ChromeTrace {
   /** What never came to its end is a bar up to the last record: it may be what one is looking for. */
   end(): string {
     let text = '';
-    for (const [key, { name, sinceUs }] of this.#calls) {
-      const tid = Number(key.slice(0, key.indexOf('/')));
-      text += this.#bar(
-        'call',
-        `${name} (no answer)`,
-        Track.calls,
-        tid,
-        `${key}@${sinceUs}`,
-        sinceUs,
-        this.#lastUs,
-      );
-    }
+    for (const key of this.#calls.keys()) text += this.#unanswered(key);
     // Of queues whose fence is not known no end could be seen.
     for (const { tid, work } of new Set(this.#queueOfFence.values())) {
       for (const { fence, sinceUs } of work) {
@@ -131,6 +117,14 @@ export class ChromeTrace {
     return `${text}${this.#event({ ph: 'M', name: 'trace_end', pid: Track.link, tid: 0, args: {} })}\n]\n`;
   }
 
+  /** A call whose answer has not come so far. */
+  #unanswered(key: string): string {
+    const { name, sinceUs } = this.#calls.get(key)!;
+    const tid = Number(key.slice(0, key.indexOf('/')));
+    const id = `${key}@${sinceUs}`;
+    return this.#bar('call', `${name} (no answer)`, Track.calls, tid, id, sinceUs, this.#lastUs);
+  }
+
   #packet(record: PacketRecord): string {
     const read = this.#read(record);
     const key = `${record.channel}/${idOf(record)}`;
@@ -139,7 +133,14 @@ export class ChromeTrace {
         const process = fieldOf(read, record.bytes, 'header.process') ?? '';
         this.#calls.set(key, { name: read.command, sinceUs: record.timeUs, process });
       }
-      return this.#request(record, read);
+      // What is kept does not grow with the recording.
+      let lost = '';
+      if (this.#calls.size > MOST_REQUESTS) {
+        const oldest = this.#calls.keys().next().value!;
+        lost = this.#unanswered(oldest);
+        this.#calls.delete(oldest);
+      }
+      return `${lost}${this.#request(record, read)}`;
     }
     const call = this.#calls.get(key);
     this.#calls.delete(key);
@@ -238,7 +239,6 @@ export class ChromeTrace {
   }
 
   #read(record: PacketRecord): ReadPacket {
-    this.#reader ??= new PacketReader(record.bytes[0] === EXTENDED_HEADER_BYTES ? VERSION : OLD_VERSION);
     const packet = {
       seq: 0,
       channel: record.channel,

@@ -6,10 +6,6 @@ import { PacketReader, type ReadPacket } from '../commands/trace-packets.ts';
 
 type PacketRecord = CaptureRecord & { kind: 'packet' };
 
-const OLD_VERSION = 27;
-const VERSION = 40;
-const EXTENDED_HEADER_BYTES = 16;
-
 /** What was asked and what was answered, by the command table. */
 interface ReadPair {
   readonly asked: ReadPacket | null;
@@ -17,8 +13,7 @@ interface ReadPair {
 }
 
 function read(request: PacketRecord | null, record: PacketRecord, bytes: Uint8Array): ReadPair {
-  const source = request ?? record;
-  const reader = new PacketReader(source.bytes[0] === EXTENDED_HEADER_BYTES ? VERSION : OLD_VERSION);
+  const reader = new PacketReader();
   const packet = (of: PacketRecord, payload: Uint8Array) => ({
     seq: 0,
     channel: of.channel,

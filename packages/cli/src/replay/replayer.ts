@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { createHost } from '@dxgwire/host';
 import { Codec, PacketKind } from '@dxgwire/transport';
 import type { CaptureHeader, CaptureRecord } from '@dxgwire/transport/capture';
@@ -162,6 +163,11 @@ export class Replayer {
     }
     if (header.side === 'host') {
       const source = open();
+      if (!(await stat(source.path)).isFile()) {
+        throw new Error(
+          "it was recorded at a host's end, and is read more than once, which a pipe cannot be: save it in a file",
+        );
+      }
       const answers = await RecordedAnswers.read(source.records());
       this.#hostsEnd = { answers, tape: new ContentTape(source.path) };
     }

@@ -340,8 +340,13 @@ describe('a proxy that cannot be made', () => {
       ['ws://', right, 'bad-url', /not a URL/],
       ['shm:gpu', right, 'bad-url', /nothing between its ends.*host --listen shm:gpu --capture FILE/],
       ['tcp:127.0.0.1:0', 'shm:gpu', 'bad-url', /run --connect shm:gpu --trace FILE/],
-      [taken.url, right, 'listen-failed', /EADDRINUSE/],
-      [`ws://127.0.0.1:${port}`, right, 'listen-failed', /EADDRINUSE/],
+      [taken.url, right, 'listen-failed', /: the port is in use\. Stop what uses it, or choose another port/],
+      [
+        `ws://127.0.0.1:${port}`,
+        right,
+        'listen-failed',
+        /: the port is in use\. Stop what uses it, or choose another port/,
+      ],
     ] as const) {
       await assert.rejects(proxyLink({ listen, connect, onConnection: () => new Tap() }), (error) => {
         assert.ok(isTransportError(error), String(error));

@@ -4,6 +4,7 @@ import { connect as connectSocket, createServer as createStreamServer, type Sock
 import process from 'node:process';
 import { WebSocket, WebSocketServer } from 'ws';
 import { TransportError } from '../errors.ts';
+import { listenError } from '../listen-error.ts';
 import { parseStreamUrl, type StreamAddress, streamUrl } from '../stream/address.ts';
 import { openDeviceFile } from '../stream/device-file.ts';
 import { listenOnSocketFile } from '../stream/socket-file.ts';
@@ -250,7 +251,8 @@ async function listenStream(text: string, accept: Accept): Promise<Listening> {
   } else {
     if (address.kind !== 'tcp') throw new TransportError('bad-url', `a capture cannot listen on ${text}`);
     await listening(text, (done, failed) => {
-      server.once('error', failed);
+      // And later, where a connection could not be taken: without a listener that would end the process.
+      server.on('error', failed);
       server.listen(address.port, address.host, done);
     });
     const bound = server.address();
@@ -273,10 +275,6 @@ async function listening(
   start: (done: () => void, failed: (error: Error) => void) => void,
 ): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    start(resolve, (error) =>
-      reject(
-        new TransportError('listen-failed', `cannot listen on ${where}: ${error.message}`, { cause: error }),
-      ),
-    );
+    start(resolve, (error) => reject(listenError(where, error)));
   });
 }

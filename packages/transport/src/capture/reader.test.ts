@@ -39,6 +39,20 @@ describe('a capture', () => {
     refuses(/version undefined/, { format: CAPTURE_FORMAT });
   });
 
+  it('with a header that says what cannot be is refused', () => {
+    for (const [pattern, fields] of [
+      [/link or codec/, { link: 7 }],
+      [/link or codec/, { codec: undefined }],
+      [/side that was tapped/, { side: 'x' }],
+      [/guest memory of another kind/, { memory: 'x' }],
+      [/a number that is NaN/, { startedAt: Number.NaN }],
+      [/a number that is text/, { startedAt: 'text' }],
+      [/a number that is 9223372036854775808/, { startedAt: 2n ** 63n }],
+      [/a beginning at 8640000000000001 ms/, { startedAt: 8.64e15 + 1 }],
+    ] as const)
+      refuses(pattern, { ...HEADER, ...fields });
+  });
+
   it('with a field that cannot be is refused, and the field is named', () => {
     const bytes = Uint8Array.of(1);
     const guids = [new Uint8Array(16), new Uint8Array(16)];
@@ -50,6 +64,11 @@ describe('a capture', () => {
       [/a number that is NaN/, [RecordKind.gap, 0, Number.NaN, 0]],
       [/a number that is undefined/, [RecordKind.memoryBlock, 0, 4096]],
       [/a number that is 9007199254740992/, [RecordKind.memoryRead, 0, 2 ** 53, 1]],
+      [/4294967296 where 32 bits are/, [RecordKind.packet, 0, 0, 1, 6, 2 ** 32, 0, 0, bytes]],
+      [/4294967296 where 32 bits are/, [RecordKind.packet, 0, 0, 1, 6, 0, 2 ** 32, 0, bytes]],
+      [/4294967296 where 32 bits are/, [RecordKind.windowStore, 0, 8, 0, 2 ** 32]],
+      [/1 bytes of memory where 8 are/, [RecordKind.windowPublish, 0, 1, 0, 8, bytes]],
+      [/1 bytes of memory where 0 are/, [RecordKind.memoryContent, 0, 0, 0, 0, bytes]],
       [/direction that is neither/, [RecordKind.packet, 0, 2, 1, 6, 0, 0, 0, bytes]],
       [/direction that is neither/, [RecordKind.windowPublish, 0, 'g2h', 0, 1, bytes]],
       [/bytes that are none/, [RecordKind.packet, 0, 1, 1, 6, 0, 0, 0, 'text']],

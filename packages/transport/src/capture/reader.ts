@@ -19,6 +19,8 @@ export class CaptureError extends Error {
 type Fields = readonly unknown[];
 
 const TWO_TO_32 = 4_294_967_296;
+/** Latest time of a `Date`, milliseconds since 1970. */
+const MAX_DATE_MS = 8.64e15;
 
 function bad(what: string): never {
   throw new CaptureError(what);
@@ -30,8 +32,21 @@ function number(value: unknown): number {
     : bad(`a number that is ${String(value)}`);
 }
 
+/** Of 32 bits. */
+function word(value: unknown): number {
+  const known = number(value);
+  return known < TWO_TO_32 ? known : bad(`${known} where 32 bits are`);
+}
+
 function bytes(value: unknown): Uint8Array {
   return value instanceof Uint8Array ? value : bad('bytes that are none');
+}
+
+/** Bytes of memory that the capture may have kept. */
+function content(value: unknown, length: number): Uint8Array | null {
+  if (value === null) return null;
+  const kept = bytes(value);
+  return kept.length === length ? kept : bad(`${kept.length} bytes of memory where ${length} are said to be`);
 }
 
 function reason(value: unknown): string | null {
@@ -61,9 +76,9 @@ function recordOf(kind: unknown, timeUs: number, fields: Fields): CaptureRecord 
         direction: way(a),
         channel: number(b),
         packetKind: number(c),
-        idLow: number(d),
-        idHigh: number(e),
-        flags: number(f),
+        idLow: word(d),
+        idHigh: word(e),
+        flags: word(f),
         bytes: bytes(g),
       };
     case RecordKind.offer: {
@@ -86,10 +101,10 @@ function recordOf(kind: unknown, timeUs: number, fields: Fields): CaptureRecord 
     case RecordKind.windowPublish: {
       const place = { direction: way(a), offset: number(b), length: number(c) };
       const name = kind === RecordKind.memoryPublish ? 'memoryPublish' : 'windowPublish';
-      return { kind: name, timeUs, ...place, bytes: d === null ? null : bytes(d) };
+      return { kind: name, timeUs, ...place, bytes: content(d, place.length) };
     }
     case RecordKind.windowStore:
-      return { kind: 'windowStore', timeUs, offset: number(a), low: number(b), high: number(c) };
+      return { kind: 'windowStore', timeUs, offset: number(a), low: word(b), high: word(c) };
     case RecordKind.interruption:
       return { kind: 'interruption', timeUs, isInterrupted: a === true };
     case RecordKind.busClose:
@@ -118,13 +133,8 @@ function recordOf(kind: unknown, timeUs: number, fields: Fields): CaptureRecord 
     case RecordKind.windowContent: {
       const name = kind === RecordKind.memoryContent ? 'memoryContent' : 'windowContent';
       // Written as publications are, with a direction.
-      return {
-        kind: name,
-        timeUs,
-        offset: number(b),
-        length: number(c),
-        bytes: d === null ? null : bytes(d),
-      };
+      const place = { offset: number(b), length: number(c) };
+      return { kind: name, timeUs, ...place, bytes: content(d, place.length) };
     }
     default:
       return null;
@@ -142,7 +152,22 @@ function headerOf(value: unknown): CaptureHeader {
     const readable = `${EARLIEST_CAPTURE_VERSION} to ${CAPTURE_VERSION}`;
     return bad(`a capture of version ${String(version)}; this program reads ${readable}`);
   }
-  return header as CaptureHeader;
+  const { codec, link, memory, side, startedAt } = header;
+  if (typeof link !== 'string' || typeof codec !== 'string') return bad('a header without its link or codec');
+  if (side !== 'host' && side !== 'guest' && side !== 'link')
+    return bad('a header without the side that was tapped');
+  if (memory !== undefined && memory !== 'mapped' && memory !== 'mirrored')
+    return bad('a header with guest memory of another kind');
+  if (number(startedAt) > MAX_DATE_MS) return bad(`a beginning at ${startedAt} ms`);
+  return {
+    format: CAPTURE_FORMAT,
+    version: version!,
+    link,
+    codec,
+    side,
+    ...(memory === undefined ? {} : { memory }),
+    startedAt: startedAt!,
+  };
 }
 
 type PacketRecord = Extract<CaptureRecord, { kind: 'packet' }>;
@@ -180,13 +205,13 @@ class EarlierRecords {
     }
     if (mask >= TWO_TO_32 || from !== changed.length)
       return bad('a packet whose changes are not those it names');
-    return { ...last, timeUs, idLow: number(id), bytes: payload };
+    return { ...last, timeUs, idLow: word(id), bytes: payload };
   }
 
   storeAgain(timeUs: number, slot: number, [low]: Fields): StoreRecord {
     const last = this.#stores[slot];
     if (last === undefined) return bad(`a store where none was, ${slot}`);
-    return { ...last, timeUs, low: number(low) };
+    return { ...last, timeUs, low: word(low) };
   }
 }
 

@@ -3,6 +3,7 @@ import process from 'node:process';
 import { TransportError } from '../errors.ts';
 import { outliveFailedAccepts } from '../failed-accepts.ts';
 import { HostLinks, type LinkHostSettings } from '../link/host-links.ts';
+import { listenError } from '../listen-error.ts';
 import { parseStreamUrl, type StreamAddress, streamUrl } from './address.ts';
 import { ConnectionMedium } from './connection-medium.ts';
 import { listenOnDevice } from './device.ts';
@@ -104,24 +105,11 @@ async function open(
   }
   const { host, port } = address;
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(address, error)));
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(streamUrl(address), error)));
     server.listen(port, host, () => resolve());
   });
   outliveFailedAccepts(server, onRefused);
   return { kind: 'tcp', host, port: (server.address() as AddressInfo).port };
-}
-
-function listenError(address: StreamAddress, error: NodeJS.ErrnoException): TransportError {
-  const hints: Readonly<Record<string, string>> = {
-    EADDRINUSE: 'the port is in use. Stop what uses it, or choose another port (0 picks a free one)',
-    EACCES: 'this user may not use that port. Choose one from 1024 on',
-    EADDRNOTAVAIL: 'this machine has no such address',
-    ENOTFOUND: 'the name is not known',
-  };
-  const hint = hints[error.code ?? ''] ?? error.message;
-  return new TransportError('listen-failed', `cannot listen on ${streamUrl(address)}: ${hint}`, {
-    cause: error,
-  });
 }
 
 /**

@@ -8,6 +8,7 @@ import { TransportError } from '../errors.ts';
 import { outliveFailedAccepts } from '../failed-accepts.ts';
 import { HostLinks, type LinkHostSettings } from '../link/host-links.ts';
 import { DEFAULT_HANDSHAKE_TIMEOUT_MS } from '../link/limits.ts';
+import { listenError } from '../listen-error.ts';
 import { MOST_TIMER_MS } from '../timers.ts';
 import { tokenOfQuery } from '../url-token.ts';
 import {
@@ -303,7 +304,7 @@ function listen(
   onRefused: LinkHostSettings['onRefused'],
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    const failed = (error: NodeJS.ErrnoException) => reject(listenError(host, port, error));
+    const failed = (error: NodeJS.ErrnoException) => reject(listenError(`${host}:${port}`, error));
     server.once('error', failed);
     server.listen(port, host, () => {
       server.off('error', failed);
@@ -311,16 +312,4 @@ function listen(
       resolve();
     });
   });
-}
-
-function listenError(host: string, port: number, error: NodeJS.ErrnoException): TransportError {
-  const where = `${host}:${port}`;
-  const hints: Readonly<Record<string, string>> = {
-    EADDRINUSE: 'the port is in use. Stop what uses it, or choose another port (0 picks a free one)',
-    EACCES: 'this user may not use that port. Choose one from 1024 on',
-    EADDRNOTAVAIL: 'this machine has no such address',
-    ENOTFOUND: 'the name is not known',
-  };
-  const hint = hints[error.code ?? ''] ?? error.message;
-  return new TransportError('listen-failed', `cannot listen on ${where}: ${hint}`, { cause: error });
 }
