@@ -95,7 +95,8 @@ export function createBuffer(core: DeviceCore, device: object, descriptor: unkno
   state.size = size;
   state.usage = usage;
   if (mappedAtCreation) state.mapAtCreation();
-  if (core.lost === null && isPlausible(size, usage, core.limits['maxBufferSize'] ?? 0)) {
+  state.isInvalid = !isPlausible(size, usage, core.limits['maxBufferSize'] ?? 0);
+  if (core.lost === null && !state.isInvalid) {
     // An empty buffer has memory too: the backend takes it as a sign that the host has agreed.
     state.memory = core.createMemory('buffer', Math.max(size, 4));
   }
