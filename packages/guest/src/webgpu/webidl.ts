@@ -83,6 +83,11 @@ export function u64(value: unknown, what: string): number {
   return enforceRange(value, what, 0, MAX_SAFE);
 }
 
+/** GPUSize64 of an optional argument without a default: null counts as missing, as for {@link optional}. */
+export function optionalU64(value: unknown, what: string): number | undefined {
+  return value === undefined || value === null ? undefined : u64(value, what);
+}
+
 /** unsigned long without [EnforceRange]: modulo 2^32. */
 export function wrappingU32(value: unknown): number {
   return +(value as number) >>> 0;
@@ -234,9 +239,16 @@ export function required<T>(convert: Converter<T>): Member<T> {
   return { convert, required: true, initial: undefined };
 }
 
-/** A member that may be missing and then stays undefined. */
+/**
+ * A member that may be missing and then stays undefined. Null counts as missing, as for Dawn: the standard converts it,
+ * which gives mostly an error, and programs that run there may have it.
+ */
 export function optional<T>(convert: Converter<T>): Member<T | undefined> {
-  return { convert, required: false, initial: undefined };
+  return {
+    convert: (value, what, scope) => (value === null ? undefined : convert(value, what, scope)),
+    required: false,
+    initial: undefined,
+  };
 }
 
 /** A member with a default of a primitive type. */
