@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
 import { returns } from '@dxgwire/protocol/stream';
 import { GPUBufferUsage, GPUTextureUsage } from './constants.ts';
 import { GPUOutOfMemoryError, GPUPipelineError, GPUValidationError } from './errors.ts';
@@ -45,7 +45,12 @@ test('uncaptured errors go to listeners, and to the report when nobody prevents 
   device.onuncapturederror = null;
   assert.equal(device.onuncapturederror, null);
   raise('three');
-  assert.deepEqual(seen, ['handler two', 'listener two', 'listener three']);
+  const promise = Promise.resolve();
+  const then = mock.method(promise, 'then');
+  device.onuncapturederror = () => promise;
+  raise('four');
+  assert.equal(then.mock.callCount(), 1, 'Node looks whether it is rejected');
+  assert.deepEqual(seen, ['handler two', 'listener two', 'listener three', 'listener four']);
   assert.deepEqual(
     reported.map(({ message }) => message),
     ['one'],
