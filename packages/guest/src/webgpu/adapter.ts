@@ -8,12 +8,10 @@ import { CONSTRUCT, defineInterface, guardConstructor } from './interfaces.ts';
 import { defaultLimits, deviceLimits, GPUSupportedLimits, type Limits, limitNames } from './limits.ts';
 import {
   type Converter,
-  describe,
   dictionary,
   domString,
-  fail,
-  isObject,
   labelMember,
+  record,
   sequence,
   u64,
   withEmpty,
@@ -31,26 +29,13 @@ export interface AdapterSource {
 const limitValue: Converter<number | undefined> = (value, what) =>
   value === undefined ? undefined : u64(value, what);
 
-/**
- * The limits of `requiredLimits`. As with Dawn, members that are inherited count too: those of `adapter.limits` are. A
- * record of the standard has own members only, and programs that ask for all limits so would go without.
- */
-const limitRecord: Converter<[string, number | undefined][]> = (value, what, scope) => {
-  if (!isObject(value)) fail(what, `${describe(value)} is not an object`);
-  const entries: [string, number | undefined][] = [];
-  for (const name in value) {
-    entries.push([name, limitValue((value as Record<string, unknown>)[name], `${what}.${name}`, scope)]);
-  }
-  return entries;
-};
-
 const emptyDictionary = (): object => ({});
 
 const deviceDescriptor = dictionary(
   'GPUDeviceDescriptor',
   {
     requiredFeatures: withEmpty(sequence(domString), () => []),
-    requiredLimits: withEmpty(limitRecord, emptyDictionary),
+    requiredLimits: withEmpty(record(domString, limitValue), emptyDictionary),
     defaultQueue: withEmpty(dictionary('GPUQueueDescriptor', {}, labelMember), emptyDictionary),
   },
   labelMember,

@@ -101,7 +101,7 @@ test('sequences take any iterable and nothing else', () => {
   assert.deepEqual(sequence(nullable(u32))([1, null, undefined], 'x', null), [1, null, null]);
 });
 
-test('records take own enumerable properties in order', () => {
+test('records take enumerable properties in order, their own and then those that are inherited', () => {
   const convert = record(usvString, double);
   const value = Object.create({ inherited: 1 }, { hidden: { value: 2 } });
   value.b = 1;
@@ -109,9 +109,11 @@ test('records take own enumerable properties in order', () => {
   assert.deepEqual(convert(value, 'x', null), [
     ['b', 1],
     ['a', 2],
+    ['inherited', 1],
   ]);
+  assert.deepEqual(convert({ [Symbol('s')]: 1 }, 'x', null), []);
   assert.throws(() => convert({ a: undefined }, 'x', null), TypeError);
-  assert.throws(() => convert({ [Symbol('s')]: 1 }, 'x', null), TypeError);
+  assert.throws(() => convert('x', 'x', null), TypeError);
 });
 
 test('dictionaries read members once, inherited first and then by name', () => {

@@ -208,19 +208,17 @@ export function nullable<T>(convert: Converter<T>): Converter<T | null> {
   return (value, what, scope) => (value === undefined || value === null ? null : convert(value, what, scope));
 }
 
-/** record<K, V> as a list of entries, in the order of the object's own keys. */
+/**
+ * record<K, V> as a list of entries, in the order of the object's keys. As with Dawn, members that are inherited count
+ * too, as those of `adapter.limits` are, and symbols do not: programs that ask for all limits so would go without.
+ */
 export function record<T>(key: (value: unknown) => string, convert: Converter<T>): Converter<[string, T][]> {
   return (value, what, scope) => {
     if (!isObject(value)) fail(what, `${describe(value)} is not an object`);
     const entries = new Map<string, T>();
-    for (const name of Reflect.ownKeys(value)) {
-      const property = Reflect.getOwnPropertyDescriptor(value, name);
-      if (property === undefined || !property.enumerable) continue;
+    for (const name in value) {
       const typedKey = key(name);
-      entries.set(
-        typedKey,
-        convert((value as Record<PropertyKey, unknown>)[name], `${what}.${typedKey}`, scope),
-      );
+      entries.set(typedKey, convert((value as Record<string, unknown>)[name], `${what}.${typedKey}`, scope));
     }
     return [...entries];
   };
