@@ -56,6 +56,15 @@ for (const linkName of Object.keys(linkMakers)) {
       assert.equal(typeof adapter.features.has('timestamp-query'), 'boolean');
     });
 
+    test('a device that asks for the limits of its adapter has them all', async () => {
+      const { limits } = adapter;
+      const own = await device({ requiredLimits: limits as unknown as Record<string, number> });
+      for (const name in limits) {
+        assert.equal(Reflect.get(own.limits, name), Reflect.get(limits, name), name);
+      }
+      own.destroy();
+    });
+
     test('a compute pass works on data that the program wrote, and it comes back', async () => {
       const own = await device();
       const count = 1000;

@@ -44,16 +44,18 @@ const DIFFERENCES = `
 | \`createComputePipelineAsync\` without \`compute\`, a \`Symbol\` as a label, \`null\` among \`entries\` | \`TypeError\` | ends the process | \`device.createBindGroupLayout({ entries: [null] })\` |
 | a method that returns a promise, on an object of another kind | a rejected promise | throws | \`navigator.gpu.requestAdapter.call({})\` |
 | \`requestAdapter\` with options that are no object | \`TypeError\` | taken | \`navigator.gpu.requestAdapter(5)\` |
-| a size of no number or of more than three | \`TypeError\` | \`Error\`, or taken | \`device.createTexture({ size: [1, 1, 1, 1], format: 'rgba8unorm', usage: 4 })\` |
+| a size or a color of no number | \`TypeError\` | \`Error\` | \`device.createTexture({ size: [], format: 'rgba8unorm', usage: 4 })\` |
 | \`createShaderModule\` without \`code\` | \`TypeError\` | compiles the text "undefined" | \`device.createShaderModule({})\` |
 | maps that wait when their device is destroyed | rejected within \`destroy()\` | rejected later, behind \`device.lost\` | \`buffer.mapAsync(GPUMapMode.READ).catch(console.log); device.destroy(); device.lost.then(console.log)\` |
 | \`requiredFeatures\` that is a \`Set\`, \`submit\` of one | taken | \`TypeError\` | \`adapter.requestDevice({ requiredFeatures: new Set(['timestamp-query']) })\` |
-| \`requiredLimits: adapter.limits\` | asks for nothing: a record has own members only | takes all of them | \`(await adapter.requestDevice({ requiredLimits: adapter.limits })).limits.maxTextureDimension1D\` |
+| a \`DataView\` for \`writeBuffer\` and \`writeTexture\`, a typed array or a \`Set\` as a color or as dynamic offsets, a generator as \`entries\`, a listener with \`handleEvent\` | taken | \`TypeError\` | \`device.queue.writeBuffer(buffer, 0, new DataView(new ArrayBuffer(4)))\` |
 | \`process.exit()\` in the same turn as an error | told within \`process.exit()\`, before \`exit\`, where a thread can wait for the host: with \`--in-worker\`, over \`shm:\`, and on Linux over sockets without TLS; else not told any more: nothing but the event loop reads | told within the call that is wrong | \`device.onuncapturederror = console.log; device.createBuffer({ size: 4, usage: 0 }); process.exit()\` |
 | an error before the program throws | told before it ends, while which timers that are due still run | told within the call that is wrong | \`device.createBuffer({ size: 4, usage: 0 }); setTimeout(console.log); throw new Error()\` |
-| an origin out of range, \`maxAnisotropy\` between two numbers, a number that is not finite for a float, a text in place of a number | \`TypeError\`; rounded; \`TypeError\`; converted | modulo 2^32; cut off; taken; \`TypeError\` | \`device.createQuerySet({ type: 'occlusion', count: '4' })\` |
+| an origin out of range, \`maxAnisotropy\` between two numbers, a number that is not finite for a float, a text in place of a number (or null, where a default exists) | \`TypeError\`; rounded; \`TypeError\`; converted | modulo 2^32; cut off; taken; \`TypeError\` | \`device.createQuerySet({ type: 'occlusion', count: '4' })\` |
 | an object of another device, in the text of the error | \`[Invalid Buffer "of another device"] is invalid\`, behind what else is wrong | \`is associated with [Device], and cannot be used with [Device]\` | \`device.queue.writeBuffer(ofAnotherDevice, 0, bytes)\` |
 | the view that a texture without a label stands for, in the text of errors | \`TextureView of Texture (unlabeled 4x4 px, ...)\` | \`TextureView "defaulted from [Texture (unlabeled 4x4 px, ...)]"\` | \`encoder.beginRenderPass({ colorAttachments: [{ view: texture, loadOp: 'clear', storeOp: 'store' }] })\` |
+| a command on an encoder that is finished, in the text of the error | \`ClearBuffer()\` | with its arguments: \`ClearBuffer([Buffer "b"], 0, 16)\` | \`encoder.finish(); encoder.clearBuffer(buffer, 0, 16)\` |
+| own properties of \`navigator.gpu\`, an adapter, a device, \`GPUAdapterInfo\` and \`GPUPipelineError\` | none: attributes are the prototype's | some attributes | \`Object.keys(adapter)\` |
 | a mapped range in a transfer list, on Node 24 and newer | transferred, and gone: what Node refuses to transfer there, nothing in JavaScript could detach | \`DataCloneError\`, as here on Node 22; on Node 20 both copy it | \`structuredClone(range, { transfer: [range] }); range.byteLength\` |
 `;
 
@@ -95,7 +97,7 @@ ${DIFFERENCES}
 The tour checks the first two against Dawn itself. Results, the text of errors, and the order in which promises of one turn are
 settled, are Dawn's own (\`test/end-to-end/promise-order.test.ts\` compares random programs, and \`test/random-calls\` random calls of all methods with
 descriptors of all kinds); a few errors are found before Dawn
-sees the call, and have a text of ours.
+sees the call, and have a text of ours. Messages of more than 16,384 characters, as those that show a very long line of a shader, are cut there.
 
 ## Memory
 

@@ -22,6 +22,8 @@ interface PendingMap {
 export class BufferState extends ObjectState implements Mappable, Releasable {
   size = 0;
   usage = 0;
+  /** The backend is sure to refuse to make it. */
+  isInvalid = false;
   memory: Memory = NO_MEMORY;
   destroyed = false;
   private pending: PendingMap | null = null;

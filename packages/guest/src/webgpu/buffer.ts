@@ -5,7 +5,17 @@ import type { DeviceCore } from './device-core.ts';
 import { CONSTRUCT, defineInterface, guardConstructor } from './interfaces.ts';
 import { NO_MEMORY } from './kernel.ts';
 import { includeObjectBase, objectId } from './object-state.ts';
-import { boolean, dictionary, fail, labelMember, required, u32, u64, withDefault } from './webidl.ts';
+import {
+  boolean,
+  dictionary,
+  fail,
+  labelMember,
+  optionalU64,
+  required,
+  u32,
+  u64,
+  withDefault,
+} from './webidl.ts';
 
 let stateOf!: (buffer: GPUBuffer) => BufferState;
 let is!: (value: object) => value is GPUBuffer;
@@ -31,7 +41,7 @@ export class GPUBuffer {
       const state = this.#state;
       const modeFlags = u32(mode, 'mode');
       const start = u64(offset, 'offset');
-      const length = size === undefined ? undefined : u64(size, 'size');
+      const length = optionalU64(size, 'size');
       return state.mapAsync(modeFlags, start, length);
     } catch (error) {
       return Promise.reject(error);
@@ -40,7 +50,7 @@ export class GPUBuffer {
   getMappedRange(offset = 0, size?: number): ArrayBuffer {
     const state = this.#state;
     const start = u64(offset, 'offset');
-    const length = size === undefined ? Math.max(0, state.size - start) : u64(size, 'size');
+    const length = optionalU64(size, 'size') ?? Math.max(0, state.size - start);
     return state.mappedRange(this, start, length);
   }
   unmap(): undefined {
@@ -95,7 +105,8 @@ export function createBuffer(core: DeviceCore, device: object, descriptor: unkno
   state.size = size;
   state.usage = usage;
   if (mappedAtCreation) state.mapAtCreation();
-  if (core.lost === null && isPlausible(size, usage, core.limits['maxBufferSize'] ?? 0)) {
+  state.isInvalid = !isPlausible(size, usage, core.limits['maxBufferSize'] ?? 0);
+  if (core.lost === null && !state.isInvalid) {
     // An empty buffer has memory too: the backend takes it as a sign that the host has agreed.
     state.memory = core.createMemory('buffer', Math.max(size, 4));
   }

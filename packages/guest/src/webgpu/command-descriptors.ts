@@ -65,7 +65,7 @@ export const computePassDescriptor = dictionary(
 const colorAttachmentDictionary = dictionary('GPURenderPassColorAttachment', {
   view: required(textureOrViewId),
   depthSlice: optional(u32),
-  resolveTarget: withDefault(textureOrViewId, 0),
+  resolveTarget: optional(textureOrViewId),
   clearValue: optional(color),
   loadOp: required(loadOp),
   storeOp: required(storeOp),
@@ -93,7 +93,7 @@ const colorAttachment: Converter<ColorAttachment> = (value, what, scope) => {
   return {
     view,
     depthSlice,
-    resolveTarget,
+    resolveTarget: resolveTarget ?? 0,
     clearR: clearValue?.r ?? 0,
     clearG: clearValue?.g ?? 0,
     clearB: clearValue?.b ?? 0,
@@ -120,7 +120,7 @@ export const renderPassDescriptor = dictionary(
   {
     colorAttachments: required(sequence(nullable(colorAttachment))),
     depthStencilAttachment: optional(depthStencilAttachment),
-    occlusionQuerySet: withDefault(querySetId, 0),
+    occlusionQuerySet: optional(querySetId),
     timestampWrites: optional(timestampWrites),
     maxDrawCount: optional(u64),
   },

@@ -18,7 +18,7 @@ import { includeDebugCommands } from './pass-commands.ts';
 import { querySetId } from './query-set.ts';
 import { EncoderState, PassState } from './recorder.ts';
 import { GPURenderPassEncoder } from './render-pass.ts';
-import { dictionary, fail, labelMember, u32, u64 } from './webidl.ts';
+import { dictionary, fail, labelMember, optionalU64, u32, u64 } from './webidl.ts';
 
 let stateOf!: (encoder: GPUCommandEncoder) => EncoderState;
 
@@ -36,7 +36,9 @@ export class GPUCommandEncoder {
     const state = this.#state;
     const values = renderPassDescriptor(descriptor, 'GPURenderPassDescriptor', state);
     const writer = state.open('BeginRenderPass');
-    if (writer !== null) ops.beginRenderPass(writer, values);
+    if (writer !== null) {
+      ops.beginRenderPass(writer, { ...values, occlusionQuerySet: values.occlusionQuerySet ?? 0 });
+    }
     return new GPURenderPassEncoder(CONSTRUCT, new PassState(state, 'RenderPassEncoder', values.label));
   }
   beginComputePass(descriptor: unknown = undefined): GPUComputePassEncoder {
@@ -63,7 +65,7 @@ export class GPUCommandEncoder {
     const to = bufferId(short ? sourceOffsetOrDestination : destinationOrSize, 'destination', state);
     const toOffset = short ? 0 : u64(destinationOffset, 'destinationOffset');
     const given = short ? destinationOrSize : size;
-    const length = given === undefined ? undefined : u64(given, 'size');
+    const length = optionalU64(given, 'size');
     const writer = state.open('CopyBufferToBuffer');
     if (writer !== null) ops.copyBufferToBuffer(writer, from, fromOffset, to, toOffset, length);
   }
@@ -145,7 +147,7 @@ export class GPUCommandEncoder {
     const state = this.#state;
     const id = bufferId(buffer, 'buffer', state);
     const start = u64(offset, 'offset');
-    const length = size === undefined ? undefined : u64(size, 'size');
+    const length = optionalU64(size, 'size');
     const writer = state.open('ClearBuffer');
     if (writer !== null) ops.clearBuffer(writer, id, start, length);
   }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
 import { returns } from '@dxgwire/protocol/stream';
 import { GPUBufferUsage, GPUTextureUsage } from './constants.ts';
 import { GPUOutOfMemoryError, GPUPipelineError, GPUValidationError } from './errors.ts';
@@ -45,7 +45,12 @@ test('uncaptured errors go to listeners, and to the report when nobody prevents 
   device.onuncapturederror = null;
   assert.equal(device.onuncapturederror, null);
   raise('three');
-  assert.deepEqual(seen, ['handler two', 'listener two', 'listener three']);
+  const promise = Promise.resolve();
+  const then = mock.method(promise, 'then');
+  device.onuncapturederror = () => promise;
+  raise('four');
+  assert.equal(then.mock.callCount(), 1, 'Node looks whether it is rejected');
+  assert.deepEqual(seen, ['handler two', 'listener two', 'listener three', 'listener four']);
   assert.deepEqual(
     reported.map(({ message }) => message),
     ['one'],
@@ -292,6 +297,16 @@ test('a large write that cannot be valid is one write, or one error', async () =
   device.queue.label = 'Q';
   device.queue.writeBuffer(source, 0, data, 0, 20_000);
   device.queue.writeBuffer(source, 2, data, 0, 20_000);
+  const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.MAP_WRITE | GPUBufferUsage.COPY_DST;
+  device.queue.writeBuffer(device.createBuffer({ size: data.length, usage }), 0, data);
+  const depths = device.createTexture({
+    size: [64, 64],
+    format: 'depth16unorm',
+    usage: GPUTextureUsage.COPY_DST,
+  });
+  const images = data.subarray(0, 20_000);
+  device.queue.writeTexture({ texture: depths }, images, { bytesPerRow: 1024 }, [64, 64]);
+  device.queue.writeTexture({ texture: depths }, images, { offset: 20_001, bytesPerRow: 256 }, [64, 64]);
   await turn();
   assert.equal(kernel.argumentsOf('writeTextureFrom').length, 0);
   assert.deepEqual(
@@ -305,6 +320,9 @@ test('a large write that cannot be valid is one write, or one error', async () =
       'Data offset (16777217) is greater than the data size (16777216).',
       '[Buffer "source"] usage (BufferUsage::CopySrc) doesn\'t include BufferUsage::CopyDst.',
       'BufferOffset (2) is not a multiple of 4.',
+      '[Invalid Buffer (unlabeled)] is invalid due to a previous error.',
+      'Required size for texture data layout (64640) exceeds the linear data size (20000) with offset (0).',
+      'Data offset (20001) is greater than the data size (20000).',
     ],
   );
   const [, message] = kernel.argumentsOf('injectError')[2]!;

@@ -79,9 +79,12 @@ export class GPUDevice extends EventTarget {
   readonly #queue: GPUQueue;
   readonly #lost: Promise<GPUDeviceLostInfo>;
   #handler: ErrorHandler = null;
-  readonly #callHandler = (event: Event): void => {
-    if (typeof this.#handler !== 'function') return;
-    if (this.#handler.call(this, event as GPUUncapturedErrorEvent) === false) event.preventDefault();
+  /** Returns what the handler does: Node makes an uncaught exception of a promise that is rejected. */
+  readonly #callHandler = (event: Event): unknown => {
+    if (typeof this.#handler !== 'function') return undefined;
+    const result = this.#handler.call(this, event as GPUUncapturedErrorEvent);
+    if (result === false) event.preventDefault();
+    return result;
   };
 
   constructor(key: typeof CONSTRUCT, init: DeviceInit, lost: Promise<GPUDeviceLostInfo>) {

@@ -105,16 +105,84 @@ test('arguments of commands are converted before anything is recorded', () => {
   for (const value of [-1, Number.NaN, 2 ** 32, undefined]) {
     assert.throws(() => pass.dispatchWorkgroups(value as never), TypeError);
   }
-  assert.throws(() => set(0), TypeError);
+  assert.throws(() => set(), TypeError);
   assert.throws(() => set(0, {}), TypeError);
   assert.throws(() => set(0, null, offsets, 0), TypeError);
-  assert.throws(() => set(0, null, [0, 0], 0, 1), TypeError);
+  assert.throws(() => set(0, null, new Uint8Array(2), 0, 1), TypeError);
   assert.throws(() => set(0, null, offsets, 1, 2), RangeError);
   set(0, null, offsets, 1, 1);
   set(0, null, [1, 2]);
   set(0, undefined);
+  set(0);
+  pass.pushDebugGroup.call(pass, ...([] as unknown as [string]));
   assert.throws(() => pass.setImmediates(0, new Uint8Array(3)), { name: 'OperationError' });
   assert.throws(() => pass.setImmediates(0, new Uint32Array(2), 1, 2), { name: 'OperationError' });
+  device.destroy();
+});
+
+test('dynamic offsets are a piece of a Uint32Array, or all of a list whatever follows it', async () => {
+  const { device, kernel, turn } = makeFakeDevice();
+  const encoder = device.createCommandEncoder();
+  const pass = encoder.beginComputePass();
+  const set = pass.setBindGroup.bind(pass) as (...args: unknown[]) => void;
+  set(0, null, new Uint32Array([1, 2, 3]), 1, 1);
+  set(1, null, [4, 5]);
+  set(2, null, [6, 7], 1);
+  set(3, null, [8, 9], 1, 1);
+  set(0);
+  set(1, null, null);
+  set(2, null, null, 1, 1);
+  set(3, null, undefined, 1);
+  pass.end();
+  device.queue.submit([encoder.finish()]);
+  await turn();
+  assert.deepEqual(
+    kernel.argumentsOf('setBindGroupWithOffsets').map(([slot, , list]) => [slot, [...(list as number[])]]),
+    [
+      [0, [2]],
+      [1, [4, 5]],
+      [2, [6, 7]],
+      [3, [8, 9]],
+    ],
+  );
+  assert.deepEqual(
+    kernel.argumentsOf('setBindGroup').map(([slot]) => slot),
+    [0, 1, 2, 3],
+  );
+  device.destroy();
+});
+
+test('null counts as missing where nothing is taken for what is missing', async () => {
+  const { device, kernel, turn } = makeFakeDevice();
+  const target = device.createTexture({ size: [4], format: 'rgba8unorm', usage: 16 });
+  const view = target.createView({
+    format: null,
+    mipLevelCount: null,
+  } as unknown as GPUTextureViewDescriptor);
+  const buffer = device.createBuffer({ size: 16, usage: 0x28, mappedAtCreation: true });
+  const missing = null as unknown as undefined;
+  assert.equal(buffer.getMappedRange(8, missing).byteLength, 8);
+  buffer.unmap();
+  device.queue.writeBuffer(buffer, 0, new Uint8Array(16), 4, missing);
+  const encoder = device.createCommandEncoder();
+  encoder.clearBuffer(buffer, 4, missing);
+  const attachment = { view, loadOp: 'clear', storeOp: 'store', clearValue: null, resolveTarget: null };
+  const rest = { depthStencilAttachment: null, occlusionQuerySet: null, timestampWrites: null };
+  const descriptor: unknown = { colorAttachments: [attachment], ...rest };
+  const pass = encoder.beginRenderPass(descriptor as GPURenderPassDescriptor);
+  pass.setVertexBuffer(0, buffer, 4, missing);
+  pass.end();
+  device.queue.submit([encoder.finish()]);
+  await turn();
+  const [{ format, mipLevelCount }] = kernel.argumentsOf('createView')[0] as [Record<string, unknown>];
+  assert.deepEqual([format, mipLevelCount], [undefined, undefined]);
+  const [, , bytes] = kernel.argumentsOf('writeBuffer')[0] as [number, number, Uint8Array];
+  assert.equal(bytes.length, 12);
+  assert.deepEqual(kernel.argumentsOf('clearBuffer')[0]?.slice(1), [4, undefined]);
+  const [began] = kernel.argumentsOf('beginRenderPass')[0] as [Record<string, unknown>];
+  const { depthStencilAttachment, occlusionQuerySet, timestampWrites } = began;
+  assert.deepEqual([depthStencilAttachment, occlusionQuerySet, timestampWrites], [undefined, 0, undefined]);
+  assert.deepEqual(kernel.argumentsOf('setVertexBuffer')[0]?.slice(2), [4, undefined]);
   device.destroy();
 });
 

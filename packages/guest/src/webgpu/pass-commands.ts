@@ -7,7 +7,7 @@ import { contentsOf } from './buffer-source.ts';
 import { includeMixin } from './interfaces.ts';
 import type { PassState } from './recorder.ts';
 import { indexFormat, renderPipelineId } from './render-pipeline.ts';
-import { describe, fail, forEachItem, i32, requireArguments, u32, u64, usvString } from './webidl.ts';
+import { describe, fail, forEachItem, i32, optionalU64, u32, u64, usvString } from './webidl.ts';
 
 // biome-ignore lint/complexity/noBannedTypes: any class, also one whose constructor is private to this library
 type AnyClass = Function & { readonly prototype: object };
@@ -17,7 +17,7 @@ interface DebugTarget {
   open(command: string): StreamWriter | null;
 }
 
-/** Includes the mixin GPUDebugCommandsMixin in an interface. */
+/** Includes the mixin GPUDebugCommandsMixin in an interface. A label that is missing is `undefined`, as with Dawn. */
 export function includeDebugCommands<T extends object>(
   type: AnyClass,
   target: 'encoder' | 'pass',
@@ -26,7 +26,6 @@ export function includeDebugCommands<T extends object>(
   includeMixin(type, {
     pushDebugGroup(groupLabel: string): undefined {
       const state = stateOf(this as unknown as T);
-      requireArguments(arguments.length, 1, 'pushDebugGroup');
       const label = usvString(groupLabel);
       const writer = state.open('PushDebugGroup');
       if (writer !== null) ops.pushDebugGroup(writer, target, label);
@@ -37,7 +36,6 @@ export function includeDebugCommands<T extends object>(
     },
     insertDebugMarker(markerLabel: string): undefined {
       const state = stateOf(this as unknown as T);
-      requireArguments(arguments.length, 1, 'insertDebugMarker');
       const label = usvString(markerLabel);
       const writer = state.open('InsertDebugMarker');
       if (writer !== null) ops.insertDebugMarker(writer, target, label);
@@ -45,15 +43,19 @@ export function includeDebugCommands<T extends object>(
   });
 }
 
-/** The dynamic offsets of setBindGroup: a sequence, or a piece of a Uint32Array. */
+/**
+ * The dynamic offsets of setBindGroup: a sequence, or a piece of a Uint32Array. What follows a sequence, or null in its
+ * place, counts for nothing, as with Dawn.
+ */
 function dynamicOffsets(
   given: number,
-  offsets: Iterable<number> | Uint32Array | undefined,
+  offsets: Iterable<number> | Uint32Array | null | undefined,
   start: number | undefined,
   length: number | undefined,
 ): ArrayLike<number> {
-  if (given === 4) fail('setBindGroup', 'there is no form with 4 arguments');
-  if (given > 4) {
+  if (offsets === undefined || offsets === null) return [];
+  if (given > 3 && !Array.isArray(offsets)) {
+    if (given === 4) fail('setBindGroup', 'there is no form with 4 arguments');
     if (!(offsets instanceof Uint32Array)) {
       return fail('setBindGroup', `${describe(offsets)} is not a Uint32Array`);
     }
@@ -80,17 +82,16 @@ export function includeBindingCommands<T extends object>(
   includeMixin(type, {
     setBindGroup(
       index: number,
-      bindGroup: object | null | undefined,
-      offsets?: Iterable<number> | Uint32Array,
+      bindGroup?: object | null,
+      offsets?: Iterable<number> | Uint32Array | null,
       start?: number,
       length?: number,
     ): undefined {
       const state = stateOf(this as unknown as T);
-      if (arguments.length < 2) requireArguments(arguments.length, 2, 'setBindGroup');
       const slot = u32(index, 'index');
       const id =
         bindGroup === null || bindGroup === undefined ? 0 : bindGroupId(bindGroup, 'bindGroup', state);
-      if (arguments.length < 4 && offsets === undefined) {
+      if (offsets === undefined) {
         const writer = state.open('SetBindGroup');
         if (writer !== null) ops.setBindGroup(writer, slot, id);
         return;
@@ -105,7 +106,7 @@ export function includeBindingCommands<T extends object>(
       const state = stateOf(this as unknown as T);
       const offset = u32(rangeOffset, 'rangeOffset');
       const from = u64(dataOffset, 'dataOffset');
-      const size = dataSize === undefined ? undefined : u64(dataSize, 'dataSize');
+      const size = optionalU64(dataSize, 'dataSize');
       const contents = contentsOf(data, 'data', from, size);
       const writer = state.open('SetImmediates');
       if (writer !== null) ops.setImmediates(writer, offset, contents);
@@ -130,17 +131,16 @@ export function includeRenderCommands<T extends object>(
       const id = bufferId(buffer, 'buffer', state);
       const kind = indexFormat(format, 'indexFormat', null);
       const start = u64(offset, 'offset');
-      const length = size === undefined ? undefined : u64(size, 'size');
+      const length = optionalU64(size, 'size');
       const writer = state.open('SetIndexBuffer');
       if (writer !== null) ops.setIndexBuffer(writer, id, kind, start, length);
     },
-    setVertexBuffer(slot: number, buffer: object | null | undefined, offset = 0, size?: number): undefined {
+    setVertexBuffer(slot: number, buffer?: object | null, offset = 0, size?: number): undefined {
       const state = stateOf(this as unknown as T);
-      if (arguments.length < 2) requireArguments(arguments.length, 2, 'setVertexBuffer');
       const index = u32(slot, 'slot');
       const id = buffer === null || buffer === undefined ? 0 : bufferId(buffer, 'buffer', state);
       const start = u64(offset, 'offset');
-      const length = size === undefined ? undefined : u64(size, 'size');
+      const length = optionalU64(size, 'size');
       const writer = state.open('SetVertexBuffer');
       if (writer !== null) ops.setVertexBuffer(writer, index, id, start, length);
     },

@@ -31,7 +31,7 @@ export function writeLargeBuffer(
   offset: number,
   data: Uint8Array,
 ): void {
-  const isInvalid = buffer.core === core && buffer.size > (core.limits['maxBufferSize'] ?? Infinity);
+  const isInvalid = buffer.core === core && buffer.isInvalid;
   const name = `[${isInvalid ? 'Invalid ' : ''}Buffer${quoted(buffer.label)}]`;
   const problem = isInvalid
     ? `${name} is invalid due to a previous error.`
@@ -121,7 +121,7 @@ export function writeTexture(
     }
     // Pieces of it could be valid, and would be written. The backend says what is wrong before it looks at data.
   } else if (!isEnough && data.length > INLINE_DATA_BYTES) {
-    const problem = missingData(to, layout, offset, data.length, canFit);
+    const problem = missingData(to, extent, layout, offset, data.length, canFit);
     if (problem !== null) {
       core.injectError('validation', `${problem}\n - While ${WRITE_TEXTURE_CALL}\n`);
       return;
@@ -156,16 +156,21 @@ const WRITE_TEXTURE_CALL = '[Failed to format error: "calling %s.WriteTexture(%s
 
 /** Why data that are too short cannot be written, unless something else is wrong before. */
 function missingData(
-  { texture, mipLevel, aspect }: Destination,
+  to: Destination,
+  extent: Extent3D,
   layout: TextureDataLayout | null,
   offset: number,
   length: number,
   canFit: boolean,
 ): string | null {
-  const { format, mipLevelCount } = texture.state.extent;
+  const { texture, mipLevel, origin, aspect } = to;
+  const { format, mipLevelCount, sampleCount } = texture.state.extent;
   const { hasDepth, hasStencil } = textureFormatInfo(format);
   if (texture.id === FOREIGN_ID || mipLevel >= mipLevelCount) return null;
-  if (hasDepth || hasStencil || aspect !== 'all') return null;
+  if (aspect === 'depth-only' ? !hasDepth : aspect === 'stencil-only' && !hasStencil) return null;
+  const { width, height } = levelSize(to);
+  const isAll = origin.x === 0 && origin.y === 0 && extent.width === width && extent.height === height;
+  if ((hasDepth || hasStencil || sampleCount !== 1) && !isAll) return null;
   if (offset > length) return `Data offset (${offset}) is greater than the data size (${length}).`;
   if (!canFit || layout === null) return null;
   return (
@@ -175,24 +180,35 @@ function missingData(
 }
 
 /** True when texels of this extent can be copied to the place, as far as textures go that are valid. */
-function fitsInto({ texture, mipLevel, origin }: Destination, copied: Extent3D): boolean {
+function fitsInto(to: Destination, copied: Extent3D): boolean {
+  const { texture, mipLevel, origin, aspect } = to;
   const { usage, extent } = texture.state;
   const { blockWidth, blockHeight, hasDepth, hasStencil } = textureFormatInfo(extent.format);
   if ((usage & GPUTextureUsage.COPY_DST) === 0 || extent.sampleCount !== 1) return false;
   if (mipLevel >= extent.mipLevelCount || origin.x % blockWidth !== 0 || origin.y % blockHeight !== 0) {
     return false;
   }
-  const levelSize = (size: number): number => Math.max(1, Math.floor(size / 2 ** mipLevel));
-  const width = Math.ceil(levelSize(extent.width) / blockWidth) * blockWidth;
-  const height = Math.ceil(levelSize(extent.height) / blockHeight) * blockHeight;
-  const { depthOrArrayLayers: layers } = extent;
-  const depth = extent.dimension === '3d' ? levelSize(layers) : layers;
+  // Of depths only these can be written.
+  if (hasDepth && aspect !== 'stencil-only' && extent.format !== 'depth16unorm') return false;
+  const { width, height, depthOrArrayLayers: depth } = levelSize(to);
   if ((hasDepth || hasStencil) && (copied.width !== width || copied.height !== height)) return false;
   return (
     origin.x + copied.width <= width &&
     origin.y + copied.height <= height &&
     origin.z + copied.depthOrArrayLayers <= depth
   );
+}
+
+/** The size of a mip level, in whole blocks. */
+function levelSize({ texture, mipLevel }: Destination): Extent3D {
+  const { width, height, depthOrArrayLayers, dimension, format } = texture.state.extent;
+  const { blockWidth, blockHeight } = textureFormatInfo(format);
+  const atLevel = (size: number): number => Math.max(1, Math.floor(size / 2 ** mipLevel));
+  return {
+    width: Math.ceil(atLevel(width) / blockWidth) * blockWidth,
+    height: Math.ceil(atLevel(height) / blockHeight) * blockHeight,
+    depthOrArrayLayers: dimension === '3d' ? atLevel(depthOrArrayLayers) : depthOrArrayLayers,
+  };
 }
 
 /** Texture data on their way in pieces: each a write of its own. */

@@ -10,7 +10,7 @@ import { extent3D } from './geometry.ts';
 import { CONSTRUCT, defineInterface, guardConstructor } from './interfaces.ts';
 import { FOREIGN_ID, includeObjectBase, ObjectState } from './object-state.ts';
 import { writeImage, writeLargeBuffer, writeTexture } from './queue-writes.ts';
-import { forEachItem, u64 } from './webidl.ts';
+import { forEachItem, optionalU64, u64 } from './webidl.ts';
 
 class QueueState extends ObjectState {
   /** The queue as Dawn's messages name it. */
@@ -58,7 +58,7 @@ export class GPUQueue {
     const target = bufferState(buffer, 'buffer');
     const offset = u64(bufferOffset, 'bufferOffset');
     const from = u64(dataOffset, 'dataOffset');
-    const contents = contentsOf(data, 'data', from, size === undefined ? undefined : u64(size, 'size'));
+    const contents = contentsOf(data, 'data', from, optionalU64(size, 'size'));
     if (contents.length > INLINE_DATA_BYTES) {
       writeLargeBuffer(core, description, target, offset, contents);
       return;

@@ -101,7 +101,7 @@ test('sequences take any iterable and nothing else', () => {
   assert.deepEqual(sequence(nullable(u32))([1, null, undefined], 'x', null), [1, null, null]);
 });
 
-test('records take own enumerable properties in order', () => {
+test('records take enumerable properties in order, their own and then those that are inherited', () => {
   const convert = record(usvString, double);
   const value = Object.create({ inherited: 1 }, { hidden: { value: 2 } });
   value.b = 1;
@@ -109,9 +109,11 @@ test('records take own enumerable properties in order', () => {
   assert.deepEqual(convert(value, 'x', null), [
     ['b', 1],
     ['a', 2],
+    ['inherited', 1],
   ]);
+  assert.deepEqual(convert({ [Symbol('s')]: 1 }, 'x', null), []);
   assert.throws(() => convert({ a: undefined }, 'x', null), TypeError);
-  assert.throws(() => convert({ [Symbol('s')]: 1 }, 'x', null), TypeError);
+  assert.throws(() => convert('x', 'x', null), TypeError);
 });
 
 test('dictionaries read members once, inherited first and then by name', () => {
@@ -132,6 +134,7 @@ test('dictionaries read members once, inherited first and then by name', () => {
   );
   assert.deepEqual(convert(source, 'x', null), { label: '', a: 5, b: 1, c: undefined });
   assert.deepEqual(read, ['label', 'a', 'b', 'c']);
+  assert.deepEqual(convert({ a: null, b: 1, c: null }, 'x', null), { label: '', a: 0, b: 1, c: undefined });
   for (const value of [undefined, null, {}, { b: undefined }, 1, 'x']) {
     assert.throws(() => convert(value, 'x', null), TypeError);
   }
@@ -144,11 +147,14 @@ test('extents, origins and colors take both of their forms', () => {
     height: 1,
     depthOrArrayLayers: 2,
   });
-  for (const value of [[], [1, 1, 1, 1], {}, null, 4]) assert.throws(() => extent3D(value, 'x'), TypeError);
+  assert.deepEqual(extent3D([4, 3, 2, 5], 'x'), { width: 4, height: 3, depthOrArrayLayers: 2 });
+  for (const value of [[], {}, null, 4]) assert.throws(() => extent3D(value, 'x'), TypeError);
   assert.deepEqual(origin3D(undefined, 'x'), { x: 0, y: 0, z: 0 });
   assert.deepEqual(origin3D([], 'x'), { x: 0, y: 0, z: 0 });
-  assert.throws(() => origin3D([0, 0, 0, 0], 'x'), TypeError);
+  assert.deepEqual(origin3D([1, 2, 3, 4], 'x'), { x: 1, y: 2, z: 3 });
   assert.deepEqual(color(new Float64Array([1, 2, 3, 4]), 'x'), { r: 1, g: 2, b: 3, a: 4 });
-  assert.throws(() => color([1, 2, 3], 'x'), TypeError);
+  assert.deepEqual(color([1, 2], 'x'), { r: 1, g: 2, b: 0, a: 0 });
+  assert.deepEqual(color([1, 2, 3, 4, 5], 'x'), { r: 1, g: 2, b: 3, a: 4 });
+  assert.throws(() => color([], 'x'), TypeError);
   assert.throws(() => color({ r: 1, g: 0, b: 0 }, 'x'), TypeError);
 });

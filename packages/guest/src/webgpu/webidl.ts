@@ -83,6 +83,11 @@ export function u64(value: unknown, what: string): number {
   return enforceRange(value, what, 0, MAX_SAFE);
 }
 
+/** GPUSize64 of an optional argument without a default: null counts as missing, as for {@link optional}. */
+export function optionalU64(value: unknown, what: string): number | undefined {
+  return value === undefined || value === null ? undefined : u64(value, what);
+}
+
 /** unsigned long without [EnforceRange]: modulo 2^32. */
 export function wrappingU32(value: unknown): number {
   return +(value as number) >>> 0;
@@ -203,19 +208,17 @@ export function nullable<T>(convert: Converter<T>): Converter<T | null> {
   return (value, what, scope) => (value === undefined || value === null ? null : convert(value, what, scope));
 }
 
-/** record<K, V> as a list of entries, in the order of the object's own keys. */
+/**
+ * record<K, V> as a list of entries, in the order of the object's keys. As with Dawn, members that are inherited count
+ * too, as those of `adapter.limits` are, and symbols do not: programs that ask for all limits so would go without.
+ */
 export function record<T>(key: (value: unknown) => string, convert: Converter<T>): Converter<[string, T][]> {
   return (value, what, scope) => {
     if (!isObject(value)) fail(what, `${describe(value)} is not an object`);
     const entries = new Map<string, T>();
-    for (const name of Reflect.ownKeys(value)) {
-      const property = Reflect.getOwnPropertyDescriptor(value, name);
-      if (property === undefined || !property.enumerable) continue;
+    for (const name in value) {
       const typedKey = key(name);
-      entries.set(
-        typedKey,
-        convert((value as Record<PropertyKey, unknown>)[name], `${what}.${typedKey}`, scope),
-      );
+      entries.set(typedKey, convert((value as Record<string, unknown>)[name], `${what}.${typedKey}`, scope));
     }
     return [...entries];
   };
@@ -234,9 +237,16 @@ export function required<T>(convert: Converter<T>): Member<T> {
   return { convert, required: true, initial: undefined };
 }
 
-/** A member that may be missing and then stays undefined. */
+/**
+ * A member that may be missing and then stays undefined. Null counts as missing, as for Dawn: the standard converts it,
+ * which gives mostly an error, and programs that run there may have it.
+ */
 export function optional<T>(convert: Converter<T>): Member<T | undefined> {
-  return { convert, required: false, initial: undefined };
+  return {
+    convert: (value, what, scope) => (value === null ? undefined : convert(value, what, scope)),
+    required: false,
+    initial: undefined,
+  };
 }
 
 /** A member with a default of a primitive type. */
