@@ -368,6 +368,23 @@ test('a virtual GPU taken away: devices stop first, the channel goes when they a
   await guest.close();
 });
 
+const endsBeforeRemoval: Record<string, (guest: RawGuest) => unknown> = {
+  'its guest is killed': (guest) => guest.bus.abort(new Error('killed')),
+  'its guest closes the bus': (guest) => guest.bus.close(),
+  'the host closes it': (guest) => guest.partition.close(),
+  'the bus has taken its channel away': (guest) => guest.hostBus.rescind(2),
+};
+for (const [what, end] of Object.entries(endsBeforeRemoval)) {
+  test(`a virtual GPU that is to go when it is unused goes also where ${what} before`, async () => {
+    const guest = await RawGuest.start({ backend: new FakeBackend(2) });
+    await createDevice(guest);
+    guest.partition.removeGpu(0);
+    await end(guest);
+    await guest.close();
+    assert.equal(guest.backend.left, 0);
+  });
+}
+
 test('options that cannot be are refused before anything is offered', () => {
   for (const options of [
     { interfaceVersion: 41 },

@@ -1,5 +1,11 @@
 import { GLOBAL_CHANNEL_GUID, isProtocolError, PciConfig, VGPU_CHANNEL_GUID } from '@dxgwire/protocol';
-import { type Channel, GLOBAL_CHANNEL_INDEX, type HostBus, PacketKind } from '@dxgwire/transport';
+import {
+  type Channel,
+  GLOBAL_CHANNEL_INDEX,
+  type HostBus,
+  isTransportError,
+  PacketKind,
+} from '@dxgwire/transport';
 import type { Backend } from './backends/contract.ts';
 import type { Device } from './device.ts';
 import { Dispatcher, type DispatcherStatistics } from './dispatcher.ts';
@@ -222,7 +228,12 @@ export class Partition {
     for (const [channelIndex, each] of this.#gpuOfChannel) {
       if (each !== gpu || this.#isEnding) continue;
       this.#gpuOfChannel.delete(channelIndex);
-      this.bus.rescind(channelIndex);
+      try {
+        this.bus.rescind(channelIndex);
+      } catch (error) {
+        // The bus is ending, or has taken the channel away itself because the guest broke its ring.
+        if (!isTransportError(error)) throw error;
+      }
     }
     this.closeGpu(gpu, () => {});
   }
