@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { commands, NtStatus, PciConfig, SyncObjectType } from '@dxgwire/protocol';
+import { CreateAllocationFlags, commands, NtStatus, PciConfig, SyncObjectType } from '@dxgwire/protocol';
 import { FakeBackend } from './testing/fake-backend.ts';
+import { createContext, createDevice, sizeData } from './testing/objects.ts';
 import { IO_SPACE_START, RawGuest } from './testing/raw-guest.ts';
 
 const emptyPartition = {
@@ -205,6 +206,118 @@ test('the global channel closed ends all processes; the driver may start again o
   await guest.close();
 });
 
+/** Work that runs until the test ends it. */
+async function startHeldWork(guest: RawGuest): Promise<void> {
+  guest.backend.opened[0]!.holdsRuns = true;
+  const context = await createContext(guest, await createDevice(guest));
+  guest.post(commands.submitCommand, {
+    args: { broadcastContextCount: 1, broadcastContext: [context] },
+  });
+  await guest.call(commands.createProcess, {});
+  assert.equal(guest.backend.opened[0]!.running.size, 1);
+}
+
+async function endHeldWork(guest: RawGuest): Promise<void> {
+  for (const run of [...guest.backend.opened[0]!.running]) run.finish();
+  await guest.call(commands.createProcess, {});
+}
+
+test('a driver that starts while work of the one before still runs keeps what it negotiated, and its IO space', async () => {
+  const places: (bigint | null)[] = [];
+  const onIoSpace = (place: { readonly start: bigint } | null): boolean => {
+    places.push(place?.start ?? null);
+    return true;
+  };
+  const guest = await RawGuest.start({ onIoSpace });
+  await startHeldWork(guest);
+  await guest.channel(1).close();
+  await guest.channel(2).close();
+  guest.gpus.splice(0);
+  await guest.negotiate();
+  await guest.openChannels();
+  await guest.openAdapters();
+  await endHeldWork(guest);
+  assert.equal(guest.partition.negotiation.version, 40);
+  assert.deepEqual(places, [IO_SPACE_START, null, IO_SPACE_START]);
+  guest.process = (await guest.call(commands.createProcess, {})).hprocess;
+  const info = { type: SyncObjectType.monitoredFence };
+  const device = await createDevice(guest);
+  const made = await guest.call(commands.createSyncObject, { args: { device, info } });
+  assert.equal(made.fenceStorageAddress >= IO_SPACE_START, true);
+  await guest.close();
+});
+
+test('the embedding program hears of the IO space once when a link fails', async () => {
+  const places: (bigint | null)[] = [];
+  const onIoSpace = (place: { readonly start: bigint } | null): boolean => {
+    places.push(place?.start ?? null);
+    return true;
+  };
+  const guest = await RawGuest.start({ onIoSpace });
+  guest.sendBytesOneWay(1, new Uint8Array(8));
+  await guest.untilClosed();
+  await guest.partition.ended;
+  assert.deepEqual(places, [IO_SPACE_START, null]);
+  await guest.close();
+});
+
+test('a virtual GPU opened again while work from before still runs keeps the resources that are shared on it', async () => {
+  const guest = await RawGuest.start({ asyncMessages: false });
+  await startHeldWork(guest);
+  await guest.channel(2).close();
+  await guest.openChannel(2);
+  await guest.openAdapters();
+  const { createResource, createShared, ntSecuritySharing } = CreateAllocationFlags;
+  const device = await createDevice(guest);
+  const { resource } = await guest.call(commands.createAllocation, {
+    device,
+    flags: createResource | createShared | ntSecuritySharing,
+    allocInfo: [{ privDrvData: sizeData(4096) }],
+  });
+  const { sharedHandle } = await guest.call(commands.createNtSharedObject, { object: resource });
+  assert.notEqual(sharedHandle, 0);
+  await endHeldWork(guest);
+  const { status } = await guest.call(commands.destroyNtSharedObject, { sharedHandle });
+  assert.equal(status, NtStatus.success);
+  await guest.close();
+});
+
+test('a GPU that is lost while it is being opened is opened again when it is needed', async () => {
+  const backend = new FakeBackend();
+  backend.isLostEarly = true;
+  const guest = new RawGuest({ backend });
+  await guest.negotiate();
+  backend.isLostEarly = false;
+  await guest.openChannels();
+  await guest.openAdapters();
+  guest.process = (await guest.call(commands.createProcess, {})).hprocess;
+  assert.notEqual((await guest.call(commands.createDevice, {})).device, 0);
+  assert.deepEqual(
+    backend.opened.map(({ isClosed }) => isClosed),
+    [true, false],
+  );
+  await guest.close();
+});
+
+test('a virtual GPU that is taken away while it is being opened gets no device', async () => {
+  const backend = new FakeBackend();
+  let open = (): void => {};
+  backend.opening = new Promise((resolve) => {
+    open = resolve;
+  });
+  const guest = new RawGuest({ backend });
+  await guest.negotiate();
+  await guest.openChannels();
+  guest.process = (await guest.call(commands.createProcess, {})).hprocess;
+  const created = guest.call(commands.createDevice, {}, { channel: 1 });
+  await guest.call(commands.createProcess, {});
+  guest.partition.removeGpu(0);
+  open();
+  assert.equal((await created).device, 0);
+  assert.equal(guest.partition.census()['devices'], 0);
+  await guest.close();
+});
+
 test('without an IO space nothing is made that a guest CPU should see', async () => {
   const guest = new RawGuest();
   await guest.negotiate();
@@ -254,6 +367,23 @@ test('a virtual GPU taken away: devices stop first, the channel goes when they a
   assert.equal(guest.backend.left, 0);
   await guest.close();
 });
+
+const endsBeforeRemoval: Record<string, (guest: RawGuest) => unknown> = {
+  'its guest is killed': (guest) => guest.bus.abort(new Error('killed')),
+  'its guest closes the bus': (guest) => guest.bus.close(),
+  'the host closes it': (guest) => guest.partition.close(),
+  'the bus has taken its channel away': (guest) => guest.hostBus.rescind(2),
+};
+for (const [what, end] of Object.entries(endsBeforeRemoval)) {
+  test(`a virtual GPU that is to go when it is unused goes also where ${what} before`, async () => {
+    const guest = await RawGuest.start({ backend: new FakeBackend(2) });
+    await createDevice(guest);
+    guest.partition.removeGpu(0);
+    await end(guest);
+    await guest.close();
+    assert.equal(guest.backend.left, 0);
+  });
+}
 
 test('options that cannot be are refused before anything is offered', () => {
   for (const options of [

@@ -1,5 +1,11 @@
 import { GLOBAL_CHANNEL_GUID, isProtocolError, PciConfig, VGPU_CHANNEL_GUID } from '@dxgwire/protocol';
-import { type Channel, GLOBAL_CHANNEL_INDEX, type HostBus, PacketKind } from '@dxgwire/transport';
+import {
+  type Channel,
+  GLOBAL_CHANNEL_INDEX,
+  type HostBus,
+  isTransportError,
+  PacketKind,
+} from '@dxgwire/transport';
 import type { Backend } from './backends/contract.ts';
 import type { Device } from './device.ts';
 import { Dispatcher, type DispatcherStatistics } from './dispatcher.ts';
@@ -178,22 +184,26 @@ export class Partition {
   #closeGlobal(channel: Channel): void {
     if (this.#globalChannel !== channel) return;
     this.#globalChannel = null;
-    this.#destroyEverything(() => {
-      if (this.ioSpace.isPlaced) this.options.onIoSpace(null);
-      this.ioSpace.reset();
-      this.negotiation.reset();
-    });
+    this.#forgetDriver();
+    this.#destroyEverything(() => {});
+  }
+
+  /** Back to where a driver begins. At once: the next one negotiates while work of this one may still run. */
+  #forgetDriver(): void {
+    if (this.ioSpace.isPlaced) this.options.onIoSpace(null);
+    this.ioSpace.reset();
+    this.negotiation.reset();
   }
 
   /** Kills everything that the guest has on one virtual GPU (CloseAdapter, or its channel went away). */
   closeGpu(gpu: VirtualGpu, done: () => void): void {
     gpu.isOpen = false;
+    // Not when the last device is gone: by then the next driver may have shared resources of its own.
+    if (gpu.engine !== null) this.sharedObjects.clearEngine(gpu.engine);
     let left = gpu.devices.size + 1;
     const finish = (): void => {
       left -= 1;
-      if (left > 0) return;
-      if (gpu.engine !== null) this.sharedObjects.clearEngine(gpu.engine);
-      done();
+      if (left === 0) done();
     };
     for (const device of [...gpu.devices]) device.destroy(finish, false);
     finish();
@@ -218,7 +228,12 @@ export class Partition {
     for (const [channelIndex, each] of this.#gpuOfChannel) {
       if (each !== gpu || this.#isEnding) continue;
       this.#gpuOfChannel.delete(channelIndex);
-      this.bus.rescind(channelIndex);
+      try {
+        this.bus.rescind(channelIndex);
+      } catch (error) {
+        // The bus is ending, or has taken the channel away itself because the guest broke its ring.
+        if (!isTransportError(error)) throw error;
+      }
     }
     this.closeGpu(gpu, () => {});
   }
@@ -289,6 +304,7 @@ export class Partition {
     this.#isEnding = true;
     this.#globalChannel = null;
     this.dispatcher.stop();
+    this.#forgetDriver();
     this.#destroyEverything(() => {
       Promise.all(this.gpus.map((gpu) => gpu.close())).then(() => {
         this.log.info({}, 'a guest is gone');

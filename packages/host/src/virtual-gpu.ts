@@ -128,15 +128,20 @@ export class VirtualGpu {
   withEngine(callback: (engine: GpuEngine | null) => void): void {
     if (this.#isRemoved) callback(null);
     else if (this.#engine !== null || this.#isClosed) callback(this.#engine);
-    else this.open().then(() => callback(this.#engine));
+    else this.open().then(() => callback(this.engine));
   }
 
   /** Opens the backend's adapter unless that was done. Never rejects. */
   open(): Promise<void> {
     this.#opening ??= this.#open().then(
       (engine) => {
-        if (this.#isClosed || engine.isLost) engine.retire();
-        else this.#engine = engine;
+        if (!this.#isClosed && !engine.isLost) {
+          this.#engine = engine;
+          return;
+        }
+        // One that was lost before it was ours is gone like any other: the next use tries again.
+        this.#opening = null;
+        engine.retire();
       },
       (error: unknown) => {
         this.#opening = null;

@@ -185,6 +185,10 @@ export class FakeBackend implements Backend {
   readonly opened: FakeAdapter[] = [];
   /** Set: opening an adapter fails with this message. */
   failure: string | null = null;
+  /** Adapters are lost before they are open. */
+  isLostEarly = false;
+  /** Adapters are open no sooner. */
+  opening: Promise<void> = Promise.resolve();
 
   /** @param adapterCount the last of several is compute only. */
   constructor(adapterCount = 1) {
@@ -195,6 +199,8 @@ export class FakeBackend implements Backend {
 
   async openAdapter(_index: number, environment: AdapterEnvironment): Promise<BackendAdapter> {
     if (this.failure !== null) throw new Error(this.failure);
+    if (this.isLostEarly) environment.onLost('the test says so');
+    await this.opening;
     const adapter = new FakeAdapter(environment);
     this.opened.push(adapter);
     return adapter;

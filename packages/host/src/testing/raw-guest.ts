@@ -155,11 +155,13 @@ export class RawGuest {
   }
 
   async openChannelsOnly(): Promise<void> {
-    for (const { index } of this.bus.offers) {
-      const channel = await this.bus.open(index);
-      this.#channels.set(index, channel);
-      channel.onPacket = (packet) => this.#receive(index, packet);
-    }
+    for (const { index } of this.bus.offers) await this.openChannel(index);
+  }
+
+  async openChannel(index: number): Promise<void> {
+    const channel = await this.bus.open(index);
+    this.#channels.set(index, channel);
+    channel.onPacket = (packet) => this.#receive(index, packet);
   }
 
   async openAdapters(): Promise<void> {
