@@ -2,7 +2,6 @@ import { constants, fstatSync, ftruncateSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { parse } from 'node:path';
 import process from 'node:process';
-import { withAgreedCodec } from '@dxgwire/host';
 import { Codec, type HostBus } from '@dxgwire/transport';
 import {
   CaptureError,
@@ -144,10 +143,10 @@ export class GuestCaptures {
     if (fstatSync(fd).isFile()) ftruncateSync(fd);
   }
 
-  /** The same bus, recorded from here on. */
+  /** The same bus, whose packets are in packed form, recorded from here on. */
   tap(bus: HostBus, { isWhole = false, keepsMemory }: GuestCaptureOptions): HostBus {
     const { recorder, end } = this.record({ ...(keepsMemory ? WITH_MEMORY : {}), isWhole });
-    return tapHostBus(withAgreedCodec(bus), recorder, { onEnd: end });
+    return tapHostBus(bus, recorder, { onEnd: end });
   }
 
   /** A recorder to the next file, and how to end it. */

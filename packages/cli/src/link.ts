@@ -1,16 +1,8 @@
-import { once } from 'node:events';
 import process from 'node:process';
-import { Worker } from 'node:worker_threads';
-import { createHost, createSharedRegionAllocator, createSilentLog } from '@dxgwire/host';
 import { Codec, type GuestBus, isTransportError } from '@dxgwire/transport';
 import { CONNECT_SCHEMES, connect } from '@dxgwire/transport/connect';
-import { createInProcessBus } from '@dxgwire/transport/mock-vmbus';
-import { attachGuestBus, createSharedBus } from '@dxgwire/transport/mock-vmbus/worker';
-import { type BackendName, openBackend } from './backend.ts';
 import { oneOf } from './command.ts';
 import { CommandFailure, describe, UsageError } from './errors.ts';
-import type { HostThreadData, HostThreadReport } from './host-thread.ts';
-import { openWorkersDoor } from './workers-door.ts';
 
 /** A guest's bus, and all that has to end with it. */
 export interface Link {
@@ -96,75 +88,5 @@ function withoutSecrets(text: string): string {
   return url.href;
 }
 
-/** Guest RAM of an in-process link, bytes. Committed by the system as it is touched. */
-const GUEST_MEMORY_BYTES = 1 << 30;
-
-/**
- * Starts a host in this process and joins it by rings in memory.
- *
- * @throws CommandFailure when its backend does not start.
- */
-export async function inProcessLink(backendName: BackendName): Promise<Link> {
-  const log = createSilentLog();
-  const { backend, adapters } = await openBackend(backendName, undefined, log);
-  const host = createHost({ backend, log });
-  const allocateRegion = createSharedRegionAllocator();
-  const { guest, host: hostBus } = createInProcessBus({
-    guestMemoryBytes: GUEST_MEMORY_BYTES,
-    peerName: `dxgwire ${process.pid}`,
-    ...(allocateRegion === null ? {} : { allocateRegion }),
-  });
-  host.attach(hostBus, { adapters });
-  const door = await openWorkersDoor(host, adapters);
-  return {
-    bus: guest,
-    workersUrl: door?.url ?? null,
-    needsFarewell: false,
-    async close() {
-      await guest.close();
-      await door?.close();
-      await host.close();
-      await backend.close();
-    },
-  };
-}
-
-/**
- * Starts a host in a thread of its own in this process and joins it by rings in shared memory.
- *
- * @throws CommandFailure when its backend does not start.
- */
-export async function inWorkerLink(backend: BackendName): Promise<Link> {
-  const ends = createSharedBus({
-    guestMemoryBytes: GUEST_MEMORY_BYTES,
-    peerName: `dxgwire ${process.pid}`,
-  });
-  const data: HostThreadData = { bus: ends.host, backend };
-  const worker = new Worker(new URL('./host-thread.js', import.meta.url), {
-    workerData: data,
-    transferList: [ends.host.port as never],
-    // What a program was started with is not for its host.
-    execArgv: [],
-    // Its memory files are made by a native call and closed by Node, which would warn of it.
-    trackUnmanagedFds: false,
-  });
-  const ended = once(worker, 'exit');
-  const [report] = (await once(worker, 'message')) as [HostThreadReport];
-  if ('failure' in report) {
-    await worker.terminate();
-    throw new CommandFailure(report.failure);
-  }
-  worker.unref();
-  const bus = attachGuestBus(ends.guest);
-  return {
-    bus,
-    workersUrl: report.workersUrl,
-    needsFarewell: false,
-    async close() {
-      await bus.close();
-      worker.ref();
-      worker.postMessage('end');
-      await ended;
-    },
-  };
-}
+/** Guest RAM of a link to a host in the same process, bytes. Committed by the system as it is touched. */
+export const GUEST_MEMORY_BYTES = 1 << 30;

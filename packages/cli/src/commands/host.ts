@@ -1,5 +1,12 @@
 import process from 'node:process';
-import { createHost, createLog, createSharedRegionAllocator, type Host, type Log } from '@dxgwire/host';
+import {
+  createHost,
+  createLog,
+  createSharedRegionAllocator,
+  type Host,
+  type Log,
+  withAgreedCodec,
+} from '@dxgwire/host';
 import type { AdapterDescription, Backend } from '@dxgwire/host/backends';
 import { type HostBus, isTransportError } from '@dxgwire/transport';
 import { checkListenUrl, DEFAULT_LISTEN_URL, type Listener, listen } from '@dxgwire/transport/listen';
@@ -92,7 +99,7 @@ export const host: Command = {
         captures = await GuestCaptures.open(values.capture, CAPTURE_REPORTS);
       }
       listener = await listenFor(values.listen, token, values.compress === true, log, (bus) =>
-        dxgHost.attach(captures?.tap(bus, recording) ?? bus, { adapters }),
+        dxgHost.attach(captures?.tap(withAgreedCodec(bus), recording) ?? bus, { adapters }),
       );
     } catch (error) {
       await closeAll(null, dxgHost, backend);

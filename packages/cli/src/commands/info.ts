@@ -4,7 +4,7 @@ import { type AdapterReport, reportAdapter } from '../adapter-report.ts';
 import { BACKENDS } from '../backend.ts';
 import { type Command, oneOf, parseOptions } from '../command.ts';
 import { CommandFailure, ExitCode, UsageError } from '../errors.ts';
-import { checkCodec, codecFrom, connectLink, inProcessLink, type Link } from '../link.ts';
+import { checkCodec, codecFrom, connectLink, type Link } from '../link.ts';
 import { formatBytes, formatPairs } from '../text.ts';
 import { tokenFrom } from '../token.ts';
 
@@ -62,7 +62,7 @@ export const info: Command = {
     checkCodec(values.codec, values.connect);
     const link =
       values.connect === undefined
-        ? await inProcessLink(oneOf('backend', values.backend, BACKENDS))
+        ? await openOwnHost(values.backend)
         : await connectLink(values.connect, tokenFrom(values.token), codecFrom(values.codec));
     try {
       const found = await collect(link);
@@ -73,6 +73,11 @@ export const info: Command = {
     return ExitCode.success;
   },
 };
+
+async function openOwnHost(backend: string): Promise<Link> {
+  const name = oneOf('backend', backend, BACKENDS);
+  return (await import('../in-process-link.ts')).inProcessLink(name);
+}
 
 async function collect({ bus }: Link): Promise<Info> {
   const driver = await startDriver(bus);

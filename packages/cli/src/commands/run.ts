@@ -2,17 +2,15 @@ import { writeFileSync } from 'node:fs';
 import process from 'node:process';
 import { createGPU, type FrameReadbacks, globals, type RemoteGPU } from '@dxgwire/guest/webgpu';
 import type { GuestBus } from '@dxgwire/transport';
-import { tapGuestBus } from '@dxgwire/transport/capture';
 import { clearInterval, setInterval } from '@dxgwire/transport/timers';
 import { adapterSelector } from '../adapter-selector.ts';
 import { BACKENDS } from '../backend.ts';
 import { installCanvas } from '../canvas.ts';
-import { CAPTURE_REPORTS, GuestCaptures } from '../capture-file.ts';
 import { installInChildren } from '../children.ts';
 import { type Command, oneOf, parseOptions, splitAtProgram, wholeNumber } from '../command.ts';
 import { holdEnd, lastErrors, tellErrorsAtExit } from '../ending.ts';
 import { CommandFailure, describe, ExitCode, UsageError } from '../errors.ts';
-import { checkCodec, codecFrom, connectLink, inProcessLink, inWorkerLink, type Link } from '../link.ts';
+import { checkCodec, codecFrom, connectLink, type Link } from '../link.ts';
 import { type MainProgram, programFile, runProgram } from '../program.ts';
 import { installGlobals } from '../program-globals.ts';
 import { openLocal } from '../program-gpu.ts';
@@ -37,9 +35,6 @@ const OPTIONS = {
   eval: { type: 'string', short: 'e' },
   help: { type: 'boolean', short: 'h' },
 } as const;
-
-/** Longest publication of which a trace keeps the bytes. */
-const MAX_PUBLISHED_BYTES = 1 << 20;
 
 /** Most frames of a run. */
 const MAX_FRAMES = 1_000_000;
@@ -137,7 +132,8 @@ async function chooseProgram(
   return { main: program === '-' ? await programFromInput() : programFile(program), ownArgs };
 }
 
-function openLink(values: {
+/** Loads no more than this way to a host takes. */
+async function openLink(values: {
   readonly connect: string | undefined;
   readonly 'in-worker': boolean | undefined;
   readonly backend: string;
@@ -145,31 +141,15 @@ function openLink(values: {
   readonly codec: string | undefined;
 }): Promise<Link> {
   if (values.connect !== undefined) {
-    return connectLink(values.connect, tokenFrom(values.token), codecFrom(values.codec));
+    return await connectLink(values.connect, tokenFrom(values.token), codecFrom(values.codec));
   }
   const backend = oneOf('backend', values.backend, BACKENDS);
-  return values['in-worker'] === true ? inWorkerLink(backend) : inProcessLink(backend);
+  if (values['in-worker'] === true) return (await import('../in-worker-link.ts')).inWorkerLink(backend);
+  return (await import('../in-process-link.ts')).inProcessLink(backend);
 }
 
-/** The same link, recorded into a file. */
 async function traced(link: Link, path: string): Promise<Link> {
-  const captures = await GuestCaptures.open(path, CAPTURE_REPORTS).catch(async (error: unknown) => {
-    // A host that was started for this link would stay.
-    await link.close();
-    throw error;
-  });
-  const { end, recorder } = captures.record({ maxPublishedBytes: MAX_PUBLISHED_BYTES });
-  return {
-    bus: tapGuestBus(link.bus, recorder, { onEnd: end }),
-    workersUrl: link.workersUrl,
-    // The end of the file is this process's to write.
-    needsFarewell: true,
-    async close() {
-      await link.close();
-      await captures.close();
-    },
-    closeNow: () => captures.closeNow(),
-  };
+  return await (await import('../traced-link.ts')).tracedLink(link, path);
 }
 
 interface ProgramRun {
