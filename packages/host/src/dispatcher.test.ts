@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type CommandDef, commands, isProtocolError, NtStatus } from '@dxgwire/protocol';
-import { PACKET_FLAG_COMPLETION_REQUESTED, PacketKind } from '@dxgwire/transport';
+import { PACKET_FLAG_COMPLETION_REQUESTED, PacketKind, TransportError } from '@dxgwire/transport';
 import fc from 'fast-check';
 import type { AnyCommand } from './handler.ts';
 import { createHost } from './host.ts';
@@ -255,6 +255,29 @@ test('a guest that takes no answers loses its link when too many bytes wait for 
   assert.notEqual(guest.closedBy, undefined);
   await guest.partition.ended;
   await guest.host.close();
+});
+
+// It waited for an answer that could never be sent.
+test('a guest whose ring is too small for an answer loses its link', async () => {
+  const guest = new RawGuest();
+  const { onChannelOpen } = guest.hostBus;
+  let mostBytes = Number.POSITIVE_INFINITY;
+  guest.hostBus.onChannelOpen = (channel) => {
+    const send = channel.send.bind(channel);
+    channel.send = (...args) => {
+      if (args[6] > mostBytes) throw new TransportError('too-large', `${args[6]} bytes can never fit a ring`);
+      return send(...args);
+    };
+    onChannelOpen?.(channel);
+  };
+  await guest.negotiate();
+  await guest.openChannels();
+  await guest.openAdapters();
+  mostBytes = 256;
+  void guest.send(commands.getInternalAdapterInfo, {});
+  await guest.until(() => guest.closedBy !== undefined);
+  assert.match(String(guest.closedBy), /712 bytes can never fit a ring/);
+  await guest.close();
 });
 
 test('property: random bytes get an answer or end the link; nothing throws, nothing is left', async () => {

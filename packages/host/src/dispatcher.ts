@@ -333,8 +333,8 @@ export class Dispatcher {
     try {
       if (channel.send(kind, idLow, idHigh, flags, bytes, 0, length)) return;
     } catch (error) {
-      // Nothing can be sent any more: the channel's own queue is full, or it has just closed.
-      if (isTransportError(error) && error.code === 'limit') this.#partition.fail(error);
+      // The channel has just closed; or its own queue is full, or the guest's ring too small for this answer, for which it would wait for ever.
+      if (isTransportError(error) && error.code !== 'closed') this.#partition.fail(error);
       return;
     }
     const unsent = (this.#unsent.get(channel) ?? 0) + length;

@@ -1,3 +1,5 @@
+import { EndNotice } from '../end-notice.ts';
+import { queueMicrotask } from '../timers.ts';
 import {
   type BusStatistics,
   type Channel,
@@ -27,7 +29,6 @@ class TappedGuestBus implements GuestBus {
   onOffer: ((offer: ChannelOffer) => void) | null = null;
   onPciFunction: ((pciFunction: PciFunction) => void) | null = null;
   onRescind: ((channelIndex: number) => void) | null = null;
-  onClose: ((error: Error | null) => void) | null = null;
   onInterruption: ((isInterrupted: boolean) => void) | null = null;
   readonly receiveNow?: (timeoutMs: number) => boolean;
   readonly #inner: GuestBus;
@@ -35,6 +36,7 @@ class TappedGuestBus implements GuestBus {
   /** What was handed out for each function of the inner bus. */
   readonly #tappedPci = new WeakMap<PciFunction, PciFunction>();
   readonly #gpadls = new Set<number>();
+  readonly #notice = new EndNotice(queueMicrotask);
 
   constructor(inner: GuestBus, recorder: CaptureRecorder, options: TapOptions) {
     this.#inner = inner;
@@ -62,9 +64,17 @@ class TappedGuestBus implements GuestBus {
     };
     inner.onClose = (error) => {
       recorder.note('busClose', error === null ? null : error.message);
-      this.onClose?.(error);
+      this.#notice.tell(error);
       options.onEnd?.();
     };
+  }
+
+  get onClose(): ((error: Error | null) => void) | null {
+    return this.#notice.handler;
+  }
+
+  set onClose(handler: ((error: Error | null) => void) | null) {
+    this.#notice.handler = handler;
   }
 
   get codec(): string {

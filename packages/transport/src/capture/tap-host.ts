@@ -1,3 +1,5 @@
+import { EndNotice } from '../end-notice.ts';
+import { queueMicrotask } from '../timers.ts';
 import {
   type BusStatistics,
   type Channel,
@@ -26,8 +28,8 @@ class TappedHostBus implements HostBus {
   readonly #inner: HostBus;
   readonly #recorder: CaptureRecorder;
   readonly #gpadls = new Set<number>();
+  readonly #notice = new EndNotice(queueMicrotask);
   #onChannelOpen: ((channel: Channel) => void) | null = null;
-  #onClose: ((error: Error | null) => void) | null = null;
   #onInterruption: ((isInterrupted: boolean) => void) | null = null;
   #onGpadlTeardown: ((id: number) => Promise<void> | void) | null = null;
 
@@ -49,7 +51,7 @@ class TappedHostBus implements HostBus {
     };
     inner.onClose = (error) => {
       recorder.note('busClose', error === null ? null : error.message);
-      this.#onClose?.(error);
+      this.#notice.tell(error);
       options.onEnd?.();
     };
   }
@@ -83,11 +85,11 @@ class TappedHostBus implements HostBus {
   }
 
   get onClose(): ((error: Error | null) => void) | null {
-    return this.#onClose;
+    return this.#notice.handler;
   }
 
   set onClose(handler: ((error: Error | null) => void) | null) {
-    this.#onClose = handler;
+    this.#notice.handler = handler;
   }
 
   get onInterruption(): ((isInterrupted: boolean) => void) | null {

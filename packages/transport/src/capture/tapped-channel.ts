@@ -1,3 +1,5 @@
+import { EndNotice } from '../end-notice.ts';
+import { queueMicrotask } from '../timers.ts';
 import { type Channel, type Packet, PacketKind } from '../transport.ts';
 import type { CaptureRecorder } from './recorder.ts';
 import type { Direction } from './records.ts';
@@ -11,7 +13,7 @@ export class TappedChannel implements Channel {
   /** While the last packet that is known to have come is handled, until it is answered. */
   #isAwaited = false;
   #onPacket: ((packet: Packet) => void) | null = null;
-  #onClose: ((error: Error | null) => void) | null = null;
+  readonly #notice = new EndNotice(queueMicrotask);
 
   constructor(inner: Channel, recorder: CaptureRecorder, out: Direction) {
     this.#inner = inner;
@@ -21,7 +23,7 @@ export class TappedChannel implements Channel {
     recorder.note('channelOpen', inner.index);
     inner.onClose = (error) => {
       recorder.note('channelClose', inner.index, error === null ? null : error.message);
-      this.#onClose?.(error);
+      this.#notice.tell(error);
     };
   }
 
@@ -60,11 +62,11 @@ export class TappedChannel implements Channel {
   }
 
   get onClose(): ((error: Error | null) => void) | null {
-    return this.#onClose;
+    return this.#notice.handler;
   }
 
   set onClose(handler: ((error: Error | null) => void) | null) {
-    this.#onClose = handler;
+    this.#notice.handler = handler;
   }
 
   send(

@@ -6,7 +6,9 @@ import {
   awaitOffers,
   Collector,
   closeOf,
+  inTime,
   rejectsWith,
+  type Subject,
   type TransportFixture,
   throwsWith,
   withSubject,
@@ -90,6 +92,7 @@ export function closingTests(fixture: TransportFixture): void {
       await Promise.all([guest.close(), guest.close()]);
       assert.deepEqual(heard.sort(), ['bus null', 'channel null', 'control null']);
       const report = await subject.report;
+      assert.equal(report.packets, 100);
       assert.deepEqual(report.busCloses, [null]);
       assert.deepEqual(
         report.channelCloses.map(({ code }) => code),
@@ -130,12 +133,14 @@ export function closingTests(fixture: TransportFixture): void {
         settled(guest.createGpadl([block])),
         settled(subject.ask({ op: 'digest' })),
       ];
-      const closed = closeOf(guest);
+      const ends = endsOf(subject);
       const error = new TransportError('time-out', 'the test has waited long enough');
       guest.abort(error);
-      assert.equal(await closed, error);
       for (const outcome of await Promise.all(pending)) assert.ok(isTransportError(outcome));
       assert.deepEqual((await subject.report).busCloses, ['time-out']);
+      await guest.close();
+      assert.deepEqual([ends.bus, ends.channel], [[error], [error]]);
+      assert.equal(subject.channel.isOpen, false);
     }));
 
   it('aborts from the host: everything pending settles once, the guest hears why', () =>
@@ -144,27 +149,59 @@ export function closingTests(fixture: TransportFixture): void {
       await subject.ask({ op: 'hold-teardown' });
       const block = guest.memory.allocate(4096);
       const id = await guest.createGpadl([block]);
-      const closed = closeOf(guest);
+      const ends = endsOf(subject);
       const pending = [settled(guest.teardownGpadl(id)), settled(subject.ask({ op: 'abort-bus' }))];
-      const error = await closed;
+      const outcomes = await Promise.all(pending);
+      await ends.over;
+      const [error] = ends.bus;
       assert.ok(isTransportError(error) && error.code === 'limit');
       assert.match(error.message, /the test aborts this bus/);
-      for (const outcome of await Promise.all(pending)) assert.ok(isTransportError(outcome));
+      for (const outcome of outcomes) assert.ok(isTransportError(outcome));
       const report = await subject.report;
       assert.deepEqual(report.busCloses, ['limit']);
       assert.equal(report.channelCloses.length, 2);
+      await guest.close();
+      assert.deepEqual([ends.bus, ends.channel], [[error], [error]]);
+      assert.equal(subject.channel.isOpen, false);
+    }));
+
+  it('tells of an end also whoever asks afterwards', () =>
+    withSubject(fixture, async ({ channel, guest }) => {
+      await channel.close();
+      assert.equal(await closeOf(channel), null);
+      await guest.close();
+      assert.equal(await closeOf(guest), null);
     }));
 
   it('settles an open that is under way when the bus is aborted', async () => {
     const { guest, report, dispose } = await fixture.open();
-    await awaitOffers(guest);
-    const outcomes = [settled(guest.open(1)), settled(guest.open(2))];
-    guest.abort(new TransportError('limit', 'changed my mind'));
-    for (const outcome of await Promise.all(outcomes)) assert.ok(isTransportError(outcome));
-    assert.deepEqual((await report).busCloses, ['limit']);
-    await guest.close();
-    await dispose();
+    try {
+      await inTime(fixture, async () => {
+        await awaitOffers(guest);
+        const outcomes = [settled(guest.open(1)), settled(guest.open(2))];
+        guest.abort(new TransportError('limit', 'changed my mind'));
+        for (const outcome of await Promise.all(outcomes)) assert.ok(isTransportError(outcome));
+        assert.deepEqual((await report).busCloses, ['limit']);
+        await guest.close();
+      });
+    } finally {
+      await dispose();
+    }
   });
+}
+
+/** What bus and channel say of their ends, as often as they do; `over` resolves when the bus does first. */
+function endsOf({ guest, channel }: Subject) {
+  const bus: (Error | null)[] = [];
+  const ofChannel: (Error | null)[] = [];
+  channel.onClose = (error) => ofChannel.push(error);
+  const over = new Promise<void>((resolve) => {
+    guest.onClose = (error) => {
+      bus.push(error);
+      resolve();
+    };
+  });
+  return { bus, channel: ofChannel, over };
 }
 
 async function settled(promise: Promise<unknown>): Promise<unknown> {

@@ -1,3 +1,5 @@
+import type { Packet } from '../transport.ts';
+
 /** Small reproducible generators, so that both ends of a test know the same bytes without sending them twice. */
 
 /** A seeded generator of numbers (mulberry32). */
@@ -78,6 +80,12 @@ export class PacketDigest {
   #byte(byte: number): void {
     this.value = Math.imul(this.value ^ byte, 0x01000193) >>> 0;
   }
+}
+
+/** True when a packet's `bytes` and `view` cover the same bytes, and its payload lies in them. */
+export function isWhole({ bytes, view, offset, length }: Packet): boolean {
+  const isSame = view.buffer === bytes.buffer && view.byteOffset === bytes.byteOffset;
+  return isSame && offset + length <= Math.min(bytes.length, view.byteLength);
 }
 
 /** One generated packet; its payload is `bytes[0 .. length)`. */

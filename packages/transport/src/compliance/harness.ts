@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { isTransportError, type TransportErrorCode } from '../errors.ts';
 import { type Channel, type GuestBus, type Packet, PacketKind } from '../transport.ts';
-import { PacketDigest } from './data.ts';
+import { isWhole, PacketDigest } from './data.ts';
 import type { HostReport, Request } from './responder.ts';
 
 /** One bus whose host end is served by `serveCompliance`, wherever that is. */
@@ -19,6 +19,25 @@ export interface TransportFixture {
   open(): Promise<ComplianceBus>;
   /** False where the medium cannot tell a guest why a channel ended (VMBus proper). Default true. */
   readonly tellsReasons?: boolean;
+  /** How long one test may take, milliseconds: what was lost never comes. Default 120,000. */
+  readonly timeoutMs?: number;
+}
+
+const DEFAULT_TIMEOUT_MS = 120_000;
+
+/** Runs a test of one bus, for as long as the fixture lets it. */
+export async function inTime(fixture: TransportFixture, run: () => Promise<void>): Promise<void> {
+  const timeoutMs = fixture.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    const error = new Error(`nothing came any more, and the test was not over within ${timeoutMs} ms`);
+    timer = setTimeout(() => reject(error), timeoutMs);
+  });
+  try {
+    await Promise.race([run(), late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** A bus under test with both channels open: the global one for requests, the first virtual GPU's to test. */
@@ -88,11 +107,16 @@ export async function withSubject(
 ): Promise<void> {
   const { guest, report, dispose } = await fixture.open();
   try {
-    await awaitOffers(guest);
-    const subject = new Subject(guest, report, await guest.open(1), await guest.open(2));
-    await test(subject);
+    await inTime(fixture, async () => {
+      await awaitOffers(guest);
+      await test(new Subject(guest, report, await guest.open(1), await guest.open(2)));
+      await guest.close();
+    });
+  } catch (error) {
+    // A bus that does not do what it should may never close in order.
+    guest.abort(error as Error);
+    throw error;
   } finally {
-    await guest.close();
     await dispose();
   }
 }
@@ -117,6 +141,8 @@ export class Collector {
 
   #take(packet: Packet): void {
     const { kind, idLow, idHigh, flags, bytes, offset, length } = packet;
+    if (!isWhole(packet))
+      this.#reject(new Error(`view and bytes of packet ${idLow} are not of the same buffer`));
     this.digest.add(kind, idLow, idHigh, flags, bytes, offset, length);
     if (this.#keep) {
       this.kinds.push(kind);

@@ -75,11 +75,17 @@ export function offerTests(fixture: TransportFixture): void {
     withSubject(fixture, async (subject) => {
       const { guest, channel } = subject;
       const closed = closeOf(channel);
-      const rescinded = new Promise<number>((resolve) => {
-        guest.onRescind = resolve;
-      });
+      const rescinded: number[] = [];
+      const next = () =>
+        new Promise<void>((resolve) => {
+          guest.onRescind = (index) => {
+            rescinded.push(index);
+            resolve();
+          };
+        });
+      const first = next();
       subject.post({ op: 'rescind', channel: 2 });
-      assert.equal(await rescinded, 2);
+      await first;
       assert.equal(await closed, null);
       assert.deepEqual(
         guest.offers.map(({ index }) => index),
@@ -89,12 +95,12 @@ export function offerTests(fixture: TransportFixture): void {
       await rejectsWith(guest.open(2), 'out-of-range');
       // One that was never opened goes as well.
       await subject.ask({ op: 'offer' });
-      const again = new Promise<number>((resolve) => {
-        guest.onRescind = resolve;
-      });
+      const second = next();
       subject.post({ op: 'rescind', channel: 3 });
-      assert.equal(await again, 3);
+      await second;
       assert.equal(guest.offers.length, 1);
+      await subject.ask({ op: 'digest' });
+      assert.deepEqual(rescinded, [2, 3]);
     }));
 }
 

@@ -1,11 +1,20 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { MAX_HOST_PACKET_BYTES, MAX_PACKET_BYTES, PacketKind } from '../transport.ts';
+import {
+  MAX_HOST_PACKET_BYTES,
+  MAX_PACKET_BYTES,
+  PACKET_FLAG_ANNOUNCES_NOTHING,
+  PACKET_FLAG_COMPLETION_REQUESTED,
+  PACKET_FLAG_UNHURRIED,
+  PacketKind,
+} from '../transport.ts';
 import { bytesOfSeed, PacketDigest, packetsOfSeed, Random } from './data.ts';
 import { Collector, sendPaced, type TransportFixture, throwsWith, withSubject } from './harness.ts';
 
 const SEEDS = [1, 20_240_607, 0xdead_beef];
 const { inBand, completion } = PacketKind;
+/** A bus that takes so much for a side that reads nothing has no bound. */
+const MOST_TAKEN_BYTES = 512 * 1024 * 1024;
 
 /** Packets: sizes, ids, kinds, batches, both directions at once. */
 export function packetTests(fixture: TransportFixture): void {
@@ -39,9 +48,7 @@ export function packetTests(fixture: TransportFixture): void {
       const digest = new PacketDigest();
       digest.add(inBand, 1, 2, 0, largest, 0, largest.length);
       channel.send(inBand, 1, 2, 0, largest, 0, largest.length);
-      const seen = await subject.ask({ op: 'digest' });
-      // The request travels on another channel: it may have overtaken a packet that had to wait for room.
-      if ((seen as { count: number }).count === 1) assert.deepEqual(seen, { count: 1, value: digest.value });
+      assert.deepEqual(await digestAfter(subject, 1), { count: 1, value: digest.value });
       const tooLong = new Uint8Array(MAX_PACKET_BYTES + 1);
       throwsWith(() => channel.send(inBand, 0, 0, 0, tooLong, 0, tooLong.length), 'too-large');
       throwsWith(() => channel.send(inBand, 0, 0, 0, largest, 8, largest.length), 'out-of-range');
@@ -76,6 +83,34 @@ export function packetTests(fixture: TransportFixture): void {
         collector.kinds,
         ids.flatMap(() => [completion, inBand]),
       );
+    }));
+
+  it('sends from any place of an array', () =>
+    withSubject(fixture, async (subject) => {
+      await subject.ask({ op: 'mode', mode: 'echo' });
+      const collector = new Collector(subject.channel, true);
+      const bytes = bytesOfSeed(13, 9000);
+      const places = [1, 4, 8, 4095, 8900].flatMap((offset) =>
+        [0, 1, 16, 100].map((length) => ({ offset, length })),
+      );
+      for (const { offset, length } of places)
+        subject.channel.send(inBand, offset, length, 0, bytes, offset, length);
+      await collector.until(places.length);
+      places.forEach(({ offset, length }, i) => {
+        assert.deepEqual(collector.payloads[i]?.subarray(0, length), bytes.subarray(offset, offset + length));
+      });
+    }));
+
+  it("keeps the flags for the sender's own bus to itself", () =>
+    withSubject(fixture, async (subject) => {
+      const own = PACKET_FLAG_ANNOUNCES_NOTHING | PACKET_FLAG_UNHURRIED;
+      const digest = new PacketDigest();
+      const bytes = new Uint8Array(8);
+      for (const flags of [0, PACKET_FLAG_COMPLETION_REQUESTED]) {
+        digest.add(inBand, flags, 0, flags, bytes, 0, 8);
+        subject.channel.send(inBand, flags, 0, flags | own, bytes, 0, 8);
+      }
+      assert.deepEqual(await digestAfter(subject, 2), { count: 2, value: digest.value });
     }));
 
   for (const seed of SEEDS) {
@@ -228,6 +263,24 @@ export function packetTests(fixture: TransportFixture): void {
       });
       assert.deepEqual(await digestAfter(subject, sent), { count: sent, value: digest.value });
       assert.equal(drains, 1);
+    }));
+
+  it('refuses a caller that goes on regardless, and loses nothing that it took', () =>
+    withSubject(fixture, async (subject) => {
+      await subject.ask({ op: 'mode', mode: 'skim' });
+      const { channel } = subject;
+      const bytes = new Uint8Array(MAX_PACKET_BYTES);
+      let sent = 0;
+      const sendOn = () => {
+        for (; sent < MOST_TAKEN_BYTES / bytes.length; sent += 1)
+          channel.send(inBand, sent, 0, 0, bytes, 0, bytes.length);
+      };
+      throwsWith(sendOn, 'limit');
+      const digest = new PacketDigest();
+      for (let id = 0; id < sent; id += 1) digest.add(inBand, id, 0, 0, bytes, 0, 0);
+      assert.deepEqual(await digestAfter(subject, sent), { count: sent, value: digest.value });
+      channel.send(inBand, sent, 0, 0, bytes, 0, 8);
+      assert.equal(((await digestAfter(subject, sent + 1)) as { count: number }).count, sent + 1);
     }));
 
   it('lets the host stop and go on as well', () =>

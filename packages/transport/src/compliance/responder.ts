@@ -1,11 +1,14 @@
 import { isTransportError, TransportError } from '../errors.ts';
 import { type Channel, type HostBus, type Packet, PacketKind, type PageRange } from '../transport.ts';
-import { bytesOfSeed, isOfSeed, PacketDigest, packetsOfSeed } from './data.ts';
+import { bytesOfSeed, isOfSeed, isWhole, PacketDigest, packetsOfSeed } from './data.ts';
+
+/** `echo` sends back what comes, `reverse` answers in batches; `skim` takes payloads unread. */
+type Mode = 'sink' | 'skim' | 'echo' | 'reverse' | 'throw';
 
 /** What the suite asks of the host's end, as JSON in packets on the global channel. */
 export type Request =
-  /** What to do with packets on channel 2 and above. `echo` sends back what comes, `reverse` answers in batches. */
-  | { readonly op: 'mode'; readonly mode: 'sink' | 'echo' | 'reverse' | 'throw' }
+  /** What to do with packets on channel 2 and above: see {@link Mode}. */
+  | { readonly op: 'mode'; readonly mode: Mode }
   | { readonly op: 'digest' }
   | { readonly op: 'send'; readonly seed: number; readonly count: number; readonly maxBytes: number }
   | { readonly op: 'send-window'; readonly seed: number; readonly steps: number }
@@ -35,7 +38,12 @@ export interface HostReport {
   /** Calls of channels' `onClose`, in order: channel and error code, null for an orderly close. */
   readonly channelCloses: readonly { readonly channel: number; readonly code: string | null }[];
   readonly opens: readonly number[];
+  /** Packets that came on channels other than the global one. */
+  readonly packets: number;
 }
+
+/** What `echo` sends back does not lie at the beginning of its array. */
+const ECHO_OFFSET = 3;
 
 /** Offsets in the device window that the responder uses for its ordered steps. */
 export const WINDOW_FENCE_OFFSET = 4096;
@@ -78,7 +86,7 @@ class Responder {
   readonly #opens: number[] = [];
   readonly #channelCloses: { readonly channel: number; readonly code: string | null }[] = [];
   readonly #busCloses: (string | null)[] = [];
-  #mode: 'sink' | 'echo' | 'reverse' | 'throw' = 'sink';
+  #mode: Mode = 'sink';
   #teardown: Promise<void> | null = null;
   #releaseTeardown: () => void = () => {};
 
@@ -89,8 +97,7 @@ class Responder {
         this.#busCloses.push(codeOf(error));
         // A little later, so that a second call would be seen.
         setTimeout(() => {
-          const { opens, channelCloses, busCloses } = this.#lists();
-          resolve({ opens, channelCloses, busCloses });
+          resolve(this.#seen());
         }, 0);
       };
     });
@@ -102,11 +109,12 @@ class Responder {
     host.start();
   }
 
-  #lists() {
+  #seen(): HostReport {
     return {
       opens: [...this.#opens],
       channelCloses: [...this.#channelCloses],
       busCloses: [...this.#busCloses],
+      packets: this.#digest.count,
     };
   }
 
@@ -145,10 +153,13 @@ class Responder {
   #underTest(channel: Channel, packet: Packet): void {
     const { kind, idLow, idHigh, flags, bytes, offset, length } = packet;
     if (this.#mode === 'throw') throw new TypeError('the handler of the test throws');
-    this.#digest.add(kind, idLow, idHigh, flags, bytes, offset, length);
+    if (!isWhole(packet)) throw new TypeError(`view and bytes of packet ${idLow} are not of the same buffer`);
+    this.#digest.add(kind, idLow, idHigh, flags, bytes, offset, this.#mode === 'skim' ? 0 : length);
     if (this.#mode === 'echo') {
       const answer = (flags & 1) !== 0 ? PacketKind.completion : PacketKind.inBand;
-      channel.send(answer, idLow, idHigh, 0, bytes, offset, length);
+      const echo = new Uint8Array(ECHO_OFFSET + length);
+      echo.set(bytes.subarray(offset, offset + length), ECHO_OFFSET);
+      channel.send(answer, idLow, idHigh, 0, echo, ECHO_OFFSET, length);
     } else if (this.#mode === 'reverse') {
       this.#held.push({ idLow, idHigh, payload: bytes.slice(offset, offset + length) });
       if (this.#held.length === 8) this.#answerHeld(channel);

@@ -1,5 +1,6 @@
 import { errorOfPeer, isTransportError, TransportError } from '../errors.ts';
 import { MAX_GPADLS } from '../gpadl.ts';
+import { checkOffered } from '../offer.ts';
 import { GuestPciFunction } from '../pci.ts';
 import { Pending } from '../pending.ts';
 import {
@@ -298,11 +299,9 @@ export class GuestLink extends LinkSession implements GuestBus {
   }
 
   #offered({ channel, classGuid, instanceGuid, mmioMegabytes, pci }: WireOffer): void {
-    if (classGuid.length !== 16 || instanceGuid.length !== 16 || channel <= this.#highestChannel) {
-      throw new TransportError('bad-frame', `the offer of channel ${channel} is malformed`);
-    }
-    this.#highestChannel = channel;
     const offer: ChannelOffer = { index: channel, classGuid, instanceGuid, mmioMegabytes };
+    checkOffered(offer, this.#highestChannel, this.#offers.length);
+    this.#highestChannel = channel;
     const post = (offset: number, value: number) => {
       this.requireOpen();
       this.sendControl('pciWrite', { channel, offset, value });

@@ -229,6 +229,38 @@ describe('a guest over a link', () => {
     await clock.settle();
   });
 
+  // The list of what is offered grew for as long as a host went on.
+  it('ends a host that offers without end, or what no channel can be', async () => {
+    const offer = (channel: number) => control('offer', { offer: { channel, ...OFFER, pci: null } });
+    const cases: [readonly number[], TransportErrorCode, RegExp][] = [
+      [[2, 1], 'bad-frame', /offer of channel 1 is malformed/],
+      [[0x1_0000], 'bad-frame', /offer of channel 65536 is malformed/],
+      [Array.from({ length: 1025 }, (_, index) => index + 1), 'limit', /more than 1024 channels/],
+    ];
+    for (const [channels, code, pattern] of cases) {
+      const { clock, guest } = await guestOf({});
+      const closes: (Error | null)[] = [];
+      guest.onClose = (error) => closes.push(error);
+      for (const channel of channels) guest.receive(offer(channel));
+      await clock.settle();
+      assert.equal(closes.length, 1);
+      is(closes[0], code, pattern);
+    }
+    // Numbers are not used again: what was taken away counts no more.
+    const { clock, guest } = await guestOf({});
+    for (let channel = 1; channel <= 3000; channel += 1) {
+      guest.receive(offer(channel));
+      guest.receive(control('rescind', { channel }));
+    }
+    guest.receive(offer(3001));
+    assert.deepEqual(
+      guest.offers.map(({ index }) => index),
+      [3001],
+    );
+    guest.abort(new Error('enough'));
+    await clock.settle();
+  });
+
   it('is told why its host opens no channel', async () => {
     const { clock, guest } = await guestOf({ offers: [{ channel: 1, ...OFFER, pci: null }] });
     const opening = guest.open(1);

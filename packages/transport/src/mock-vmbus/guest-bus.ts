@@ -1,5 +1,6 @@
 import { errorOfPeer, type PeerReason, TransportError } from '../errors.ts';
 import { checkGpadl } from '../gpadl.ts';
+import { checkOffered } from '../offer.ts';
 import { GuestPciFunction } from '../pci.ts';
 import { Pending } from '../pending.ts';
 import {
@@ -42,6 +43,7 @@ export class VmbusGuest extends BusEnd implements GuestBus {
   readonly #ram: GuestRam;
   readonly #link: BusLink<GuestMessage>;
   #offers: ChannelOffer[] = [];
+  #highestChannel = 0;
   #pciFunctions: GuestPciFunction[] = [];
   readonly #opening = new Pending<void>();
   readonly #gpadlsCreating = new Pending<void>();
@@ -177,6 +179,8 @@ export class VmbusGuest extends BusEnd implements GuestBus {
   }
 
   #offered(offer: ChannelOffer, pci: PciDescription | null): void {
+    checkOffered(offer, this.#highestChannel, this.#offers.length);
+    this.#highestChannel = offer.index;
     this.#offers.push(offer);
     const pciFunction =
       pci === null

@@ -63,6 +63,27 @@ async function refusal({ answer }: Bus, channel: number, gpadl: number, downstre
   return message.reason === null ? null : `${message.reason.code}: ${message.reason.message}`;
 }
 
+describe('a guest of a mock VMBus', () => {
+  it('ends a host that offers without end, or what no channel can be', async () => {
+    const offered = (index: number, change: object = {}): HostMessage => ({
+      type: 'offer',
+      offer: { ...OFFER, index, ...change },
+      pci: null,
+    });
+    const more = Array.from({ length: 1023 }, (_, index) => offered(3 + index));
+    const cases: [readonly HostMessage[], TransportErrorCode, RegExp][] = [
+      [[offered(2)], 'bad-frame', /offer of channel 2 is malformed/],
+      [[offered(3, { instanceGuid: new Uint8Array(4) })], 'bad-frame', /offer of channel 3 is malformed/],
+      [more, 'limit', /more than 1024 channels/],
+    ];
+    for (const [messages, code, pattern] of cases) {
+      const { guest, closed } = await openBus();
+      for (const message of messages) guest.receive(message);
+      is(await closed, code, pattern);
+    }
+  });
+});
+
 describe('a host of a mock VMBus', () => {
   it('refuses to open what cannot be opened, by name, and the bus goes on', async () => {
     const bus = await openBus();

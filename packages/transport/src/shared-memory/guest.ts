@@ -149,12 +149,13 @@ class Joining {
 
   #message(value: unknown): void {
     const message = checkFromHost(value);
-    if (this.#guest !== null) {
-      if (message.type === 'started') this.#started(this.#guest);
-      else this.#guest.receive(message as HostMessage);
-    } else if (message.type === 'refused') {
+    if (message.type === 'refused') {
+      // Behind a welcome as well: the host has stopped listening, or has waited long enough.
       const { code, reason } = message;
       this.#fail(errorOfPeer({ code, message: reason }, 'the host refused this guest'));
+    } else if (this.#guest !== null) {
+      if (message.type === 'started') this.#started(this.#guest);
+      else this.#guest.receive(message as HostMessage);
     } else if (message.type === 'welcome') {
       this.#welcome(message);
     } else {
@@ -164,9 +165,12 @@ class Joining {
 
   #welcome(message: WelcomeMessage): void {
     const files: MemoryFile[] = [];
+    let mapped: MappedWindow;
     try {
       files.push(openMemoryFile(message.ram));
-      files.push(openMemoryFile(message.window));
+      const file = openMemoryFile(message.window);
+      files.push(file);
+      mapped = new MappedWindow(file.bytes, null);
     } catch (error) {
       for (const file of files) file.close();
       this.#fail(error as Error);
@@ -187,7 +191,7 @@ class Joining {
           file: null,
           ...(ram.lend === undefined ? {} : { lend: ram.lend }),
         },
-        window: new MappedWindow(window.bytes, null),
+        window: mapped,
         link: {
           post: (posted: GuestMessage) => link.post(posted),
           doorbell: (channel) => link.doorbell(channel),

@@ -6,6 +6,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   readlinkSync,
   rmSync,
   statSync,
@@ -49,6 +50,11 @@ function memoryFiles(): number {
       return false;
     }
   }).length;
+}
+
+/** Memory files that this process has mapped. */
+function mappings(): number {
+  return readFileSync('/proc/self/maps', 'utf8').split('memfd:dxgwire').length - 1;
 }
 
 const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
@@ -207,6 +213,39 @@ describe('a guest of shared memory', { skip: !isLinux }, () => {
     await nextTurn();
     await nextTurn();
     assert.equal(memoryFiles(), 0);
+  });
+
+  // It said that the host had ended the bus, and not why.
+  it('hears why it was refused also when it has mapped the memory', async () => {
+    const memory = [createMemoryFile(1 << 20), createMemoryFile(1 << 20)] as const;
+    const [ram, window] = memory.map(({ path, inode, lengthBytes }) => ({ path, inode, lengthBytes }));
+    const host = await strangeHost((socket) => {
+      socket.write(encodeMessage({ type: 'welcome', ram, window, heartbeatMs: 0 }));
+      socket.write(encodeMessage({ type: 'refused', code: 'closed', reason: 'stopped listening' }));
+    });
+    await fails(connect(host.url), 'peer-closed', /stopped listening/);
+    await host.close();
+    for (const file of memory) file.close();
+    await nextTurn();
+    await nextTurn();
+  });
+
+  // Both mappings stayed for good.
+  it('lets go of memory in which no device window can be', async () => {
+    const memory = [createMemoryFile(1 << 20), createMemoryFile(12_345)] as const;
+    const [ram, window] = memory.map(({ path, inode, lengthBytes }) => ({ path, inode, lengthBytes }));
+    const host = await strangeHost((socket) => {
+      socket.write(encodeMessage({ type: 'welcome', ram, window, heartbeatMs: 0 }));
+    });
+    const before = mappings();
+    await fails(connect(host.url), 'out-of-range', /aligned to 8 bytes/);
+    await host.close();
+    await nextTurn();
+    await nextTurn();
+    assert.equal(mappings(), before);
+    for (const file of memory) file.close();
+    await nextTurn();
+    await nextTurn();
   });
 
   it('keeps its process alive, or not, as it says', async () => {

@@ -1,4 +1,5 @@
 import { createBusStatistics } from '../bus-statistics.ts';
+import { EndNotice } from '../end-notice.ts';
 import { TransportError } from '../errors.ts';
 import { checkGpadl } from '../gpadl.ts';
 import { RING_PAGES } from '../mock-vmbus/control.ts';
@@ -58,7 +59,7 @@ class VmmGuest implements VmmGuestBus {
   onOffer: ((offer: ChannelOffer) => void) | null = null;
   onPciFunction: ((pciFunction: PciFunction) => void) | null = null;
   onRescind: ((channelIndex: number) => void) | null = null;
-  onClose: ((error: Error | null) => void) | null = null;
+  readonly #notice = new EndNotice(queueMicrotask);
   readonly #calls: VmmGuestCalls;
   readonly #ram: GuestRamMap;
   readonly #scatters: boolean;
@@ -86,6 +87,14 @@ class VmmGuest implements VmmGuestBus {
     this.#closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
+  }
+
+  get onClose(): ((error: Error | null) => void) | null {
+    return this.#notice.handler;
+  }
+
+  set onClose(handler: ((error: Error | null) => void) | null) {
+    this.#notice.handler = handler;
   }
 
   get offers(): readonly ChannelOffer[] {
@@ -276,7 +285,7 @@ class VmmGuest implements VmmGuestBus {
       pending.rejectAll(settled);
     }
     queueMicrotask(() => {
-      this.onClose?.(error);
+      this.#notice.tell(error);
       this.#resolveClosed();
     });
   }

@@ -435,6 +435,18 @@ describe('the end of a virtual machine', () => {
     assert.deepEqual(closes, ['in order']);
   });
 
+  it('is told on both ends also to whoever asks afterwards', async () => {
+    const { host, guest } = createTestMachine();
+    host.end(null);
+    guest.powerOff();
+    await turn();
+    const heard: string[] = [];
+    host.onClose = (error) => heard.push(`host ${error}`);
+    guest.onClose = (error) => heard.push(`guest ${codeOf(error)}`);
+    await turn();
+    assert.deepEqual(heard, ['host null', 'guest peer-closed']);
+  });
+
   it('by an unload of its kernel, after which all opens again', async () => {
     const { host, bytes, received, told } = createRaw();
     openAt(host, 1, 1, 0);

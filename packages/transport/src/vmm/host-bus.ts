@@ -1,4 +1,5 @@
 import { createBusStatistics } from '../bus-statistics.ts';
+import { EndNotice } from '../end-notice.ts';
 import { TransportError } from '../errors.ts';
 import { GpadlTable } from '../gpadl.ts';
 import { MappedWindow } from '../mock-vmbus/mapped-window.ts';
@@ -92,7 +93,7 @@ class VmmHost implements VmmHostBus {
   readonly statistics: BusStatistics = createBusStatistics();
   onChannelOpen: ((channel: Channel) => void) | null = null;
   onGpadlTeardown: ((id: number) => Promise<void> | void) | null = null;
-  onClose: ((error: Error | null) => void) | null = null;
+  readonly #notice = new EndNotice(queueMicrotask);
   readonly #calls: VmmHostCalls;
   readonly #ram: GuestRamMap;
   readonly #rings = new RingPages();
@@ -125,6 +126,14 @@ class VmmHost implements VmmHostBus {
     this.#closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
+  }
+
+  get onClose(): ((error: Error | null) => void) | null {
+    return this.#notice.handler;
+  }
+
+  set onClose(handler: ((error: Error | null) => void) | null) {
+    this.#notice.handler = handler;
   }
 
   offer(options: HostOfferOptions): ChannelOffer {
@@ -386,7 +395,7 @@ class VmmHost implements VmmHostBus {
     this.#gpadls.clear();
     this.#gpadlIds.clear();
     queueMicrotask(() => {
-      this.onClose?.(error);
+      this.#notice.tell(error);
       this.#resolveClosed();
     });
   }
