@@ -32,6 +32,31 @@ describe('a monitored fence', () => {
     assert.equal(window.loadU64(4096), 2n ** 64n - 1n);
   });
 
+  it('is opened and closed in any order, and shows its value in the pages of those that are open', () => {
+    const first = fence(1n, 0);
+    const [a, b, c] = [first.open(0, 4096), first.open(0, 8192), first.open(0, 12_288)];
+    const values = () => [0, 4096, 8192, 12_288].map((offset) => window.loadU64(offset));
+    a!.close();
+    signalFromCpu([first], [2n], 0n, 0);
+    assert.deepEqual(values(), [2n, 1n, 2n, 2n]);
+    first.close();
+    c!.close();
+    c!.close();
+    signalFromCpu([b!], [3n], 0n, 0);
+    assert.deepEqual(values(), [2n, 1n, 3n, 2n]);
+    b!.close();
+    assert.equal(b!.object.published.length, 0);
+  });
+
+  it('takes no time with the number of its openers to be closed', () => {
+    const first = fence();
+    const openers = Array.from({ length: 100_000 }, () => first.open(0, 4096));
+    const used = process.cpuUsage();
+    for (const each of openers.reverse()) each.close();
+    // Many seconds where each is looked for in a list of all, else some hundredths of one.
+    assert.ok(process.cpuUsage(used).user < 3_000_000);
+  });
+
   it('goes back from the CPU only where that is allowed, and never by a GPU signal', () => {
     const instance = fence(10n);
     assert.equal(signalFromCpu([instance], [9n], 0n, 0), Status.invalidParameter);
