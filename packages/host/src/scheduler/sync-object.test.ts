@@ -7,6 +7,7 @@ import { createSyncObject } from './create-sync-object.ts';
 import { FakeClock } from './fake-clock.ts';
 import { signalFromCpu } from './signal-from-cpu.ts';
 import { SyncKind, type SyncObjectInstance } from './sync-object.ts';
+import { WaitNode } from './wait-heap.ts';
 
 const ALLOW_REWIND = 1 << 2;
 const NO_SIGNAL = 1 << 4;
@@ -182,6 +183,31 @@ describe('other kinds', () => {
     assert.equal(window.loadU64(8192), 3n);
     instance.close();
     assert.equal(clock.pendingTimers, 0);
+  });
+
+  it('a semaphore wakes no more waiters than it has count for, and keeps that for them', () => {
+    class Waiter extends WaitNode {
+      wakes = 0;
+      override wake(): void {
+        this.wakes += 1;
+      }
+    }
+    const request = { type: SyncKind.semaphore, flags: 0, semaphoreMaxCount: 9, semaphoreInitialCount: 0 };
+    const { object } = createSyncObject(request, window, -1)!;
+    const waiters = Array.from({ length: 100 }, () => new Waiter());
+    for (const waiter of waiters) object.addWaiter(waiter, 0, 0);
+    const woken = () => waiters.filter((waiter) => waiter.wakes > 0).length;
+    object.signal(0, 0, false);
+    assert.equal(woken(), 1);
+    assert.equal(object.isSatisfied(0, 0), false, 'for others');
+    // The first dies without asking: its turn goes on.
+    waiters[0]!.takeTurn()!.wakeWaiters();
+    assert.equal(woken(), 2);
+    object.signal(0, 0, false);
+    assert.equal(woken(), 3);
+    assert.ok(waiters[1]!.takeTurn() !== null && object.isSatisfied(0, 0));
+    object.acquire();
+    assert.equal(object.isSatisfied(0, 0), false);
   });
 
   it('a periodic fence keeps its pace with a period that is no round number', () => {
