@@ -89,7 +89,7 @@ export class HostShares {
   /** @returns the token, or 0 when the quota is used up. */
   shareResource(resource: Resource): bigint {
     const { engine, process } = resource.device;
-    const allocations = resource.allocations.map((allocation) => allocation.instance.allocation);
+    const allocations = [...resource.allocations].map((allocation) => allocation.instance.allocation);
     return this.#share(process, resource, { open: () => openAllocations(engine, allocations) });
   }
 

@@ -2,7 +2,7 @@ import type { Device } from './device.ts';
 import type { GuestProcess } from './guest-process.ts';
 import type { AllocationInstance, PagingQueue as MemoryPagingQueue } from './memory/index.ts';
 import type { ExecutionQueue, SchedulerContext, SyncObjectInstance } from './scheduler/index.ts';
-import type { SharedSyncObject } from './shared-objects.ts';
+import type { SharedResource, SharedSyncObject } from './shared-objects.ts';
 
 /**
  * The objects that a guest names by handle. They hold names, owners and rights; the mechanisms behind them belong
@@ -38,14 +38,16 @@ export type ProcessObjects = {
 export interface Resource {
   handle: number;
   readonly device: Device;
-  /** In order of creation. */
-  readonly allocations: Allocation[];
+  /** In order of creation. A set: guests destroy them in any order, and one resource may have very many. */
+  readonly allocations: Set<Allocation>;
   /** Created with create_shared, or opened: may be shared. */
   readonly isShared: boolean;
   /** Opened instances may not be written to. */
   readonly readOnly: boolean;
   /** Shared, or opened: no allocation is added, and none goes alone. */
   isSealed: boolean;
+  /** What its NT handles stand for, once it has had one. */
+  shared: SharedResource | null;
 }
 
 /** One process's (and device's) name for an allocation. */

@@ -19,13 +19,18 @@ export interface SharedSyncObject {
   references: number;
 }
 
-/** A resource's memory behind one NT handle. It lives while the handle or an opened instance does. */
+/**
+ * A resource's memory behind its NT handles. It lives while one of them or an opened instance does. All handles of a
+ * resource share it: a guest may make very many of one with very many allocations.
+ */
 export interface SharedResource {
   readonly engine: GpuEngine;
-  /** In order of creation; each is retained in the engine's video memory. */
+  /** In order of creation; each is retained in the engine's video memory while there are handles. */
   readonly allocations: readonly MemoryAllocation[];
   readonly existingSystemMemory: boolean;
   readonly readOnly: boolean;
+  /** NT handles. */
+  references: number;
 }
 
 const NamedKind = { syncObject: 1, resource: 2 } as const;
@@ -78,17 +83,14 @@ export class SharedObjects {
 
   /** Makes an NT handle of a resource. @returns 0 when it may not be shared, or the namespace is full. */
   addNtResource(resource: Resource): number {
-    if (!resource.isShared || resource.allocations.length === 0) return 0;
-    const { engine } = resource.device;
-    const first = resource.allocations[0]!;
-    const shared: SharedResource = {
-      engine,
-      allocations: resource.allocations.map((allocation) => allocation.instance.allocation),
-      existingSystemMemory: first.existingSystemMemory,
-      readOnly: resource.readOnly,
-    };
+    if (!resource.isShared || resource.allocations.size === 0) return 0;
+    const shared = resource.shared ?? describeResource(resource);
     const handle = this.#ntObjects.add(NamedKind.resource, shared);
     if (handle === 0) return 0;
+    resource.shared = shared;
+    shared.references += 1;
+    if (shared.references > 1) return handle;
+    const { engine } = shared;
     engine.addUser();
     for (const allocation of shared.allocations) engine.memory.retain(allocation);
     return handle;
@@ -109,6 +111,8 @@ export class SharedObjects {
     const resource = this.#ntObjects.get(ntHandle, NamedKind.resource);
     if (resource === undefined) return false;
     this.#ntObjects.remove(ntHandle, NamedKind.resource);
+    resource.references -= 1;
+    if (resource.references > 0) return true;
     for (const allocation of resource.allocations) resource.engine.memory.release(allocation);
     resource.engine.removeUser();
     return true;
@@ -130,4 +134,16 @@ export class SharedObjects {
   census(): { sharedSyncObjects: number; ntObjects: number } {
     return { sharedSyncObjects: this.#globals.size, ntObjects: this.#ntObjects.size };
   }
+}
+
+/** A resource is sealed by its first NT handle, so this stays true of it. */
+function describeResource(resource: Resource): SharedResource {
+  const allocations = [...resource.allocations];
+  return {
+    engine: resource.device.engine,
+    allocations: allocations.map((allocation) => allocation.instance.allocation),
+    existingSystemMemory: allocations[0]!.existingSystemMemory,
+    readOnly: resource.readOnly,
+    references: 0,
+  };
 }

@@ -382,3 +382,28 @@ test('make_resident: resident once created, or nothing is created', async () => 
   assert.equal(guest.backend.opened[0]!.allocations.size, 1);
   await finish(guest);
 });
+
+test('a resource of more allocations than a call can have arguments', async () => {
+  const guest = await RawGuest.start();
+  const device = await createDevice(guest);
+  const allocInfo = Array.from({ length: 1024 }, () => ({ privDrvData: new Uint8Array(0) }));
+  const first = await guest.call(commands.createAllocation, { device, allocInfo, flags: createResource });
+  const { resource } = first;
+  for (let i = 1; i < 140; i += 1) {
+    await guest.call(commands.createAllocation, { device, resource, allocInfo });
+  }
+  const asked = await guest.call(commands.queryAllocationResidency, { args: { device, resource } });
+  assert.equal(asked.status, NtStatus.success);
+  const priority = await guest.call(commands.getAllocationPriority, { device, resource });
+  assert.equal(priority.status, NtStatus.success);
+  // One by one from the end, then all: neither may take time with the number of the others.
+  const last = first.allocationInfo.map((each) => each.allocation).reverse();
+  const some = await guest.call(commands.destroyAllocation, { device, allocations: last });
+  assert.equal(some.status, NtStatus.success);
+  const used = process.cpuUsage();
+  const all = await guest.call(commands.destroyAllocation, { device, resource });
+  assert.equal(all.status, NtStatus.success);
+  // 20 seconds and more where each goes through its siblings, else less than one.
+  assert.ok(process.cpuUsage(used).user < 10_000_000, 'time for each allocation, not for each pair of them');
+  await finish(guest);
+});

@@ -35,7 +35,8 @@ type AllocationHandlers = SomeHandlers<
 function findTargets(device: Device, resource: number, handles: ArrayLike<number>): Allocation[] | null {
   if (resource === 0) return handles.length === 0 ? null : findAllocations(device, handles);
   if (handles.length !== 0) return null;
-  return findResource(device, resource)?.allocations ?? null;
+  const found = findResource(device, resource);
+  return found === undefined ? null : [...found.allocations];
 }
 
 /** The allocations that a DestroyAllocation may take together: all there, none twice, none sealed into a resource. */
@@ -52,8 +53,7 @@ function destroyAllocations(
   flags: number,
 ): ReturnType<AllocationHandlers['destroyAllocation']> {
   for (const allocation of allocations) {
-    const siblings = allocation.resource?.allocations;
-    siblings?.splice(siblings.indexOf(allocation), 1);
+    allocation.resource?.allocations.delete(allocation);
     device.forgetAllocation(allocation);
   }
   const instances = allocations.map((allocation) => allocation.instance);
@@ -72,6 +72,11 @@ function destroyAllocations(
   return mark === null
     ? NtStatus.success
     : later((complete) => mark.onDone(() => complete(NtStatus.success)));
+}
+
+/** Not by arguments of Math.max: a resource may have more allocations than a call can have arguments. */
+function largest(values: readonly number[]): number {
+  return values.reduce((most, value) => Math.max(most, value));
 }
 
 /** An allocation over guest pages of its own creator, that has none yet. */
@@ -188,7 +193,7 @@ export const allocationHandlers: AllocationHandlers = {
     if (targets === null || targets.length === 0) return NtStatus.invalidParameter;
     const each = targets.map((allocation) => memory.residencyStatus(allocation.instance));
     // A resource is as resident as the least resident of its allocations.
-    const residencyStatus = resource === 0 ? each : [Math.max(...each)];
+    const residencyStatus = resource === 0 ? each : [largest(each)];
     return { status: NtStatus.success, residencyStatus };
   },
 
@@ -248,7 +253,7 @@ export const allocationHandlers: AllocationHandlers = {
     if (targets === null || targets.length === 0) return NtStatus.invalidParameter;
     const each = targets.map((allocation) => allocation.instance.allocation.priority);
     // The members of a resource have one priority unless they were set one by one; the highest keeps it longest.
-    const priorities = request.resource === 0 ? each : [Math.max(...each)];
+    const priorities = request.resource === 0 ? each : [largest(each)];
     return { status: NtStatus.success, priorities };
   },
 

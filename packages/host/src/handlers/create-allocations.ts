@@ -70,9 +70,10 @@ function resourceFor(device: Device, request: Request): Resource | null | undefi
     return {
       handle: 0,
       device,
-      allocations: [],
+      allocations: new Set(),
       isShared: has(flags, CreateAllocationFlags.createShared),
       isSealed: false,
+      shared: null,
       readOnly: has(flags, CreateAllocationFlags.readOnly | CreateAllocationFlags.restrictSharedAccess),
     };
   }
@@ -169,7 +170,7 @@ function nameAll(created: CreatedAllocations): void {
   }
   for (const allocation of created.allocations) {
     allocation.handle = objects.add(ObjectKind.allocation, allocation);
-    resource?.allocations.push(allocation);
+    resource?.allocations.add(allocation);
     device.allocations.add(allocation);
     device.registerRuntimeName(allocation);
   }
@@ -181,8 +182,7 @@ export function discardAllocations(created: CreatedAllocations): void {
   for (const allocation of allocations) {
     if (allocation.handle === 0) continue;
     device.forgetAllocation(allocation);
-    const siblings = resource?.allocations;
-    siblings?.splice(siblings.indexOf(allocation), 1);
+    resource?.allocations.delete(allocation);
   }
   if (resource !== null && isNewResource && resource.handle !== 0) device.forgetResource(resource);
   const instances = allocations.map((allocation) => allocation.instance);

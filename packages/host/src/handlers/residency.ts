@@ -36,7 +36,7 @@ function findGroups(
   for (let i = 0; i < handles.length; i += 1) {
     const resource = findResource(device, handles[i]!);
     if (resource === undefined) return null;
-    groups.push(resource.allocations.map((allocation) => allocation.instance));
+    groups.push([...resource.allocations].map((allocation) => allocation.instance));
   }
   return groups;
 }

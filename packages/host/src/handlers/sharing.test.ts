@@ -212,6 +212,31 @@ test('only what was made for it is shared; a shared resource is sealed', async (
   await finish(guest);
 });
 
+test('many NT handles of one resource: its memory lives until the last, and each costs nothing more', async () => {
+  const guest = await RawGuest.start();
+  const device = await createDevice(guest);
+  const { resource, sharedHandle, allocations } = await createShareable(guest, device, 1024);
+  const handles = [sharedHandle];
+  const before = process.memoryUsage().heapUsed;
+  for (let i = 0; i < 10_000; i += 1) {
+    handles.push((await guest.call(commands.createNtSharedObject, { object: resource })).sharedHandle);
+  }
+  const grown = process.memoryUsage().heapUsed - before;
+  // 80 MiB if each had a list of the allocations.
+  assert.ok(grown < 60 << 20, `${grown} bytes for handles`);
+  await guest.call(commands.destroyAllocation, { device, resource });
+  for (const each of handles.splice(0, 10_000)) {
+    await guest.call(commands.destroyNtSharedObject, { sharedHandle: each });
+  }
+  assert.equal(guest.backend.opened[0]!.allocations.size, allocations.length);
+  const opened = await open(guest, device, handles[0]!, allocations.length);
+  assert.equal(opened.status, NtStatus.success);
+  await guest.call(commands.destroyAllocation, { device, resource: opened.resource });
+  await guest.call(commands.destroyNtSharedObject, { sharedHandle: handles[0]! });
+  assert.equal(guest.backend.opened[0]!.allocations.size, 0);
+  await finish(guest);
+});
+
 test('names of one guest mean nothing in another', async () => {
   const host = createHost({ backend: new FakeBackend() });
   const guest = await RawGuest.start({ host });

@@ -25,19 +25,20 @@ export const sharingHandlers: SomeHandlers<
     const resource: Resource = {
       handle: 0,
       device,
-      allocations: [],
+      allocations: new Set(),
       isShared: true,
       isSealed: true,
+      shared: null,
       readOnly,
     };
     for (const allocation of shared.allocations) {
       const instance = memory.openAllocation(device.memory, allocation, { readOnly });
       if (instance === null) {
-        const opened = resource.allocations.map((each) => each.instance);
+        const opened = [...resource.allocations].map((each) => each.instance);
         if (opened.length > 0) memory.destroyAllocations(opened, { assumeNotInUse: true }, () => {});
         return NtStatus.deviceRemoved;
       }
-      resource.allocations.push({
+      resource.allocations.add({
         handle: 0,
         device,
         resource,
@@ -59,7 +60,7 @@ export const sharingHandlers: SomeHandlers<
     return {
       resource: resource.handle,
       status: NtStatus.success,
-      allocations: resource.allocations.map(handleOf),
+      allocations: [...resource.allocations].map(handleOf),
     };
   },
 

@@ -1,5 +1,6 @@
 import type { AllocationInstance } from './allocation.ts';
 import type { DeviceMemory } from './device-memory.ts';
+import type { WorkSnapshot } from './device-work.ts';
 import type { PagingOperation, PagingQueue } from './paging-queue.ts';
 import type { Residency } from './residency.ts';
 import type { Segment } from './segment.ts';
@@ -92,10 +93,16 @@ export class PagingCalls {
     }
     const immediately = (flags & OFFER_IMMEDIATELY) !== 0;
     const decommit = (flags & OFFER_ALLOW_DECOMMIT) !== 0;
+    // One for each device, not for each instance: making one looks at all queues.
+    const marks = new Map<DeviceMemory, WorkSnapshot | null>();
     for (const instance of instances) {
       const { allocation, device } = instance;
       if (allocation.existingSystemMemory || allocation.instances.size + allocation.retains > 1) continue;
-      const mark = immediately ? device.work.runningSnapshot() : device.work.snapshot();
+      let mark = marks.get(device);
+      if (mark === undefined) {
+        mark = immediately ? device.work.runningSnapshot() : device.work.snapshot();
+        marks.set(device, mark);
+      }
       this.#residency.offer(instance, priority, decommit, mark);
     }
     return Status.success;

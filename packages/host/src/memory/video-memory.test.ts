@@ -235,6 +235,7 @@ describe('eviction', () => {
 describe('offer and reclaim', () => {
   const NORMAL = 2;
   const ALLOW_DECOMMIT = 2;
+  const IMMEDIATELY = 1;
 
   it('drops offered contents under pressure only, and says so', () => {
     const f = new MemoryFixture();
@@ -257,6 +258,21 @@ describe('offer and reclaim', () => {
     assert.deepEqual([...results], [1, 0, 0]);
     assert.deepEqual([a.allocation.view.resident, b.allocation.view.resident], [true, true]);
     assert.equal(f.memory.queryVideoMemoryInfo(process, 0)!.currentUsage, 8 * MiB);
+  });
+
+  it('makes one mark behind the GPU work for all allocations of a call', () => {
+    const f = new MemoryFixture();
+    const device = f.device(f.memory.createProcess());
+    const all = Array.from({ length: 20 }, () => f.allocate(device, 65_536));
+    let marks = 0;
+    const { work } = device;
+    work.snapshot = work.runningSnapshot = () => {
+      marks += 1;
+      return null;
+    };
+    f.memory.offer(all, NORMAL, 0);
+    f.memory.offer(all, NORMAL, IMMEDIATELY);
+    assert.equal(marks, 2);
   });
 
   it('reports the worst result of a resource', () => {

@@ -1,15 +1,23 @@
 import { SyncObject } from './sync-object.ts';
-import { WaitHeap, type WaitNode } from './wait-heap.ts';
+import { type TurnGiver, WaitHeap, type WaitNode } from './wait-heap.ts';
 
 const MAX_U32 = 0xffffffff;
 
-/** Mutex (a count of at most one) and semaphore, as queues know them: a wait takes one, a signal gives one back. */
-export class CountingObject extends SyncObject {
+/**
+ * Mutex (a count of at most one) and semaphore, as queues know them: a wait takes one, a signal gives one back.
+ *
+ * A signal wakes as many waiters as there is count for, in the order they came, and keeps the count for them: that is
+ * their *turn*. A queue whose turn it is asks soon, or dies; if it takes nothing then, the turn goes to the next. Waking
+ * all would make each signal as slow as a guest likes.
+ */
+export class CountingObject extends SyncObject implements TurnGiver {
   #count: number;
   readonly #maxCount: number;
   readonly #waiters = new WaitHeap();
   /** Makes waiters wait in the order they came: the heap's key is this number. */
   #arrivals = 0;
+  /** Waiters that were woken and have not asked yet. */
+  #turns = 0;
 
   constructor(type: number, initialCount: number, maxCount: number) {
     super(type);
@@ -22,7 +30,7 @@ export class CountingObject extends SyncObject {
   }
 
   override isSatisfied(): boolean {
-    return this.#count > 0;
+    return this.#count > this.#turns;
   }
 
   override acquire(): void {
@@ -44,14 +52,16 @@ export class CountingObject extends SyncObject {
   }
 
   override wakeWaiters(): void {
-    // All are woken and ask again in the order they came; those that find nothing wait on. A queue may die between
-    // waking and asking, so waking only as many as the count could lose a turn.
-    const woken: WaitNode[] = [];
-    for (;;) {
+    while (this.isSatisfied()) {
       const node = this.#waiters.takeReached(MAX_U32, MAX_U32);
-      if (node === null) break;
-      woken.push(node);
+      if (node === null) return;
+      this.#turns += 1;
+      node.turn = this;
+      node.wake();
     }
-    for (const node of woken) node.wake();
+  }
+
+  takeTurn(): void {
+    this.#turns -= 1;
   }
 }

@@ -153,6 +153,7 @@ export class ExecutionQueue {
    */
   abandon(lost: LostWork): void {
     this.#waitNode.leave();
+    this.#waitNode.takeTurn()?.wakeWaiters();
     this.host.makeUnready(this);
     let item = this.#head;
     while (item !== null) {
@@ -271,6 +272,13 @@ export class ExecutionQueue {
 
   #passWait(record: SyncRecord): boolean {
     if (this.#waitNode.heap !== null) return false;
+    const turn = this.#waitNode.takeTurn();
+    const passes = this.#takeAll(record);
+    turn?.wakeWaiters();
+    return passes;
+  }
+
+  #takeAll(record: SyncRecord): boolean {
     for (let i = 0; i < record.objects.length; i += 1) {
       const object = record.objects[i]!;
       const low = record.lows[i]!;
@@ -287,10 +295,11 @@ export class ExecutionQueue {
     // Work that was started before may still use the old mappings.
     if (item !== this.#head || this.#waitNode.heap !== null) return false;
     const fence = item.fence;
-    if (fence !== null && !item.doNotWait && !fence.isSatisfied(item.fenceLow, item.fenceHigh)) {
-      fence.addWaiter(this.#waitNode, item.fenceLow, item.fenceHigh);
-      return false;
-    }
+    const turn = this.#waitNode.takeTurn();
+    const waits = fence !== null && !item.doNotWait && !fence.isSatisfied(item.fenceLow, item.fenceHigh);
+    if (waits) fence.addWaiter(this.#waitNode, item.fenceLow, item.fenceHigh);
+    turn?.wakeWaiters();
+    if (waits) return false;
     this.#pass(item, ItemState.ended);
     item.operation!.execute();
     this.#workDone(item);

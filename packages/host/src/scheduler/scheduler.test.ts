@@ -258,6 +258,28 @@ describe('a queue', () => {
     signalFromCpu([semaphore], null, 0n, 0);
     assert.deepEqual(f.adapter.runningNames, [1, 2]);
   });
+
+  it('gives its turn at a counting object to the next when it has to wait for another object, too', () => {
+    const f = new Fixture([{ maxInFlight: 9 }]);
+    const request = { type: SyncKind.semaphore, flags: 0, semaphoreMaxCount: 2, semaphoreInitialCount: 0 };
+    const semaphore = createSyncObject(request, f.window, -1)!;
+    const fence = f.fence();
+    const [both, doomed, last] = [f.queue(), f.queue(), f.queue()];
+    f.scheduler.work.waitFromGpu(both, [semaphore, fence], [0n, 1n], false);
+    f.submit(both, 0);
+    for (const [index, queue] of [doomed, last].entries()) {
+      f.scheduler.work.waitFromGpu(queue, [semaphore], [0n], true);
+      f.submit(queue, 1 + index);
+    }
+    signalFromCpu([semaphore], null, 0n, 0);
+    assert.deepEqual(f.adapter.runningNames, [1]);
+    signalFromCpu([fence], [1n], 0n, 0);
+    assert.deepEqual(f.adapter.runningNames, [1]);
+    signalFromCpu([semaphore], null, 0n, 0);
+    assert.deepEqual(f.adapter.runningNames, [1, 2]);
+    signalFromCpu([semaphore], null, 0n, 0);
+    assert.deepEqual(f.adapter.runningNames, [1, 2, 0]);
+  });
 });
 
 describe('a hardware queue', () => {

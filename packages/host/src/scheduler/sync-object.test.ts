@@ -7,6 +7,7 @@ import { createSyncObject } from './create-sync-object.ts';
 import { FakeClock } from './fake-clock.ts';
 import { signalFromCpu } from './signal-from-cpu.ts';
 import { SyncKind, type SyncObjectInstance } from './sync-object.ts';
+import { WaitNode } from './wait-heap.ts';
 
 const ALLOW_REWIND = 1 << 2;
 const NO_SIGNAL = 1 << 4;
@@ -30,6 +31,31 @@ describe('a monitored fence', () => {
     signalFromCpu([second], [2n ** 64n - 1n], 0n, 0);
     assert.equal(window.loadU64(0), 2n ** 63n);
     assert.equal(window.loadU64(4096), 2n ** 64n - 1n);
+  });
+
+  it('is opened and closed in any order, and shows its value in the pages of those that are open', () => {
+    const first = fence(1n, 0);
+    const [a, b, c] = [first.open(0, 4096), first.open(0, 8192), first.open(0, 12_288)];
+    const values = () => [0, 4096, 8192, 12_288].map((offset) => window.loadU64(offset));
+    a!.close();
+    signalFromCpu([first], [2n], 0n, 0);
+    assert.deepEqual(values(), [2n, 1n, 2n, 2n]);
+    first.close();
+    c!.close();
+    c!.close();
+    signalFromCpu([b!], [3n], 0n, 0);
+    assert.deepEqual(values(), [2n, 1n, 3n, 2n]);
+    b!.close();
+    assert.equal(b!.object.published.length, 0);
+  });
+
+  it('takes no time with the number of its openers to be closed', () => {
+    const first = fence();
+    const openers = Array.from({ length: 100_000 }, () => first.open(0, 4096));
+    const used = process.cpuUsage();
+    for (const each of openers.reverse()) each.close();
+    // Many seconds where each is looked for in a list of all, else some hundredths of one.
+    assert.ok(process.cpuUsage(used).user < 3_000_000);
   });
 
   it('goes back from the CPU only where that is allowed, and never by a GPU signal', () => {
@@ -157,6 +183,31 @@ describe('other kinds', () => {
     assert.equal(window.loadU64(8192), 3n);
     instance.close();
     assert.equal(clock.pendingTimers, 0);
+  });
+
+  it('a semaphore wakes no more waiters than it has count for, and keeps that for them', () => {
+    class Waiter extends WaitNode {
+      wakes = 0;
+      override wake(): void {
+        this.wakes += 1;
+      }
+    }
+    const request = { type: SyncKind.semaphore, flags: 0, semaphoreMaxCount: 9, semaphoreInitialCount: 0 };
+    const { object } = createSyncObject(request, window, -1)!;
+    const waiters = Array.from({ length: 100 }, () => new Waiter());
+    for (const waiter of waiters) object.addWaiter(waiter, 0, 0);
+    const woken = () => waiters.filter((waiter) => waiter.wakes > 0).length;
+    object.signal(0, 0, false);
+    assert.equal(woken(), 1);
+    assert.equal(object.isSatisfied(0, 0), false, 'for others');
+    // The first dies without asking: its turn goes on.
+    waiters[0]!.takeTurn()!.wakeWaiters();
+    assert.equal(woken(), 2);
+    object.signal(0, 0, false);
+    assert.equal(woken(), 3);
+    assert.ok(waiters[1]!.takeTurn() !== null && object.isSatisfied(0, 0));
+    object.acquire();
+    assert.equal(object.isSatisfied(0, 0), false);
   });
 
   it('a periodic fence keeps its pace with a period that is no round number', () => {

@@ -23,7 +23,7 @@ const FLAG_NO_GPU_ACCESS = 1 << 7;
  */
 export abstract class SyncObject {
   readonly type: number;
-  /** Instances whose page in the device window shows the value. */
+  /** Instances whose page in the device window shows the value, in no order. */
   readonly published: SyncObjectInstance[] = [];
   /** Instances that are open. */
   openCount = 0;
@@ -82,6 +82,8 @@ export class SyncObjectInstance {
   /** For the caller. */
   owner: object | null = null;
   readonly #window: HostWindow;
+  /** Place in the object's list of published instances: one object may be opened very often. */
+  #publishedIndex = -1;
   #waits: Set<InstanceWait> | null = null;
   #closed = false;
 
@@ -94,7 +96,7 @@ export class SyncObjectInstance {
     this.windowOffset = windowOffset;
     object.openCount += 1;
     if (windowOffset < 0) return;
-    object.published.push(this);
+    this.#publishedIndex = object.published.push(this) - 1;
     const value = object.value;
     this.publish(lowHalf(value), highHalf(value));
   }
@@ -120,13 +122,22 @@ export class SyncObjectInstance {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    const index = this.object.published.indexOf(this);
-    if (index >= 0) this.object.published.splice(index, 1);
+    this.#unpublish();
     const waits = this.#waits;
     this.#waits = null;
     if (waits !== null) for (const wait of waits) wait.release();
     this.object.openCount -= 1;
     if (this.object.openCount === 0) this.object.allClosed();
+  }
+
+  /** The last of the list takes its place. */
+  #unpublish(): void {
+    const { published } = this.object;
+    if (this.windowOffset < 0) return;
+    const last = published.pop()!;
+    if (last === this) return;
+    last.#publishedIndex = this.#publishedIndex;
+    published[this.#publishedIndex] = last;
   }
 
   publish(low: number, high: number): void {

@@ -1,5 +1,13 @@
 import { isAtLeast } from './u64.ts';
 
+/** An object that keeps for a waiter what it was woken for. */
+export interface TurnGiver {
+  /** The waiter asks now, or never: nothing is kept for it any more. */
+  takeTurn(): void;
+  /** Afterwards: what it has left goes to others. */
+  wakeWaiters(): void;
+}
+
 /** One party waiting for one object: a queue (GPU wait) or one object of a CPU wait. */
 export abstract class WaitNode {
   /** The value waited for. */
@@ -8,9 +16,20 @@ export abstract class WaitNode {
   /** Where it waits, or null. */
   heap: WaitHeap | null = null;
   heapIndex = -1;
+  /** What keeps something for it since it was woken, until {@link takeTurn}. */
+  turn: TurnGiver | null = null;
 
   /** The value was reached; the node is off the heap already. */
   abstract wake(): void;
+
+  /** Before it asks again, or ends. @returns whose other waiters are to be woken afterwards. */
+  takeTurn(): TurnGiver | null {
+    const { turn } = this;
+    if (turn === null) return null;
+    this.turn = null;
+    turn.takeTurn();
+    return turn;
+  }
 
   /** Stops waiting. */
   leave(): void {
