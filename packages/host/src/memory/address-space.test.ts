@@ -355,3 +355,74 @@ function plainGap(
   }
   return -1;
 }
+
+describe('updates that are queued', () => {
+  function repeated(instance: AllocationInstance, baseAddress: bigint, pages: number) {
+    const size = BigInt(pages) * PAGE;
+    return { kind: 0, baseAddress, size, instance, allocationOffset: 0n, allocationSize: PAGE } as const;
+  }
+
+  it('count against the limits until they are performed or dropped', () => {
+    const { instance } = setUp();
+    const space = new AddressSpace(10, 10);
+    const first = space.prepareUpdate([repeated(instance, BASE, 6)]);
+    assert.equal(first.status, Status.success);
+    const second = () => space.prepareUpdate([repeated(instance, BASE + 16n * PAGE, 6)]);
+    assert.equal(second().status, Status.noMemory);
+    first.operation!.drop();
+    assert.equal(space.census().mappings, 0);
+    const again = second();
+    assert.equal(again.status, Status.success);
+    again.operation!.execute();
+    assert.equal(space.census().mappings, 6);
+    assert.equal(second().status, Status.noMemory);
+  });
+
+  it('leave out a copy whose source has got more than there may be', () => {
+    const { instance } = setUp();
+    const space = new AddressSpace(10, 10);
+    const size = 6n * PAGE;
+    const copy = { kind: 2, sourceAddress: BASE, size, destAddress: BASE + 64n * PAGE } as const;
+    const early = space.prepareUpdate([copy]);
+    assert.equal(early.status, Status.success);
+    space.prepareUpdate([repeated(instance, BASE, 6)]).operation!.execute();
+    early.operation!.execute();
+    assert.equal(space.census().mappings, 6);
+  });
+
+  it('take no time with what their ranges hold, times their number', () => {
+    const { instance } = setUp();
+    const space = new AddressSpace();
+    for (let i = 0n; i < 15n; i += 1n) {
+      space.prepareUpdate([repeated(instance, BASE + i * 16_384n * PAGE, 16_384)]).operation!.execute();
+    }
+    for (let i = 0n; i < 60_000n; i += 1n) reserve(space, { baseAddress: (1n << 41n) + 2n * i * UNIT });
+    const huge = 1n << 45n;
+    const used = process.cpuUsage();
+    const copies = Array.from({ length: 2000 }, () => {
+      return { kind: 2, sourceAddress: BASE, size: 1n << 30n, destAddress: BASE + huge } as const;
+    });
+    assert.equal(space.prepareUpdate(copies).status, Status.noMemory);
+    const unmaps = Array.from({ length: 2000 }, () => {
+      return { kind: 1, baseAddress: 1n << 41n, size: huge, protection: 0n } as const;
+    });
+    space.prepareUpdate(unmaps).operation?.execute();
+    // Half a minute for each where every operation goes through all that there is, else some hundredths of a second.
+    assert.ok(process.cpuUsage(used).user < 5_000_000);
+  });
+});
+
+describe('lists of ranges', () => {
+  it('find the first and count what meets a span as collecting does', () => {
+    const list = new RangeList<{ start: number; end: number }>();
+    for (let i = 0; i < 1000; i += 1) list.insert({ start: i * 3, end: i * 3 + 1 + (i % 3) });
+    for (let start = -2; start < 3010; start += 7) {
+      for (const length of [1, 2, 3, 50, 4000]) {
+        const found = list.collect(start, start + length, []);
+        assert.equal(list.first(start, start + length), found[0] ?? null);
+        assert.equal(list.count(start, start + length, 5000), found.length);
+        assert.equal(list.count(start, start + length, 3) > 3, found.length > 3);
+      }
+    }
+  });
+});

@@ -32,6 +32,7 @@ import {
   USUAL_FIRST_PAGE,
 } from './gpu-address.ts';
 import { RangeList } from './range-list.ts';
+import { RegionMap } from './region-map.ts';
 import { Status } from './status.ts';
 
 /** Most mappings that one call may make; a repeated map makes many. */
@@ -49,10 +50,13 @@ export interface AddressResult {
  * that backends use. Works in page numbers, which are exact as numbers; pages are 4 KiB, reservations 64 KiB.
  */
 export class AddressSpace implements PageWalker {
-  readonly #regions = new RangeList<Region>();
+  readonly #regions = new RegionMap();
   readonly #mappings = new RangeList<Mapping>();
   readonly #maxRegions: number;
   readonly #maxMappings: number;
+  /** Of updates that are queued: what they will make at most. */
+  #pendingMappings = 0;
+  #pendingRegions = 0;
   /** Where the last free place was found: the next search starts behind it. */
   #nextPage = USUAL_FIRST_PAGE;
 
@@ -117,35 +121,44 @@ export class AddressSpace implements PageWalker {
   /**
    * Checks a list of updates and makes it an operation for a queue. As with `map`, free addresses may be mapped. When
    * the queue reaches it, an update whose range was freed, or whose allocation was destroyed, in the meantime is left
-   * out.
+   * out; so is a copy of more mappings than one call may make.
    */
   prepareUpdate(operations: readonly UpdateOperation[]): {
     status: number;
     operation: QueuedOperation | null;
   } {
     let pieces = 0;
+    let regions = 0;
     const wereTaken: boolean[] = [];
     for (const operation of operations) {
-      const count = this.#checkUpdate(operation);
+      const count = this.#checkUpdate(operation, MAX_UPDATE_PIECES - pieces);
       if (count < 0) return { status: Status.invalidParameter, operation: null };
       pieces += count;
       const [start, end] = targetOf(operation);
-      wereTaken.push(this.#isGuests(start, end));
+      const wasTaken = this.#regions.isGuests(start, end);
+      if (!wasTaken) regions += 1;
+      wereTaken.push(wasTaken);
     }
-    const isTooMuch = pieces > MAX_UPDATE_PIECES || this.#mappings.size + pieces > this.#maxMappings;
-    if (isTooMuch || this.#regions.size + operations.length > this.#maxRegions) {
-      return { status: Status.noMemory, operation: null };
-    }
-    return {
-      status: Status.success,
-      operation: {
-        execute: () => {
-          operations.forEach((operation, index) => {
-            this.#applyUpdate(operation, wereTaken[index]!);
-          });
-        },
-      },
+    // What is queued counts as if it were done: a queue may stand still while many updates come.
+    const isTooMuch =
+      pieces > MAX_UPDATE_PIECES ||
+      this.#mappings.size + this.#pendingMappings + pieces > this.#maxMappings ||
+      this.#regions.size + this.#pendingRegions + regions > this.#maxRegions;
+    if (isTooMuch) return { status: Status.noMemory, operation: null };
+    this.#pendingMappings += pieces;
+    this.#pendingRegions += regions;
+    const drop = (): void => {
+      this.#pendingMappings -= pieces;
+      this.#pendingRegions -= regions;
     };
+    const execute = (): void => {
+      drop();
+      let left = MAX_UPDATE_PIECES;
+      operations.forEach((operation, index) => {
+        left -= this.#applyUpdate(operation, wereTaken[index]!, left);
+      });
+    };
+    return { status: Status.success, operation: { execute, drop } };
   }
 
   /** Gives addresses back, at once; part of a reservation leaves the rest. INVALID_PARAMETER if any is not taken. */
@@ -156,7 +169,7 @@ export class AddressSpace implements PageWalker {
     }
     const start = pageOf(baseAddress);
     const end = start + length;
-    if (end > END_PAGE || !this.#isGuests(start, end)) return Status.invalidParameter;
+    if (end > END_PAGE || !this.#regions.isGuests(start, end)) return Status.invalidParameter;
     this.#clearMappings(start, end);
     this.#clearRegions(start, end, null);
     return Status.success;
@@ -277,10 +290,10 @@ export class AddressSpace implements PageWalker {
 
   /** Makes the free parts of a range mapped regions. @returns false, with no effect, if some of it is the host's. */
   #takeFree(start: number, end: number): boolean {
-    const regions = this.#regions.collect(start, end, []);
-    if (regions.some((region) => region.kind === 'host')) return false;
+    if (this.#regions.isGuests(start, end)) return true;
+    if (this.#regions.meetsHost(start, end)) return false;
     let position = start;
-    for (const region of regions) {
+    for (const region of this.#regions.collect(start, end)) {
       this.#insertMapped(position, region.start);
       position = region.end;
     }
@@ -292,23 +305,8 @@ export class AddressSpace implements PageWalker {
     if (start < end) this.#regions.insert({ start, end, kind: 'mapped', reservationType: 0 });
   }
 
-  #meetsHost(start: number, end: number): boolean {
-    return this.#regions.collect(start, end, []).some((region) => region.kind === 'host');
-  }
-
-  /** Whether all of a range is reserved or mapped by the guest. */
-  #isGuests(start: number, end: number): boolean {
-    let position = start;
-    for (const region of this.#regions.collect(start, end, [])) {
-      if (region.start > position || region.kind === 'host') return false;
-      position = region.end;
-    }
-    return position >= end;
-  }
-
   #endOfUnmapped(page: number, region: Region): number {
-    const [next] = this.#mappings.collect(page, region.end, []);
-    return next === undefined ? region.end : next.start;
+    return this.#mappings.first(page, region.end)?.start ?? region.end;
   }
 
   #setRange(
@@ -320,15 +318,9 @@ export class AddressSpace implements PageWalker {
     writable: boolean,
   ): void {
     this.#clearMappings(start, end);
-    if (kind === 'no-access' && !this.#readsZero(start, end)) return;
+    // Where unmapped pages are not readable, taking mappings out is all that no-access needs.
+    if (kind === 'no-access' && !this.#regions.readsZero(start, end)) return;
     this.#insertMapping({ start, end, space: this, kind, instance, view: null, offsetPages, writable });
-  }
-
-  /** Whether unmapped pages of a range would be readable; else taking mappings out is all that no-access needs. */
-  #readsZero(start: number, end: number): boolean {
-    return this.#regions
-      .collect(start, end, [])
-      .some((region) => region.reservationType === ReservationType.zero);
   }
 
   #insertMapping(mapping: Mapping): void {
@@ -354,7 +346,7 @@ export class AddressSpace implements PageWalker {
 
   /** Frees a range of regions. @param kind only those of this kind; null for all. */
   #clearRegions(start: number, end: number, kind: RegionKind | null): void {
-    for (const region of this.#regions.collect(start, end, [])) {
+    for (const region of this.#regions.collect(start, end)) {
       if (kind !== null && region.kind !== kind) continue;
       this.#regions.remove(region);
       if (region.start < start) this.#regions.insert({ ...region, end: start });
@@ -362,18 +354,19 @@ export class AddressSpace implements PageWalker {
     }
   }
 
-  /** @returns how many mappings the operation makes at most; -1 when it is not valid. */
-  #checkUpdate(operation: UpdateOperation): number {
+  /** @returns how many mappings the operation makes, or a number above `most`; -1 when it is not valid. */
+  #checkUpdate(operation: UpdateOperation, most: number): number {
     const [start, end] = targetOf(operation);
     const length = end - start;
-    if (start < FIRST_PAGE || length < 1 || end > END_PAGE || this.#meetsHost(start, end)) return -1;
+    if (start < FIRST_PAGE || length < 1 || end > END_PAGE || this.#regions.meetsHost(start, end)) return -1;
     if (operation.kind === 1) {
       return operation.protection === 0n || mappingKind(null, operation.protection) !== null ? 1 : -1;
     }
     if (operation.kind === 2) {
       const source = guestPage(operation.sourceAddress);
-      if (source < 0 || source + length > END_PAGE || this.#meetsHost(source, source + length)) return -1;
-      return this.#mappings.collect(source, source + length, []).length;
+      const sourceEnd = source + length;
+      if (source < 0 || sourceEnd > END_PAGE || this.#regions.meetsHost(source, sourceEnd)) return -1;
+      return this.#mappings.count(source, sourceEnd, most);
     }
     const { instance, allocationOffset, allocationSize } = operation;
     if (mappingKind(instance, protectionOf(operation)) === null) return -1;
@@ -384,24 +377,29 @@ export class AddressSpace implements PageWalker {
     return Math.ceil(length / part);
   }
 
-  #applyUpdate(operation: UpdateOperation, wasTaken: boolean): void {
+  /** @param most mappings that a copy may make. @returns how many it made. */
+  #applyUpdate(operation: UpdateOperation, wasTaken: boolean, most: number): number {
     const [start, end] = targetOf(operation);
     const length = end - start;
-    if (wasTaken ? !this.#isGuests(start, end) : this.#meetsHost(start, end)) return;
+    if (wasTaken ? !this.#regions.isGuests(start, end) : this.#regions.meetsHost(start, end)) return 0;
     if (operation.kind === 1) {
       const kind = operation.protection === 0n ? null : mappingKind(null, operation.protection);
       if (kind === null) this.#clearMappings(start, end);
       else if (wasTaken) this.#setRange(start, end, kind, null, 0, false);
     } else if (operation.kind === 2) {
       const source = guestPage(operation.sourceAddress);
-      if (this.#meetsHost(source, source + length)) return;
+      if (this.#regions.meetsHost(source, source + length)) return 0;
+      const count = this.#mappings.count(source, source + length, most);
+      // Its source may have got more since it was checked.
+      if (count > most || this.#mappings.size + this.#pendingMappings + count > this.#maxMappings) return 0;
       this.#takeFree(start, end);
       this.#copy(source, start, length);
+      return count;
     } else {
       const { instance, allocationOffset, allocationSize } = operation;
       const protection = protectionOf(operation);
       const kind = mappingKind(instance, protection)!;
-      if (instance !== null && !instance.alive) return;
+      if (instance !== null && !instance.alive) return 0;
       this.#takeFree(start, end);
       const offset = Number(allocationOffset >> PAGE_SHIFT);
       const part = instance === null ? length : partPages(length, allocationSize);
@@ -411,6 +409,7 @@ export class AddressSpace implements PageWalker {
         this.#setRange(page, Math.min(end, page + part), kind, instance, offset, writable);
       }
     }
+    return 0;
   }
 
   #copy(source: number, target: number, length: number): void {

@@ -31,4 +31,6 @@ export interface PageWalker {
 /** Something that a queue performs when it reaches it, such as an update of GPU virtual addresses. */
 export interface QueuedOperation {
   execute(): void;
+  /** It will never be performed: its queue was given up. */
+  drop(): void;
 }

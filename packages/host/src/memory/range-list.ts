@@ -41,6 +41,37 @@ export class RangeList<T extends PageSpan> {
     return out;
   }
 
+  /** First of the ranges that meet [start, end). */
+  first(start: number, end: number): T | null {
+    let chunkIndex = Math.max(0, this.#chunkOf(start));
+    let index = Math.max(0, indexOfFloor(this.#chunks[chunkIndex] ?? [], start));
+    for (; chunkIndex < this.#chunks.length; chunkIndex += 1) {
+      const chunk = this.#chunks[chunkIndex]!;
+      for (; index < chunk.length; index += 1) {
+        const entry = chunk[index]!;
+        if (entry.start >= end) return null;
+        if (entry.end > start) return entry;
+      }
+      index = 0;
+    }
+    return null;
+  }
+
+  /** How many ranges meet [start, end); when there are more than `most`, any number above it. */
+  count(start: number, end: number, most: number): number {
+    let count = 0;
+    let chunkIndex = Math.max(0, this.#chunkOf(start));
+    for (; chunkIndex < this.#chunks.length && count <= most; chunkIndex += 1) {
+      const chunk = this.#chunks[chunkIndex]!;
+      if (chunk[0]!.start >= end) break;
+      const last = indexOfFloor(chunk, end - 1);
+      const first = Math.max(0, indexOfFloor(chunk, start));
+      count += last - first + 1;
+      if (chunk[first]!.end <= start) count -= 1;
+    }
+    return count;
+  }
+
   meets(start: number, end: number): boolean {
     // The last range that starts before the end is the only one that can reach furthest into the span.
     const entry = this.#floor(end - 1);

@@ -391,6 +391,7 @@ class Episode {
         );
         assert.equal(runs && queue.real.running > 0, false, 'an update while earlier work runs');
       },
+      drop: () => {},
     };
     const isOf = (name: number, owner: Queue) => this.#queueOf.get(name) === owner;
     const status = this.#scheduler.work.update(queue.real, operation, fences[0]!.real, values[0]!, doNotWait);

@@ -314,6 +314,7 @@ export class ExecutionQueue {
     if (item.kind === ItemKind.submission) {
       if (this.progressFence !== null) lost.objects.add(this.progressFence.object);
     } else if (item.kind === ItemKind.update) {
+      if (item.state !== ItemState.ended) item.operation!.drop();
       if (item.fence !== null) lost.objects.add(item.fence);
     } else if (item.kind === ItemKind.signal && item.state !== ItemState.ended) {
       const record = item.record!;

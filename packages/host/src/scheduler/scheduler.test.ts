@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { BackendContext, NodeDescription } from '../backends/contract.ts';
-import type { PageWalker } from '../memory/device-work.ts';
+import type { PageWalker, QueuedOperation } from '../memory/device-work.ts';
 import { Status } from '../memory/status.ts';
 import { FakeWindow, silentLog } from '../model/fake-bus.ts';
 import { ScriptedAdapter } from '../model/scripted-adapter.ts';
@@ -83,6 +83,10 @@ class Fixture {
 
   wait(queue: ExecutionQueue, fence: SyncObjectInstance, value: bigint): number {
     return this.scheduler.work.waitFromGpu(queue, [fence], [value], false);
+  }
+
+  update(): QueuedOperation {
+    return { execute: () => this.log.push('update'), drop: () => this.log.push('dropped') };
   }
 
   signal(queue: ExecutionQueue, fence: SyncObjectInstance, value: bigint, flags = 0): number {
@@ -209,7 +213,7 @@ describe('a queue', () => {
     const queue = f.queue();
     const fence = f.fence(1n);
     f.submit(queue, 1);
-    f.scheduler.work.update(queue, { execute: () => f.log.push('update') }, fence, 3n, false);
+    f.scheduler.work.update(queue, f.update(), fence, 3n, false);
     f.submit(queue, 2);
     f.adapter.end(1);
     assert.deepEqual(f.log, []);
@@ -222,9 +226,22 @@ describe('a queue', () => {
   it('does not wait for the fence of an update that says so', () => {
     const f = new Fixture();
     const fence = f.fence();
-    f.scheduler.work.update(f.queue(), { execute: () => f.log.push('update') }, fence, 0xffffffffn, true);
+    f.scheduler.work.update(f.queue(), f.update(), fence, 0xffffffffn, true);
     assert.deepEqual(f.log, ['update']);
     assert.equal(fence.object.value, 0x1_0000_0000n);
+  });
+
+  it('drops updates that it never performs: refused, or given up with their device', () => {
+    const f = new Fixture();
+    const queue = f.queue();
+    f.wait(queue, f.fence(), 1n);
+    assert.equal(f.scheduler.work.update(queue, f.update(), null, 0n, true), Status.success);
+    assert.deepEqual(f.log, []);
+    f.scheduler.markDeviceError(f.device, ExecutionState.reset);
+    assert.deepEqual(f.log, [`state ${ExecutionState.reset}`, 'dropped', 'lost']);
+    assert.equal(f.scheduler.work.update(queue, f.update(), null, 0n, true), Status.deviceRemoved);
+    assert.equal(f.log.at(-1), 'dropped');
+    assert.equal(f.log.length, 4);
   });
 
   it('refuses more items than its limit and puts its device out of memory', () => {

@@ -189,9 +189,11 @@ export class WorkIntake {
     fenceValue: bigint,
     doNotWait: boolean,
   ): number {
-    if (fence?.noSignal) return Status.accessDenied;
-    const refused = this.#refuse(queue);
-    if (refused !== Status.success) return refused;
+    const refused = fence?.noSignal ? Status.accessDenied : this.#refuse(queue);
+    if (refused !== Status.success) {
+      operation.drop();
+      return refused;
+    }
     const item = this.#pool.takeItem();
     item.kind = ItemKind.update;
     item.operation = operation;
