@@ -146,6 +146,19 @@ function yesMan(): Fault {
   };
 }
 
+/** Takes signals whose list of values is cut short. */
+function frugal(): Fault {
+  return {
+    request({ bytes, offset, length, idLow, idHigh, flags }, command, channel) {
+      const [objects, contexts] = [40, 48].map((at) => wordOf(bytes, offset + at));
+      const rest = length - HEADER_AT - 56 - 4 * ((objects ?? 0) + (contexts ?? 0));
+      if (command?.name !== 'SignalSyncObject' || rest < 8 || rest >= 8 * (objects ?? 0)) return true;
+      if (flags !== 0) channel.send(PacketKind.completion, idLow, idHigh, 0, new Uint8Array(8), 0, 8);
+      return false;
+    },
+  };
+}
+
 /** Is no use to anybody any more, once it has been sent something odd. */
 function brokenByOddness(): Fault {
   let isBroken = false;
@@ -184,6 +197,7 @@ export function* behaviours(group: string): Generator<Mutant> {
     yield behaviour('odd messages answered with success', yesMan);
     yield behaviour('no device once an odd message came', brokenByOddness);
   }
+  if (group === 'PACKET') yield behaviour('signals with too few values taken', frugal);
   if (group === 'NAME') {
     yield behaviour('indices that only grow', growing);
     yield linkwise('processes of other links taken', forgetful());

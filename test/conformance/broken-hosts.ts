@@ -33,6 +33,20 @@ function setWord(offset: number, value: (old: number) => number): (outgoing: Out
   };
 }
 
+/** Where a message of version 40 has its command. */
+const COMMAND_AT = 16;
+
+/** A host that takes what a guest asks for something else: each request of one command is changed before it gets it. */
+function misreads(name: string, change: (request: DataView) => void): () => Fault {
+  return () => ({
+    request({ bytes, offset, length }, command) {
+      if (command?.name === name)
+        change(new DataView(bytes.buffer, bytes.byteOffset + offset + COMMAND_AT, length - COMMAND_AT));
+      return true;
+    },
+  });
+}
+
 export const brokenHosts: readonly BrokenHost[] = [
   {
     name: 'answers of a wrong length',
@@ -389,6 +403,76 @@ export const brokenHosts: readonly BrokenHost[] = [
     caughtBy: ['SYNC-05'],
     fault: onAnswer('WaitForSyncObjectFromCpu', (outgoing) =>
       asked(outgoing).getUint32(28, true) > 0 ? null : undefined,
+    ),
+  },
+  {
+    name: 'the type of its adapter left to who asks',
+    caughtBy: ['ANSWER-02'],
+    fault: onAnswer('QueryAdapterInfo', (outgoing) =>
+      setWord(4, () => asked(outgoing).getUint32(32, true))(outgoing),
+    ),
+  },
+  {
+    name: 'flags without a meaning taken',
+    caughtBy: ['FLAGS-08'],
+    fault: misreads('CreateSyncObject', (request) =>
+      request.setUint32(36, request.getUint32(36, true) & 0xff, true),
+    ),
+  },
+  {
+    name: 'a reservation of any size',
+    caughtBy: ['MEMORY-20'],
+    fault: misreads('ChangeVideoMemoryReservation', (request) => request.setBigUint64(40, 0n, true)),
+  },
+  {
+    name: 'one priority for all allocations of a list',
+    caughtBy: ['MEMORY-18'],
+    fault: misreads('SetAllocationPriority', (request) => {
+      const count = request.getUint32(32, true);
+      for (let index = 1; index < count; index += 1)
+        request.setUint32(40 + 4 * (count + index), request.getUint32(40 + 4 * count, true), true);
+    }),
+  },
+  {
+    name: 'GPU addresses out of bounds',
+    caughtBy: ['MEMORY-24'],
+    fault: misreads('ReserveGpuVirtualAddress', (request) => {
+      for (const offset of [40, 48]) request.setBigUint64(offset, 0n, true);
+    }),
+  },
+  {
+    name: 'updates of GPU addresses that do not wait',
+    caughtBy: ['MEMORY-25'],
+    fault: misreads('UpdateGpuVirtualAddress', (request) => request.setUint32(48, 1, true)),
+  },
+  {
+    name: 'the later values of a legacy wait believed',
+    caughtBy: ['QUEUE-22'],
+    fault: misreads('WaitForSyncObjectFromGpu', (request) => request.setUint32(32, 0, true)),
+  },
+  {
+    name: 'fences that a lost device leaves as they are',
+    caughtBy: ['QUEUE-19'],
+    fault: misreads('CreateSyncObject', (request) =>
+      request.setUint32(36, request.getUint32(36, true) | 0x40, true),
+    ),
+  },
+  {
+    name: 'all rights for who opens a fence',
+    caughtBy: ['LIFE-14'],
+    fault: misreads('OpenSyncObject', (request) => request.setUint32(36, 3, true)),
+  },
+  {
+    name: 'CPU waits for any where all were asked for',
+    caughtBy: ['SYNC-24', 'SYNC-08'],
+    fault: misreads('WaitForSyncObjectFromCpu', (request) => request.setUint32(32, 1, true)),
+  },
+  {
+    name: 'rights of fences that do not bind contexts',
+    caughtBy: ['SYNC-23'],
+    fault: onAnswer(
+      'WaitForSyncObjectFromGpu',
+      setWord(0, () => 0),
     ),
   },
 ];

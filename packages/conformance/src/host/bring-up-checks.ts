@@ -205,4 +205,25 @@ bringUp.should(
   },
 );
 
+bringUp.must(
+  13,
+  '1.7, 8.3',
+  'An object of one virtual GPU is none on another, whatever channel it is named on',
+  async (kit) => {
+    const scene = await kit.scene();
+    const { guest } = scene;
+    if (guest.gpus.length < 2 || !guest.hasExtendedHeader)
+      throw new NotApplicable('this host has one virtual GPU');
+    const device = await scene.device();
+    (await scene.call(wire.flushDevice, { device, reason: 4 }, [], { gpu: 1 })).fails(
+      'a device of the first',
+    );
+    const adapter = guest.gpus[0]?.adapterHandle ?? 0;
+    (await scene.call(wire.queryVideoMemoryInfo, { adapter }, [], { gpu: 1 })).fails(
+      'the handle of the first',
+    );
+    (await scene.call(wire.flushDevice, { device, reason: 4 })).ok();
+  },
+);
+
 export const bringUpRequirements = bringUp.requirements;

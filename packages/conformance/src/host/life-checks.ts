@@ -1,6 +1,13 @@
 import { demand, hex32 } from '../failure.ts';
+import { Status } from '../statuses.ts';
 import * as adapter from '../wire/adapter-commands.ts';
-import { openResource } from '../wire/memory-commands.ts';
+import {
+  destroyAllocation,
+  mapGpuVirtualAddress,
+  openResource,
+  queryAllocationResidency,
+} from '../wire/memory-commands.ts';
+import { words } from '../wire/message.ts';
 import * as wire from '../wire/sync-commands.ts';
 import { Group } from './group.ts';
 import type { HostKit } from './kit.ts';
@@ -76,6 +83,10 @@ life.must(4, '4.13', 'What was not created to be shared cannot be', async (kit) 
   const { handle } = await scene.fence(device);
   (await scene.call(wire.createNtSharedObject, { object: handle })).fails('a fence of its own');
   (await scene.call(wire.createNtSharedObject, { object: device })).fails('a device');
+  const made = (await scene.createAllocations(device, [4096], { flags: ALLOCATION_FLAG.resource })).ok();
+  for (const name of ['resource', 'allocation']) {
+    (await scene.call(wire.createNtSharedObject, { object: made.number(name) })).fails(`${name} of its own`);
+  }
 });
 
 life.must(
@@ -96,7 +107,14 @@ life.must(
     const opened = (await other.call(openResource, { ...fields, allocation_count: 2 })).ok().isPadded();
     const [a, b] = [opened.number('allocations', 0), opened.number('allocations', 0, 4)];
     demand(a !== 0 && b !== 0 && a !== b, 'two handles', `${hex32(a)}, ${hex32(b)}`, opened.evidence());
-    (await other.call(openResource, { ...fields, allocation_count: 3 })).fails('a wrong count');
+    for (const allocation_count of [1, 3]) {
+      (await other.call(openResource, { ...fields, allocation_count })).fails('a wrong count');
+    }
+    // The second is two pages long, the first is one.
+    const { queue } = await other.pagingQueue(fields.device);
+    const pages = { paging_queue: queue, size_in_pages: 2n };
+    (await other.call(mapGpuVirtualAddress, { ...pages, allocation: a })).fails('two pages of the first');
+    (await other.call(mapGpuVirtualAddress, { ...pages, allocation: b })).ok(true);
   },
 );
 
@@ -139,12 +157,14 @@ life.must(8, '8.4', 'Several processes with the same process_id are different pr
 life.must(
   9,
   '1.9, observation 8',
-  'CloseAdapter is completed, and ends everything on the adapter',
+  'CloseAdapter is completed, and ends everything on the adapter that it names',
   async (kit) => {
     const guest = await kit.freshGuest();
     const scene = await kit.scene(guest);
     const device = await scene.device();
     const host_handle = guest.gpus[0]?.adapterHandle ?? 0;
+    await guest.call(adapter.closeAdapter, { host_handle: 0xeaf3_7bc0 });
+    (await scene.call(adapter.flushDevice, { device, reason: 4 })).ok();
     await guest.call(adapter.closeAdapter, { host_handle });
     (await scene.call(adapter.destroyDevice, { device })).fails('a device of a closed adapter');
   },
@@ -218,6 +238,78 @@ life.must(
     (await other.call(wire.openSyncObject, fields)).fails('a global handle of another guest');
     (await other.call(wire.destroyNtSharedObject, { shared_handle })).fails('an NT object of another guest');
     (await scene.call(wire.destroyNtSharedObject, { shared_handle })).ok();
+  },
+);
+
+life.must(
+  14,
+  '6.3, 7.1, 7.13',
+  'The flags of OpenSyncObject bind what was opened, not the fence of its creator',
+  async (kit) => {
+    const { scene, device, handle, global } = await sharedFence(kit);
+    const flags = SyncFlag.shared | SyncFlag.noSignal;
+    const opened = (
+      await scene.call(wire.openSyncObject, { device, global_sync_object: global, flags })
+    ).ok();
+    const bound = opened.number('sync_object');
+    (await scene.signal(device, [bound], [9n])).failsWith(Status.accessDenied, 'opened with no_signal');
+    (await scene.signal(device, [handle], [6n])).ok();
+    await scene.untilFence(device, bound, 6n, 'signalled through the handle of its creator');
+  },
+);
+
+life.must(
+  15,
+  '4.13',
+  'A global handle holds while there is an instance or an NT object, and no longer',
+  async (kit) => {
+    const { scene, device, handle, global } = await sharedFence(kit);
+    const open = () =>
+      scene.call(wire.openSyncObject, { device, global_sync_object: global, flags: SyncFlag.shared });
+    const shared_handle = (await scene.call(wire.createNtSharedObject, { object: handle })).ok().handle();
+    (await scene.call(wire.destroySyncObject, { sync_object: handle })).ok();
+    const again = (await open()).ok().number('sync_object');
+    (await scene.call(wire.destroyNtSharedObject, { shared_handle })).ok();
+    const third = (await open()).ok().number('sync_object');
+    for (const sync_object of [again, third])
+      (await scene.call(wire.destroySyncObject, { sync_object })).ok();
+    (await open()).fails('a fence that is gone');
+  },
+);
+
+life.must(
+  16,
+  '4.8, 4.13, 7.12',
+  'A shared resource lives as long as it is open, and its members only with it',
+  async (kit) => {
+    const scene = await kit.scene();
+    const device = await scene.device();
+    const flags = ALLOCATION_FLAG.shared;
+    const made = (await scene.createAllocations(device, [4096], { flags })).ok();
+    const [resource, member] = [made.number('resource'), made.number('allocation')];
+    const shared_handle = (await scene.call(wire.createNtSharedObject, { object: resource })).ok().handle();
+    (await scene.call(destroyAllocation, { device, alloc_count: 1 }, [words([member])])).fails(
+      'one allocation of a shared resource',
+    );
+    (await scene.createAllocations(device, [4096], { resource })).fails('a resource that was shared already');
+    const other = await kit.scene(scene.guest);
+    const theirs = await other.device();
+    // Its creator may let go of it before anybody else has opened it.
+    (await scene.call(destroyAllocation, { device, resource })).ok();
+    const fields = {
+      device: theirs,
+      nt_security_sharing: true,
+      global_share: shared_handle,
+      allocation_count: 1,
+    };
+    const opened = (await other.call(openResource, fields)).ok().number('allocations');
+    (await other.call(wire.destroyNtSharedObject, { shared_handle })).ok();
+    (await other.call(openResource, fields)).fails('an NT object that is gone');
+    const query = { device: theirs, allocation_count: 1 };
+    (await other.call(queryAllocationResidency, query, [words([opened])])).ok();
+    const { queue } = await other.pagingQueue(theirs);
+    const map = { paging_queue: queue, allocation: opened, size_in_pages: 1n };
+    (await other.call(mapGpuVirtualAddress, map)).ok(true);
   },
 );
 

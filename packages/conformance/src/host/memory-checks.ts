@@ -1,4 +1,4 @@
-import { demand, hex64 } from '../failure.ts';
+import { demand, hex32, hex64 } from '../failure.ts';
 import { Status } from '../statuses.ts';
 import * as wire from '../wire/memory-commands.ts';
 import { words } from '../wire/message.ts';
@@ -11,8 +11,10 @@ import type { Scene } from './scene.ts';
 
 const memory = new Group('MEMORY');
 const GRANULE = 65_536n;
+/** Flag of MakeResident. */
+const MUST_SUCCEED = 2;
 
-interface Stage {
+export interface Stage {
   readonly scene: Scene;
   readonly device: number;
   readonly queue: number;
@@ -22,7 +24,8 @@ interface Stage {
   readonly adapter: number;
 }
 
-async function stage(kit: HostKit, lengthBytes = 65_536): Promise<Stage> {
+/** An allocation, its device and a paging queue. */
+export async function stage(kit: HostKit, lengthBytes = 65_536): Promise<Stage> {
   const scene = await kit.scene();
   const device = await scene.device();
   const { queue, fence, address: fenceAddress } = await scene.pagingQueue(device);
@@ -38,10 +41,13 @@ async function stage(kit: HostKit, lengthBytes = 65_536): Promise<Stage> {
   };
 }
 
-function makeResident({ scene, queue }: Stage, allocations: readonly number[]): ReturnType<Scene['call']> {
-  return scene.call(wire.makeResident, { paging_queue: queue, alloc_count: allocations.length }, [
-    words(allocations),
-  ]);
+function makeResident(
+  { scene, queue }: Stage,
+  allocations: readonly number[],
+  flags = 0,
+): ReturnType<Scene['call']> {
+  const fields = { paging_queue: queue, alloc_count: allocations.length, flags };
+  return scene.call(wire.makeResident, fields, [words(allocations)]);
 }
 
 function evict({ scene, device }: Stage, allocations: readonly number[]): ReturnType<Scene['call']> {
@@ -68,8 +74,16 @@ memory.must(
     const at = await stage(kit);
     const reply = (await makeResident(at, [at.allocation])).ok(true);
     await at.scene.untilPaged(at.device, at.fence, reply);
-    const state = await residency(at);
-    demand(state === 1 || state === 2, 'a resident allocation (1 or 2)', String(state), reply.evidence());
+    const list = words([at.allocation, await at.scene.allocation(at.device)]);
+    const head = { device: at.device, allocation_count: 2 };
+    const found = (await at.scene.call(wire.queryAllocationResidency, head, [list])).ok();
+    const states = [found.number('residency_status'), found.number('residency_status', 0, 4)].join(', ');
+    demand(
+      states === '1, 3' || states === '2, 3',
+      'a resident allocation (1 or 2), then one that is not (3)',
+      states,
+      found.evidence(),
+    );
   },
 );
 
@@ -83,30 +97,47 @@ memory.must(
       await at.scene.untilPaged(at.device, at.fence, (await makeResident(at, [at.allocation])).ok(true));
     }
     (await evict(at, [at.allocation])).ok();
-    const state = await residency(at);
-    demand(state !== 3, 'resident still', 'not resident');
+    const first = await residency(at);
+    for (let count = 0; count < 3; count += 1) (await evict(at, [at.allocation])).ok();
+    await at.scene.untilPaged(at.device, at.fence, (await makeResident(at, [at.allocation])).ok(true));
+    const last = await residency(at);
+    demand(
+      first !== 3 && last !== 3,
+      'resident after one of two, and after one more call: nothing is owed for evictions of nothing',
+      `${first}, then ${last} (3: not resident)`,
+    );
   },
 );
 
 memory.must(
   4,
   '7.7',
-  'MakeResident is all or nothing: with one bad handle nothing becomes resident',
+  'MakeResident is all or nothing: with one bad handle, or must_succeed by itself, nothing becomes resident',
   async (kit) => {
     const at = await stage(kit);
     (await makeResident(at, [at.allocation, 0xeaf3_7bc0])).fails('an unknown handle in the list');
+    (await makeResident(at, [at.allocation], MUST_SUCCEED)).fails('must_succeed without cant_trim_further');
     const state = await residency(at);
     demand(state === 3, 'not resident (3)', String(state));
   },
 );
 
-memory.must(5, '4.9', 'Empty lists, and more than 10,240 allocations, are refused', async (kit) => {
-  const at = await stage(kit);
-  (await makeResident(at, [])).failsWith(Status.invalidParameter, 'no allocation');
-  const many = new Array<number>(10_241).fill(at.allocation);
-  (await makeResident(at, many)).failsWith(Status.invalidParameter, '10,241 allocations');
-  (await evict(at, [])).fails('no allocation');
-});
+memory.must(
+  5,
+  '4.9',
+  'Empty lists, and more than 10,240 allocations, are refused; so many are not',
+  async (kit) => {
+    const at = await stage(kit);
+    (await makeResident(at, [])).failsWith(Status.invalidParameter, 'no allocation');
+    const many = new Array<number>(10_241).fill(at.allocation);
+    (await makeResident(at, many)).failsWith(Status.invalidParameter, '10,241 allocations');
+    (await evict(at, [])).fails('no allocation');
+    // Many, and the same again and again: each counts.
+    const most = many.slice(1);
+    (await makeResident(at, most)).ok(true);
+    (await evict(at, most)).ok();
+  },
+);
 
 memory.must(
   6,
@@ -170,6 +201,10 @@ memory.must(
     );
     const names = new Set([0, 1, 2].map((index) => made.number('allocation', 0, 72 * index)));
     demand(names.size === 3 && !names.has(0), 'three handles', [...names].join(', '), made.evidence());
+    const given = [0, 1, 2].map((index) => made.number('priv_drv_data_size', 0, 72 * index));
+    const asked = [4096, 8192, 65_536].map((size) => scene.profile.allocationData(size).length);
+    const isWithin = given.every((size, index) => size <= (asked[index] ?? 0));
+    demand(isWithin, `private data of at most ${asked.join(', ')} bytes`, given.join(', '), made.evidence());
   },
 );
 
@@ -184,15 +219,20 @@ memory.must(10, '4.8, 3.5', 'Destroying a resource destroys its allocations', as
   (await scene.call(wire.lock2, { device, allocation: made.number('allocation') })).fails('a member of it');
 });
 
-memory.must(11, '4.8', 'No allocation, more than 1024, and unknown flags are refused', async (kit) => {
-  const scene = await kit.scene();
-  const device = await scene.device();
-  (await scene.createAllocations(device, [])).fails('no allocation');
-  (await scene.createAllocations(device, new Array<number>(1025).fill(0))).fails('1025 allocations');
-  (await scene.createAllocations(device, [4096], { flags: 0x42 })).fails(
-    'create_shared without create_resource',
-  );
-});
+memory.must(
+  11,
+  '4.8',
+  'No allocation, more than 1024, and create_shared without create_resource are refused',
+  async (kit) => {
+    const scene = await kit.scene();
+    const device = await scene.device();
+    (await scene.createAllocations(device, [])).fails('no allocation');
+    (await scene.createAllocations(device, new Array<number>(1025).fill(0))).fails('1025 allocations');
+    (await scene.createAllocations(device, [4096], { flags: 0x42 })).fails(
+      'create_shared without create_resource',
+    );
+  },
+);
 
 memory.must(
   12,
@@ -218,10 +258,10 @@ memory.must(
 memory.must(
   13,
   '5.4, 8.3',
-  'Page lists that are no memory of the guest, too long, or name no GPADL are refused',
+  'Page lists that are no memory of the guest, too long, too short, or name no GPADL are refused',
   async (kit) => {
     const scene = await kit.scene();
-    const { device, allocation } = await systemMemory(scene, 8192);
+    const { device, allocation, address } = await systemMemory(scene, 8192);
     (await scene.call(wire.setExistingSysMemStore, { device, allocation, gpadl: 0x7777 })).fails(
       'an unknown GPADL',
     );
@@ -233,8 +273,15 @@ memory.must(
       );
     const ioFrame = Number(scene.guest.ioStart >> 12n);
     (await pages([ioFrame, ioFrame + 1])).fails('frames of the IO space');
-    (await pages([1, 2], 1)).fails('frames beyond the allocation');
-    (await pages([1, 2], 0xffff_fff0)).fails('an offset near 2^32');
+    const first = address / 4096;
+    (await pages([first, ioFrame])).fails('one frame of the IO space');
+    (await pages([first, first + 1, first])).fails('more frames than the allocation has pages');
+    (await pages([first, first + 1], 1)).fails('frames beyond the allocation');
+    (await pages([first, first + 1], 0xffff_fff0)).fails('an offset near 2^32');
+    const part = await scene.guest.shareMemory(address, 4096);
+    (await scene.call(wire.setExistingSysMemStore, { device, allocation, gpadl: part })).fails(
+      'a GPADL shorter than the allocation',
+    );
   },
 );
 
@@ -270,10 +317,10 @@ memory.must(
 
 memory.must(
   16,
-  '7.10',
-  'Mappings outside of their allocation, or with no_access over one, are refused',
+  '7.10, 4.8',
+  'Mappings and invalidations outside of their allocation, or with no_access over one, are refused',
   async (kit) => {
-    const { scene, queue, allocation } = await stage(kit);
+    const { scene, device, queue, allocation } = await stage(kit);
     const map = (fields: Record<string, bigint | number>) =>
       scene.call(wire.mapGpuVirtualAddress, { paging_queue: queue, ...fields });
     (await map({ allocation, size_in_pages: 17n })).fails('17 of 16 pages');
@@ -282,6 +329,13 @@ memory.must(
     );
     (await map({ allocation, size_in_pages: 0n })).fails('no pages');
     (await map({ allocation, size_in_pages: 1n, protection: 8n })).fails('no_access with an allocation');
+    for (const [offset, length] of [
+      [0n, 65_537n],
+      [0xffff_ffff_ffff_f000n, 8192n],
+    ]) {
+      const range = { device, allocation, offset: offset ?? 0n, length: length ?? 0n };
+      (await scene.call(wire.invalidateCache, range)).fails(`${length} bytes from ${offset} on`);
+    }
   },
 );
 
@@ -292,13 +346,13 @@ memory.must(
   async (kit) => {
     const at = await stage(kit);
     const { scene, device, queue, allocation } = at;
-    const offer = () =>
-      scene.call(wire.offerAllocations, { device, allocation_count: 1, priority: 1 }, [words([allocation])]);
-    (await offer()).ok();
-    (await offer()).ok();
+    const both = [words([allocation, await scene.allocation(device)])];
+    const offer = (priority: number) =>
+      scene.call(wire.offerAllocations, { device, allocation_count: 2, priority }, both);
+    for (const priority of [1, 1, 2, 3, 4]) (await offer(priority)).ok();
     for (let count = 0; count < 2; count += 1) {
-      const fields = { device, paging_queue: queue, allocation_count: 1, write_results: true };
-      const reply = (await scene.call(wire.reclaimAllocations, fields, [words([allocation])])).ok(true);
+      const fields = { device, paging_queue: queue, allocation_count: 2, write_results: true };
+      const reply = (await scene.call(wire.reclaimAllocations, fields, both)).ok(true).isPadded();
       await scene.untilFence(
         device,
         at.fence,
@@ -306,27 +360,18 @@ memory.must(
         'the value given is reached',
       );
     }
-    (
-      await scene.call(wire.offerAllocations, { device, allocation_count: 1, priority: 9 }, [
-        words([allocation]),
-      ])
-    ).fails('priority 9');
+    for (const priority of [0, 5]) (await offer(priority)).fails(`priority ${priority}`);
   },
 );
 
-memory.must(18, '7.11', 'An allocation priority is what was set', async (kit) => {
+memory.must(18, '7.11', 'An allocation priority is what was set, each its own', async (kit) => {
   const { scene, device, allocation } = await stage(kit);
-  const tail = [words([allocation]), words([0xa0000000])];
-  (await scene.call(wire.setAllocationPriority, { device, allocation_count: 1 }, tail)).ok();
-  const reply = (
-    await scene.call(wire.getAllocationPriority, { device, allocation_count: 1 }, [words([allocation])])
-  ).ok();
-  demand(
-    reply.number('priorities') === 0xa0000000,
-    '0xa0000000',
-    `${reply.number('priorities')}`,
-    reply.evidence(),
-  );
+  const both = words([allocation, await scene.allocation(device)]);
+  const head = { device, allocation_count: 2 };
+  (await scene.call(wire.setAllocationPriority, head, [both, words([0xa0000000, 0x50000000])])).ok();
+  const reply = (await scene.call(wire.getAllocationPriority, head, [both])).ok();
+  const found = [reply.number('priorities'), reply.number('priorities', 0, 4)].map(hex32).join(', ');
+  demand(found === '0xa0000000, 0x50000000', '0xa0000000, 0x50000000', found, reply.evidence());
 });
 
 memory.must(

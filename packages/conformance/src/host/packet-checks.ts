@@ -242,4 +242,22 @@ const numbered: HostRequirement[] = (['vgpu', 'global'] as const).flatMap((chann
   })),
 );
 
+packet.must(
+  14,
+  '4.11, 2.8',
+  'A signal with fewer values than objects is malformed: it fails or ends the link',
+  async (kit) => {
+    const scene = await kit.scene(await kit.freshGuest());
+    const device = await scene.device();
+    const fences = [await scene.fence(device), await scene.fence(device), await scene.fence(device)];
+    const tail = [words(fences.map(({ handle }) => handle)), longs([1n, 1n])];
+    try {
+      const reply = await scene.call(signalSyncObject, { object_count: 3, device }, tail);
+      reply.fails('two values for three objects');
+    } catch (error) {
+      if (scene.guest.isOpen) throw error;
+    }
+  },
+);
+
 export const packetRequirements = [...packet.requirements, ...numbered];

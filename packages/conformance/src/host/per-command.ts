@@ -1,4 +1,4 @@
-import { inSetUp, NotApplicable } from '../failure.ts';
+import { hex32, inSetUp, NotApplicable } from '../failure.ts';
 import { createProcess } from '../wire/adapter-commands.ts';
 import type { Fields } from '../wire/message.ts';
 import { headerOffset } from '../wire/message.ts';
@@ -115,14 +115,43 @@ async function checkProcess(sample: Sample, kit: HostKit): Promise<void> {
   }
 }
 
-/** Handles that must not pass where one of this process is wanted. */
-async function wrongHandles(kit: HostKit, scene: Scene, good: number): Promise<[string, number][]> {
+/** Names that hold for every process of a guest. */
+const IS_SHARED = /^(adapter|global_|shared_handle)/;
+/** Devices that another process has first: its next handles are none of a process with fewer objects, wherever a host begins to count. */
+const DEVICES_AHEAD = 16;
+
+/** Another process of the same guest, and a right use of the command there. */
+async function foreignUse(
+  sample: Sample,
+  kit: HostKit,
+  scene: Scene,
+): Promise<SampleCall & { device: number }> {
   const other = await kit.scene(scene.guest);
-  const foreign = await other.device();
+  let device = 0;
+  for (let count = 0; count < DEVICES_AHEAD; count += 1) device = await other.device();
+  return { ...(await inSetUp(sample.make(other))), device };
+}
+
+function handleOf(call: SampleCall, name: string): number {
+  const value = call.fields[name];
+  return Number(typeof value === 'object' ? value[0] : value);
+}
+
+function tailHandleOf(call: SampleCall, index: number): number {
+  const part = call.tail?.[index] ?? new Uint8Array(4);
+  return new DataView(part.buffer, part.byteOffset, part.length).getUint32(0, true);
+}
+
+/**
+ * Handles that must not pass where one of this process is wanted.
+ *
+ * @param foreign a device of another process, and what that process would give here.
+ */
+function wrongHandles(scene: Scene, good: number, foreign: readonly number[]): [string, number][] {
   return [
     ['null', 0],
     ['unknown', UNKNOWN_HANDLE],
-    ['one of another process', foreign],
+    ...foreign.map((handle): [string, number] => ['one of another process', handle]),
     ['its own with another generation', (good ^ 0x8000_0000) >>> 0],
     ['its own with another instance', (good | 1) >>> 0],
     ['one of the wrong type', scene.process],
@@ -132,19 +161,27 @@ async function wrongHandles(kit: HostKit, scene: Scene, good: number): Promise<[
 async function checkHandles(sample: Sample, kit: HostKit): Promise<void> {
   const scene = await kit.scene();
   const call = await inSetUp(sample.make(scene));
+  const theirs = await foreignUse(sample, kit, scene);
+  // The same on another device of this process: allocations are a device's, and no other's.
+  const beside = takesAllocations(sample) ? await inSetUp(sample.make(scene)) : null;
   for (const name of call.handles ?? []) {
-    const value = call.fields[name];
-    const good = typeof value === 'object' ? Number(value[0]) : Number(value);
-    for (const [kind, handle] of await wrongHandles(kit, scene, good)) {
+    const good = handleOf(call, name);
+    const foreign = IS_SHARED.test(name) ? [theirs.device] : [theirs.device, handleOf(theirs, name)];
+    const wrong = wrongHandles(scene, good, foreign);
+    if (beside !== null && name === 'allocation')
+      wrong.push(['one of another device', handleOf(beside, name)]);
+    for (const [kind, handle] of wrong) {
       // An escape may leave them out.
       if (handle === 0 && sample.command.name === 'Escape') continue;
-      const wrong = typeof value === 'object' ? [handle] : handle;
-      (await send(sample, scene, call, { [name]: wrong })).fails(`${name}: ${kind} handle`);
+      const value = typeof call.fields[name] === 'object' ? [handle] : handle;
+      (await send(sample, scene, call, { [name]: value })).fails(`${name}: ${kind} handle`);
     }
   }
   for (const index of call.tailHandles ?? []) {
-    const good = new DataView((call.tail?.[index] ?? new Uint8Array(4)).slice().buffer).getUint32(0, true);
-    for (const [kind, handle] of await wrongHandles(kit, scene, good)) {
+    const foreign = [theirs.device, tailHandleOf(theirs, index)];
+    const wrong = wrongHandles(scene, tailHandleOf(call, index), foreign);
+    if (beside !== null) wrong.push(['one of another device', tailHandleOf(beside, index)]);
+    for (const [kind, handle] of wrong) {
       const tail = (call.tail ?? []).map((part) => part.slice());
       const spoilt = tail[index];
       if (spoilt !== undefined) new DataView(spoilt.buffer).setUint32(0, handle, true);
@@ -237,6 +274,31 @@ async function checkFields(sample: Sample, kit: HostKit): Promise<void> {
   }
 }
 
+/** Where a command has flags, and a bit of them without a meaning. */
+const FLAGS: Readonly<Record<string, number>> = {
+  CreateDevice: 0x8000_0000,
+  CreateContextVirtual: 0x8000_0000,
+  CreateHwQueue: 0x8000_0000,
+  CreateAllocation: 0x8000_0000,
+  DestroyAllocation: 0x4000_0000,
+  MakeResident: 0x8000_0000,
+  Evict: 0x8000_0000,
+  OfferAllocations: 0x8000_0000,
+  UpdateGpuVirtualAddress: 0x8000_0000,
+  CreateSyncObject: 0x8000_0000,
+  SignalSyncObject: 0x4000_0000,
+  WaitForSyncObjectFromCpu: 0x8000_0000,
+  SubmitCommand: 0x8000_0000,
+};
+
+async function checkFlags(sample: Sample, kit: HostKit): Promise<void> {
+  const scene = await kit.scene();
+  const call = await inSetUp(sample.make(scene));
+  const flags = (Number(call.fields['flags'] ?? 0) | (FLAGS[sample.command.name] ?? 0)) >>> 0;
+  (await send(sample, scene, call, { flags })).fails(`flags ${hex32(flags)}`);
+  accept(sample, await send(sample, scene, call));
+}
+
 function forEach(
   group: string,
   text: (sample: Sample) => string,
@@ -261,6 +323,11 @@ function takesHandles({ command }: Sample): boolean {
   if (command.failure === 'any' || command.name === 'CloseAdapter') return false;
   const names = command.request.filter(({ type }) => type === 'h').map(({ name }) => name);
   return names.length > 0;
+}
+
+/** Whether it names allocations beside the device, or the paging queue, that they are of. */
+function takesAllocations({ command }: Sample): boolean {
+  return /^(4\.8|4\.9|4\.10|5\.)/.test(command.section);
 }
 
 /** Whether a message with nothing but its header cannot be right. */
@@ -336,6 +403,13 @@ export const perCommand: readonly HostRequirement[] = [
     '2.8, 8.1, 8.3',
     hasBody,
     checkFields,
+  ),
+  ...forEach(
+    'FLAGS',
+    ({ command }) => `${command.name} refuses a flag without a meaning, and does nothing then`,
+    '0.3',
+    ({ command }) => FLAGS[command.name] !== undefined,
+    checkFlags,
   ),
   ...forEach(
     'CUT',

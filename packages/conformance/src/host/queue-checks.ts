@@ -1,10 +1,12 @@
 import { demand, hex32, hex64, NotApplicable } from '../failure.ts';
 import { Status } from '../statuses.ts';
 import * as adapter from '../wire/adapter-commands.ts';
+import { createPagingQueue } from '../wire/memory-commands.ts';
+import { longs, words } from '../wire/message.ts';
 import * as wire from '../wire/sync-commands.ts';
 import { Group } from './group.ts';
 import type { HostKit } from './kit.ts';
-import type { Scene } from './scene.ts';
+import { type Scene, SignalFlag } from './scene.ts';
 
 /** Contexts, hardware queues, submissions, device loss: sections 7.3 to 7.5, 7.9, 7.11. */
 
@@ -79,15 +81,26 @@ queue.must(
   },
 );
 
-queue.must(4, '7.1', 'A queued signal with a smaller value lowers nothing', async (kit) => {
-  const { scene, device, context } = await withContext(kit);
-  const [fence, done] = [await scene.fence(device, 9n), await scene.fence(device)];
-  await scene.signalFromGpu([context], [fence.handle], [4n]);
-  await scene.signalFromGpu([context], [done.handle], [1n]);
-  await scene.untilFence(device, done.handle, 1n, 'queued behind it');
-  const got = scene.guest.fenceAt(fence.address);
-  demand(got === 9n, '9 still', hex64(got));
-});
+queue.must(
+  4,
+  '7.1',
+  'A queued signal with a smaller value lowers nothing, unless with allow_fence_rewind',
+  async (kit) => {
+    const { scene, device, context } = await withContext(kit);
+    const [fence, done] = [await scene.fence(device, 9n), await scene.fence(device)];
+    await scene.signalFromGpu([context], [fence.handle], [4n]);
+    await scene.signalFromGpu([context], [done.handle], [1n]);
+    await scene.untilFence(device, done.handle, 1n, 'queued behind it');
+    const got = scene.guest.fenceAt(fence.address);
+    demand(got === 9n, '9 still', hex64(got));
+    const rewind = { object_count: 1, context_count: 1, flags: SignalFlag.rewind };
+    await scene.queue(wire.signalSyncObject, rewind, [words([fence.handle]), words([context]), longs([4n])]);
+    await scene.signalFromGpu([context], [done.handle], [2n]);
+    await scene.untilFence(device, done.handle, 2n, 'queued behind it');
+    const after = scene.guest.fenceAt(fence.address);
+    demand(after === 4n, '4 (allow_fence_rewind)', hex64(after));
+  },
+);
 
 queue.must(5, '7.1', 'A broadcast signal takes effect when all its contexts have reached it', async (kit) => {
   const { scene, device, context } = await withContext(kit);
@@ -155,20 +168,27 @@ queue.must(
   },
 );
 
-queue.must(9, '4.12, 8.3', 'Counts beyond the arrays of SubmitCommand are refused', async (kit) => {
-  const { scene, context } = await withContext(kit);
-  const broadcast_context = [context];
-  const cases = [
-    { broadcast_context_count: 0 },
-    { broadcast_context_count: 65 },
-    { broadcast_context_count: 1, num_primaries: 17 },
-    { broadcast_context_count: 1, num_primaries: 0xffff_ffff },
-  ];
-  for (const fields of cases) {
-    const reply = await scene.call(wire.submitCommand, { ...fields, broadcast_context });
-    reply.failsWith(Status.invalidParameter, JSON.stringify(fields));
-  }
-});
+queue.must(
+  9,
+  '4.12, 8.3',
+  'Counts beyond the arrays of SubmitCommand, and of more contexts than it names, are refused',
+  async (kit) => {
+    const { scene, context } = await withContext(kit);
+    const broadcast_context = [context];
+    const cases = [
+      { broadcast_context_count: 0 },
+      { broadcast_context_count: 65 },
+      { broadcast_context_count: 1, num_primaries: 17 },
+      { broadcast_context_count: 1, num_primaries: 0xffff_ffff },
+      // The second of them is none.
+      { broadcast_context_count: 2 },
+    ];
+    for (const fields of cases) {
+      const reply = await scene.call(wire.submitCommand, { ...fields, broadcast_context });
+      reply.failsWith(Status.invalidParameter, JSON.stringify(fields));
+    }
+  },
+);
 
 queue.must(10, '3.5', 'Destroying a context destroys its hardware queues and their fences', async (kit) => {
   const scene = await kit.scene();
@@ -199,13 +219,22 @@ queue.must(
       (await scene.call(adapter.getContextSchedulingPriority, { context, in_process }))
         .ok()
         .number('priority');
-    (await set(-7, false)).ok();
-    (await set(-1, true)).ok();
-    const found = [await get(false), await get(true)];
-    demand(found.join() === '-7,-1', '-7 and -1', found.join(' and '));
-    for (const wrong of [8, -8, 0x7fff_ffff, -0x8000_0000]) {
-      (await set(wrong, false)).failsWith(Status.invalidParameter, `priority ${wrong}`);
+    for (const [out, inside] of [
+      [7, -7],
+      [-7, 7],
+      [-3, -1],
+    ] as const) {
+      (await set(out, false)).ok();
+      (await set(inside, true)).ok();
+      const found = [await get(false), await get(true)].join(' and ');
+      demand(found === `${out} and ${inside}`, `${out} and ${inside}`, found);
     }
+    for (const wrong of [8, -8, 0x7fff_ffff, -0x8000_0000])
+      for (const isInProcess of [false, true]) {
+        (await set(wrong, isInProcess)).failsWith(Status.invalidParameter, `priority ${wrong}`);
+      }
+    const kept = [await get(false), await get(true)].join(' and ');
+    demand(kept === '-3 and -1', '-3 and -1 still', kept);
   },
 );
 
@@ -234,6 +263,10 @@ queue.must(
     );
     const woken = await guest.untilEvent(event, 'the device was lost');
     demand((seen?.order ?? 0) < woken.order, 'the notification before the event', 'the event first');
+    (await scene.call(adapter.markDeviceAsError, { device, reason: 0x80000006 })).ok();
+    await scene.roundTrip();
+    const count = guest.notifications(cookie).length;
+    demand(count === 1, 'one notification: its state has changed once', `${count}`);
     const state = (await scene.call(adapter.getDeviceState, { device, state_type: 1 })).ok();
     demand(
       state.number('execution_state') === 2,
@@ -250,6 +283,8 @@ queue.must(14, '7.9', 'A lost device refuses further work; its queries and its e
   const fields = { broadcast_context_count: 1, broadcast_context: [context] };
   (await scene.call(wire.submitCommand, fields)).failsWith(Status.deviceRemoved, 'a lost device');
   (await scene.call(adapter.createContextVirtual, { device })).fails('a lost device');
+  (await scene.call(createPagingQueue, { device })).fails('a lost device');
+  (await scene.createAllocations(device, [4096])).fails('a lost device');
   (await scene.call(adapter.destroyContext, { context })).ok();
   (await scene.call(adapter.destroyDevice, { device })).ok();
 });

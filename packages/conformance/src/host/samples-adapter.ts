@@ -80,7 +80,8 @@ export const adapterSamples: readonly Sample[] = [
     command: wire.queryAdapterInfo,
     make: async () => ({
       fields: { query_type: 15, private_data_size: 4 },
-      tail: [new Uint8Array([9, 9, 9, 9])],
+      // Without what is looked for: it must be the host that says it.
+      tail: [new Uint8Array([8, 9, 9, 9])],
     }),
     check(reply) {
       const isRender = (reply.number('private_data') & 1) !== 0;
@@ -266,7 +267,8 @@ export const adapterSamples: readonly Sample[] = [
       demand(reply.number('hwqueue_progress_fence') !== 0, 'a progress fence', hex32(0), reply.evidence());
       echoes(reply, 'priv_drv_data_size', 5);
       reply.long('hwqueue_progress_fence_cpuva');
-      reply.long('hwqueue_progress_fence_gpuva');
+      const address = reply.long('hwqueue_progress_fence_gpuva');
+      demand(address !== 0n, 'a GPU address of the progress fence', '0', reply.evidence());
       for (const name of ['context', 'flags', 'priv_drv_data']) reply.number(name);
     },
   },

@@ -37,13 +37,13 @@ export function pageList(frames: readonly number[]): Uint8Array {
 export async function systemMemory(
   scene: Scene,
   lengthBytes: number,
-): Promise<{ device: number; allocation: number; address: number }> {
+): Promise<{ device: number; allocation: number; address: number; size: bigint }> {
   const device = await scene.device();
   const flags = ALLOCATION_FLAG.systemMemory;
-  const made = scene.createAllocations(device, [lengthBytes], { flags }).then((reply) => reply.ok());
-  const allocation = (await inSetUp(made)).number('allocation');
-  const block = scene.guest.allocateMemory(lengthBytes);
-  return { device, allocation, address: block.address };
+  const created = scene.createAllocations(device, [lengthBytes], { flags }).then((reply) => reply.ok());
+  const made = await inSetUp(created);
+  const { address } = scene.guest.allocateMemory(lengthBytes);
+  return { device, allocation: made.number('allocation'), address, size: made.long('allocation_size') };
 }
 
 function examineLong(name: string): (reply: Reply) => void {

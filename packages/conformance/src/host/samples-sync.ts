@@ -24,7 +24,7 @@ export const syncSamples: readonly Sample[] = [
     check(reply, { guest }) {
       demand(reply.number('sync_object') !== 0, 'a handle', 'a null handle', reply.evidence());
       reply.number('global_sync_object');
-      reply.long('fence_gpu_va');
+      demand(reply.long('fence_gpu_va') !== 0n, 'a GPU address of the fence', '0', reply.evidence());
       reply.number('fence_storage_offset');
       guest.windowOffset(reply.long('fence_storage_address'), 4096, 'a fence page', reply.evidence());
     },

@@ -24,7 +24,14 @@ export const DEFAULT_PROFILE: HostProfile = {
 };
 
 export const SyncType = { mutex: 1, semaphore: 2, fence: 3, notification: 4, monitored: 5 } as const;
-export const SyncFlag = { shared: 3, noSignal: 0x10, noWait: 0x20 } as const;
+export const SyncFlag = {
+  shared: 3,
+  noSignal: 0x10,
+  noWait: 0x20,
+  /** no_signal_max_value_on_tdr. */
+  keepsValue: 0x40,
+  noGpuAccess: 0x80,
+} as const;
 export const SignalFlag = { cpuEvent: 2, rewind: 4 } as const;
 const CONTEXT_HW_QUEUES = 0x10;
 

@@ -133,7 +133,7 @@ sync.must(8, '6.2', 'Without wait_any all objects must have reached their values
   await scene.guest.untilEvent(event, 'all three are reached');
 });
 
-sync.must(9, '6.2', 'With wait_any one object is enough', async (kit) => {
+sync.must(9, '6.2', 'With wait_any one object is enough, and there is one event', async (kit) => {
   const { scene, device, fence } = await withFence(kit);
   const second = await scene.fence(device);
   const event = scene.guest.event();
@@ -141,6 +141,12 @@ sync.must(9, '6.2', 'With wait_any one object is enough', async (kit) => {
   await demandSilence(scene, event, 'neither is reached');
   (await scene.signal(device, [second.handle], [2n])).ok();
   await scene.guest.untilEvent(event, 'one of two is reached');
+  (await scene.signal(device, [fence.handle], [1n])).ok();
+  await scene.roundTrip();
+  demand(scene.guest.signalled(event) === 1, 'one event', `${scene.guest.signalled(event)}`);
+  const late = scene.guest.event();
+  (await scene.wait(device, late, [fence.handle, second.handle], [9n, 2n], WAIT_ANY)).ok();
+  await scene.guest.untilEvent(late, 'one of two was reached already');
 });
 
 sync.must(10, '6.2', 'Values are compared as unsigned 64-bit numbers', async (kit) => {
@@ -227,22 +233,27 @@ sync.must(
 sync.must(
   16,
   '4.11, 6.2',
-  'enqueue_cpu_event fires its event once what was queued before is done',
+  'enqueue_cpu_event fires its event once what was queued before is done, on all its contexts',
   async (kit) => {
     const { scene, device, fence } = await withFence(kit);
     const context = await scene.context(device);
+    const free = await scene.context(device);
     const event = scene.guest.event();
     await scene.waitFromGpu(context, [fence.handle], [1n]);
     const fields = {
-      context_count: 1,
+      context_count: 2,
       flags: SignalFlag.cpuEvent,
       cpu_event_handle: event,
       fence_value: 0xbadn,
     };
-    await scene.queue(wire.signalSyncObject, fields, [words([context])]);
+    await scene.queue(wire.signalSyncObject, fields, [words([free, context])]);
     await demandSilence(scene, event, 'a wait is queued before it');
     (await scene.signal(device, [fence.handle], [1n])).ok();
     await scene.guest.untilEvent(event, 'the wait before it is over');
+    const alone = scene.guest.event();
+    const none = { flags: SignalFlag.cpuEvent, cpu_event_handle: alone };
+    await scene.queue(wire.signalSyncObject, none);
+    await scene.guest.untilEvent(alone, 'there is no context to wait for');
   },
 );
 
@@ -253,7 +264,7 @@ sync.must(17, '4.11', 'enqueue_cpu_event with event id 0 is refused', async (kit
   reply.failsWith(Status.invalidParameter, 'event id 0');
 });
 
-sync.must(18, '4.11', 'More than 32 objects, or 64 contexts, are refused', async (kit) => {
+sync.must(18, '4.11', 'More than 32 objects, or 64 contexts, are refused; so many are not', async (kit) => {
   const { scene, device, fence } = await withFence(kit);
   const many = new Array<number>(33).fill(fence.handle);
   (
@@ -268,6 +279,13 @@ sync.must(18, '4.11', 'More than 32 objects, or 64 contexts, are refused', async
   const tail = [words([fence.handle]), words(new Array<number>(65).fill(context)), longs([1n])];
   (await scene.call(wire.signalSyncObject, fields, tail)).failsWith(Status.invalidParameter, '65 contexts');
   demandValue(scene, fence, 0n, 'after refused signals');
+  const most = [
+    words(many.slice(1)),
+    words(new Array<number>(64).fill(context)),
+    longs(many.slice(1).map(() => 1n)),
+  ];
+  (await scene.call(wire.signalSyncObject, { object_count: 32, context_count: 64 }, most)).ok();
+  await scene.untilFence(device, fence.handle, 1n, 'signalled by 32 names from 64 contexts');
 });
 
 sync.must(
