@@ -46,6 +46,7 @@ const DIFFERENCES = `
 | \`requestAdapter\` with options that are no object | \`TypeError\` | taken | \`navigator.gpu.requestAdapter(5)\` |
 | a size or a color of no number | \`TypeError\` | \`Error\` | \`device.createTexture({ size: [], format: 'rgba8unorm', usage: 4 })\` |
 | \`createShaderModule\` without \`code\` | \`TypeError\` | compiles the text "undefined" | \`device.createShaderModule({})\` |
+| \`setImmediates\` of a number of bytes that is no multiple of 4 | \`OperationError\` | an error when the encoder is finished | \`pass.setImmediates(0, new Uint8Array(3))\` |
 | maps that wait when their device is destroyed | rejected within \`destroy()\` | rejected later, behind \`device.lost\` | \`buffer.mapAsync(GPUMapMode.READ).catch(console.log); device.destroy(); device.lost.then(console.log)\` |
 | \`requiredFeatures\` that is a \`Set\`, \`submit\` of one | taken | \`TypeError\` | \`adapter.requestDevice({ requiredFeatures: new Set(['timestamp-query']) })\` |
 | a \`DataView\` for \`writeBuffer\` and \`writeTexture\`, a typed array or a \`Set\` as a color or as dynamic offsets, a generator as \`entries\`, a listener with \`handleEvent\` | taken | \`TypeError\` | \`device.queue.writeBuffer(buffer, 0, new DataView(new ArrayBuffer(4)))\` |

@@ -239,8 +239,16 @@ export class DeviceCore {
         else this.late.push(lost);
         return;
       }
+      const requestId = this.requests.add(kind, done, lost);
+      try {
+        send(requestId);
+      } catch (error) {
+        // Longer than a record can be: nothing was sent, and no answer will come.
+        this.requests.forget(requestId);
+        reject(error);
+        return;
+      }
       counters.statistics.roundTrips += 1;
-      send(this.requests.add(kind, done, lost));
       this.outbox.changed();
     });
   }

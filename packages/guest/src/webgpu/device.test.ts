@@ -391,3 +391,13 @@ test('a program that asks a lost device for ever lets timers have their turn', a
   });
   while (!isOver) await device.queue.onSubmittedWorkDone();
 });
+
+test('a request that is too long for a record is refused, and not waited for', async () => {
+  const { device, core } = makeFakeDevice();
+  const module = device.createShaderModule({ code: '' });
+  const constants = { ['x'.repeat(2 ** 24)]: 1 };
+  const pipeline = device.createComputePipelineAsync({ layout: 'auto', compute: { module, constants } });
+  await assert.rejects(pipeline, { name: 'ProtocolError' });
+  assert.equal(core.requests.size, 0);
+  device.destroy();
+});

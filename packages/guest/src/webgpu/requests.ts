@@ -59,6 +59,11 @@ export class Requests {
     return entry.done as RequestCallbacks[K];
   }
 
+  /** A request that was not sent after all. */
+  forget(id: number): void {
+    this.pending.delete(id);
+  }
+
   /** Ends all of them in the order in which they were made. */
   loseAll(): void {
     const entries = [...this.pending.values()];
