@@ -10,6 +10,7 @@ import {
   enumeration,
   float,
   labelMember,
+  type Member,
   nullable,
   optional,
   required,
@@ -62,10 +63,15 @@ export const computePassDescriptor = dictionary(
   labelMember,
 );
 
+/** An object's id; 0 where it is missing or null, as in the stream. */
+function idOrNone(convert: Converter<number>): Member<number> {
+  return withDefault((value, what, scope) => (value === null ? 0 : convert(value, what, scope)), 0);
+}
+
 const colorAttachmentDictionary = dictionary('GPURenderPassColorAttachment', {
   view: required(textureOrViewId),
   depthSlice: optional(u32),
-  resolveTarget: optional(textureOrViewId),
+  resolveTarget: idOrNone(textureOrViewId),
   clearValue: optional(color),
   loadOp: required(loadOp),
   storeOp: required(storeOp),
@@ -93,7 +99,7 @@ const colorAttachment: Converter<ColorAttachment> = (value, what, scope) => {
   return {
     view,
     depthSlice,
-    resolveTarget: resolveTarget ?? 0,
+    resolveTarget,
     clearR: clearValue?.r ?? 0,
     clearG: clearValue?.g ?? 0,
     clearB: clearValue?.b ?? 0,
@@ -120,7 +126,7 @@ export const renderPassDescriptor = dictionary(
   {
     colorAttachments: required(sequence(nullable(colorAttachment))),
     depthStencilAttachment: optional(depthStencilAttachment),
-    occlusionQuerySet: optional(querySetId),
+    occlusionQuerySet: idOrNone(querySetId),
     timestampWrites: optional(timestampWrites),
     maxDrawCount: optional(u64),
   },

@@ -36,9 +36,7 @@ export class GPUCommandEncoder {
     const state = this.#state;
     const values = renderPassDescriptor(descriptor, 'GPURenderPassDescriptor', state);
     const writer = state.open('BeginRenderPass');
-    if (writer !== null) {
-      ops.beginRenderPass(writer, { ...values, occlusionQuerySet: values.occlusionQuerySet ?? 0 });
-    }
+    if (writer !== null) ops.beginRenderPass(writer, values);
     return new GPURenderPassEncoder(CONSTRUCT, new PassState(state, 'RenderPassEncoder', values.label));
   }
   beginComputePass(descriptor: unknown = undefined): GPUComputePassEncoder {
