@@ -206,6 +206,16 @@ test('the global channel closed ends all processes; the driver may start again o
   await guest.close();
 });
 
+/** Where the embedding program is told that the IO space is; null: that it is gone. */
+function recordIoSpace() {
+  const places: (bigint | null)[] = [];
+  const onIoSpace = (place: { readonly start: bigint } | null): boolean => {
+    places.push(place?.start ?? null);
+    return true;
+  };
+  return { places, onIoSpace };
+}
+
 /** Work that runs until the test ends it. */
 async function startHeldWork(guest: RawGuest): Promise<void> {
   guest.backend.opened[0]!.holdsRuns = true;
@@ -223,11 +233,7 @@ async function endHeldWork(guest: RawGuest): Promise<void> {
 }
 
 test('a driver that starts while work of the one before still runs keeps what it negotiated, and its IO space', async () => {
-  const places: (bigint | null)[] = [];
-  const onIoSpace = (place: { readonly start: bigint } | null): boolean => {
-    places.push(place?.start ?? null);
-    return true;
-  };
+  const { places, onIoSpace } = recordIoSpace();
   const guest = await RawGuest.start({ onIoSpace });
   await startHeldWork(guest);
   await guest.channel(1).close();
@@ -248,11 +254,7 @@ test('a driver that starts while work of the one before still runs keeps what it
 });
 
 test('the embedding program hears of the IO space once when a link fails', async () => {
-  const places: (bigint | null)[] = [];
-  const onIoSpace = (place: { readonly start: bigint } | null): boolean => {
-    places.push(place?.start ?? null);
-    return true;
-  };
+  const { places, onIoSpace } = recordIoSpace();
   const guest = await RawGuest.start({ onIoSpace });
   guest.sendBytesOneWay(1, new Uint8Array(8));
   await guest.untilClosed();

@@ -31,12 +31,12 @@ export interface SendOptions {
   readonly idHigh?: number;
 }
 
-/** One virtual GPU as the kit knows it. */
-export /** Messages of a host in one check, and breaches kept: more tell no more, and a host that floods must not fill memory. */
+/** Messages of a host in one check, and breaches kept: more tell no more, and a host that floods must not fill memory. */
 const MOST_MESSAGES = 65_536;
 const MOST_BREACHES = 64;
 
-interface SeenGpu {
+/** One virtual GPU as the kit knows it. */
+export interface SeenGpu {
   readonly channel: number;
   luid: bigint;
   adapterHandle: number;
