@@ -42,7 +42,11 @@ const BROWSER_ENTRIES = [
 const NODE_ONLY = new Set(['ws', 'koffi', 'pino', 'webgpu', 'bufferutil']);
 
 const breaches = [];
-const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], { cwd: root, encoding: 'utf8' })
+const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], {
+  cwd: root,
+  encoding: 'utf8',
+  maxBuffer: 256 << 20,
+})
   .split('\n')
   .filter((name) => name !== '');
 
