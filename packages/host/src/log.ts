@@ -3,7 +3,8 @@
  * the host brings its own, or takes `createLog` (pino) where there is Node.
  *
  * What a guest sends is named by command and object kind; its opaque tokens, private data and memory are never
- * logged. A guest cannot fill the log: a failed command is a `debug` line, a broken link one `warn` line.
+ * logged. A guest cannot fill the log: a failed command is a `debug` line, a broken link one `warn` line, and the lines
+ * that a guest causes while it lives are limited (see limited-log.ts).
  */
 export interface Log {
   debug(object: object, message: string): void;

@@ -231,3 +231,41 @@ test('Outbox never reuses staging memory too early and never changes the order',
     { numRuns: 25 },
   );
 });
+
+test('Outbox gives its host no more than 16 MiB at a time, and the rest in order as that ends', async () => {
+  const { kernel, outbox } = makeOutbox();
+  const sentBytes = (): number =>
+    kernel.submissions.reduce((sum, { lengthBytes }) => sum + lengthBytes + 1024, 0);
+  const name = 'x'.repeat(4000);
+  const count = 10_000;
+  for (let i = 0; i < count; i++) {
+    ops.setLabel(outbox.writer, i + 1, name);
+    if (i % 5 === 0) outbox.flush();
+  }
+  let isLast = false;
+  outbox.afterSubmission(() => {
+    isLast = true;
+  });
+  outbox.flush();
+  const limit = 16 << 20;
+  assert.ok(outbox.isBlocked);
+  assert.equal(isLast, false);
+  assert.ok(sentBytes() >= limit && sentBytes() < limit + 131_072, `${sentBytes()} bytes ahead`);
+  let before = 0;
+  while (outbox.isBlocked) {
+    const all = sentBytes();
+    assert.ok(all - before <= limit + 512 * 1024, `${all - before} bytes ahead`);
+    // Ends about half of what is under way.
+    const half = kernel.submissions.at(-1)!.fence - 60;
+    before = kernel.submissions
+      .filter(({ fence }) => fence <= half)
+      .reduce((sum, each) => sum + each.lengthBytes + 1024, 0);
+    kernel.complete(half);
+    await settle();
+  }
+  assert.equal(isLast, true);
+  assert.deepEqual(
+    kernel.argumentsOf('setLabel').map(([id]) => id),
+    Array.from({ length: count }, (_, i) => i + 1),
+  );
+});

@@ -1,4 +1,5 @@
 import { StreamWriter } from '@dxgwire/protocol/stream';
+import { RunAhead } from './run-ahead.ts';
 import type { StagingHeap, StagingRegion } from './staging.ts';
 import { type Download, shifted, type Upload } from './transfer.ts';
 
@@ -70,7 +71,10 @@ export class Outbox {
   private readonly drainWriter = new StreamWriter(64);
   /** Regions that records in `writer` read from. */
   private regions: StagingRegion[] = [];
-  private readonly held: Held[] = [];
+  private readonly ahead: RunAhead;
+  /** What is held back, from {@link firstHeld} on. */
+  private held: (Held | null)[] = [];
+  private firstHeld = 0;
   /** What is to be done once `writer` was submitted. */
   private calls: (() => void)[] = [];
   private scheduled = false;
@@ -83,12 +87,13 @@ export class Outbox {
   constructor(port: SubmitPort, heap: StagingHeap) {
     this.port = port;
     this.heap = heap;
+    this.ahead = new RunAhead(() => port.completed());
     this.writer.words = PREFIX_WORDS;
   }
 
-  /** True while something is held back for want of room. */
+  /** True while something is held back for want of room, or because the host has enough to do. */
   get isBlocked(): boolean {
-    return this.held.length > 0;
+    return this.firstHeld < this.held.length;
   }
 
   /** Says that records were written: they go out at the end of the turn, or at once when they are many. */
@@ -121,7 +126,9 @@ export class Outbox {
     if (calls.length > 0) this.calls = [];
     if (end !== PREFIX_WORDS && !this.sealed) {
       this.regions = [];
-      const start = this.isBlocked ? PREFIX_WORDS : this.sendWords(writer.u32, PREFIX_WORDS, end, regions);
+      const start = this.isBlocked
+        ? PREFIX_WORDS
+        : this.sendWords(writer.u32, PREFIX_WORDS, end, regions, true);
       if (start < end) {
         const words = writer.u32.slice(start - PREFIX_WORDS, end);
         this.held.push({ kind: 'stream', words, sent: PREFIX_WORDS, regions });
@@ -190,14 +197,16 @@ export class Outbox {
 
   /** Goes on with what was held back; call it when room may have come. */
   drain(): void {
-    while (this.held.length > 0 && !this.closed) {
-      const first = this.held[0]!;
-      if (!this.advance(first)) {
+    while (this.isBlocked && !this.closed) {
+      if (!this.advance(this.held[this.firstHeld]!)) {
         this.unblock();
         return;
       }
-      this.held.shift();
+      this.held[this.firstHeld] = null;
+      this.firstHeld += 1;
     }
+    this.held = [];
+    this.firstHeld = 0;
   }
 
   /** Takes nothing more; what is there goes out as it finds room. */
@@ -210,7 +219,8 @@ export class Outbox {
   close(): void {
     this.closed = true;
     this.sealed = true;
-    this.held.length = 0;
+    this.held = [];
+    this.firstHeld = 0;
     this.regions = [];
     this.calls = [];
     this.writer.words = PREFIX_WORDS;
@@ -218,7 +228,7 @@ export class Outbox {
 
   private advance(item: Held): boolean {
     if (item.kind === 'stream') {
-      item.sent = this.sendWords(item.words, item.sent, item.words.length, item.regions);
+      item.sent = this.sendWords(item.words, item.sent, item.words.length, item.regions, true);
       return item.sent === item.words.length;
     }
     if (item.kind === 'call') {
@@ -227,6 +237,7 @@ export class Outbox {
     }
     const { drainWriter } = this;
     drainWriter.words = PREFIX_WORDS;
+    if (this.ahead.isFull) return false;
     if (item.kind === 'upload') {
       const inline = this.heap.isUnavailable;
       item.done = this.sendPieces(item.upload, item.done, drainWriter, null, inline);
@@ -241,7 +252,7 @@ export class Outbox {
       return false;
     }
     download.emit(drainWriter, region);
-    this.sendWords(drainWriter.u32, PREFIX_WORDS, drainWriter.words, []);
+    this.sendWords(drainWriter.u32, PREFIX_WORDS, drainWriter.words, [], false);
     return true;
   }
 
@@ -259,6 +270,7 @@ export class Outbox {
     const { data } = upload;
     let done = start;
     while (done < data.length) {
+      if (inline && this.ahead.isFull) break;
       if (this.unpublishedBytes >= PUBLISH_BYTES) {
         if (regions !== null) this.flush();
         this.unpublishedBytes = 0;
@@ -276,7 +288,7 @@ export class Outbox {
       }
       done += length;
       if (regions === null) {
-        this.sendWords(writer.u32, PREFIX_WORDS, writer.words, region === null ? [] : [region]);
+        this.sendWords(writer.u32, PREFIX_WORDS, writer.words, region === null ? [] : [region], false);
         writer.words = PREFIX_WORDS;
       } else {
         this.regions.push(region!);
@@ -289,12 +301,22 @@ export class Outbox {
 
   /**
    * Submits words from `start` to `end`, which have {@link PREFIX_WORDS} words of room in front of them, in as many
-   * submissions as they need. @returns how far it came: less than `end` when one record needs room that is not there.
+   * submissions as they need.
+   *
+   * @param mayWait leaves what is too far ahead of the GPU.
+   * @returns how far it came: less than `end` when one record needs room that is not there, or for `mayWait`.
    */
-  private sendWords(u32: Uint32Array, start: number, end: number, regions: StagingRegion[]): number {
+  private sendWords(
+    u32: Uint32Array,
+    start: number,
+    end: number,
+    regions: StagingRegion[],
+    mayWait: boolean,
+  ): number {
     const most = (INLINE_BYTES >>> 2) - PREFIX_WORDS;
     let from = start;
     while (from < end) {
+      if (mayWait && this.ahead.isFull) return from;
       let to = end;
       if (end - from > most) {
         to = lastRecordEnd(u32, from, from + most);
@@ -311,6 +333,7 @@ export class Outbox {
       this.submissions += 1;
       const bytes = new Uint8Array(u32.buffer, u32.byteOffset + (from - 2) * 4, (to - from + 2) * 4);
       this.port.submit(bytes, this.lastFence);
+      this.ahead.sent(this.lastFence, bytes.length);
       from = to;
     }
     for (const region of regions) this.heap.retire(region, this.lastFence);
@@ -326,6 +349,7 @@ export class Outbox {
     this.lastFence += 1;
     this.submissions += 1;
     this.port.submitFrom(region, lengthBytes, this.lastFence);
+    this.ahead.sent(this.lastFence, 0);
     this.heap.retire(region, this.lastFence);
     return true;
   }
@@ -333,7 +357,12 @@ export class Outbox {
   /** Arranges that `drain` is called when there may be room for what is first in line. */
   private unblock(): void {
     if (this.waiting || this.closed) return;
-    const first = this.held[0]!;
+    if (this.ahead.isFull) {
+      this.waiting = true;
+      this.port.whenCompleted(this.ahead.nextFence, this.resume);
+      return;
+    }
+    const first = this.held[this.firstHeld]!;
     const needed = neededBytes(first);
     if (this.heap.canGrow(needed)) {
       this.waiting = true;
