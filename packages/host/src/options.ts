@@ -14,6 +14,11 @@ export interface Quotas {
   readonly hostShares: number;
   /** Items that one context or hardware queue may hold. */
   readonly queueItems: number;
+  /**
+   * Bytes that all queues of one guest hold: private data of submissions, objects of waits and signals, queued updates
+   * of addresses, and 1,024 for each item.
+   */
+  readonly queuedBytes: number;
   /** Bytes of replies and events that wait for a guest which does not take them. */
   readonly unsentBytes: number;
 }
@@ -25,6 +30,7 @@ export const DEFAULT_QUOTAS: Quotas = {
   sharedObjects: 65_536,
   hostShares: 4096,
   queueItems: 65_536,
+  queuedBytes: 256 << 20,
   unsentBytes: 32 << 20,
 };
 

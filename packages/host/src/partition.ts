@@ -15,11 +15,12 @@ import { HandleTable } from './handle-table.ts';
 import { HostEvents } from './handlers/host-events.ts';
 import { HostShares } from './host-shares.ts';
 import { IoSpace } from './io-space.ts';
+import { createLimitedLog } from './limited-log.ts';
 import { describeError, type Log } from './log.ts';
 import { WindowAllocator } from './memory/index.ts';
 import type { ResolvedOptions } from './options.ts';
 import { buildPciConfig, Negotiation } from './pci-config.ts';
-import type { HostClock } from './scheduler/index.ts';
+import { type HostClock, QueuedBytes } from './scheduler/index.ts';
 import { SharedObjects } from './shared-objects.ts';
 import { VirtualGpu, type VirtualGpuIdentity } from './virtual-gpu.ts';
 
@@ -48,6 +49,7 @@ export interface PartitionEnvironment {
 /** One guest VM's whole state. When its bus ends, everything hanging under it is freed. */
 export class Partition {
   readonly id: number;
+  /** For all that the guest causes: limited. */
   readonly log: Log;
   readonly bus: HostBus;
   readonly clock: HostClock;
@@ -59,6 +61,8 @@ export class Partition {
   readonly processes: HandleTable<{ [NamedKind.process]: GuestProcess }>;
   readonly sharedObjects: SharedObjects;
   readonly hostShares: HostShares;
+  /** What the queues of its GPUs hold. */
+  readonly queuedBytes: QueuedBytes;
   readonly gpadls = new GpadlUsers();
   readonly dispatcher: Dispatcher;
   readonly hostEvents: HostEvents;
@@ -69,6 +73,8 @@ export class Partition {
   });
   readonly #gpuOfChannel = new Map<number, VirtualGpu>();
   readonly #onEnd: () => void;
+  /** For what a guest can cause once or twice: never left out. */
+  readonly #lifeLog: Log;
   #globalChannel: Channel | null = null;
   #processCount = 0;
   #isEnding = false;
@@ -80,7 +86,8 @@ export class Partition {
     this.bus = bus;
     this.clock = clock;
     this.options = options;
-    this.log = environment.log.child({ partition: options.name, id: environment.id });
+    this.#lifeLog = environment.log.child({ partition: options.name, id: environment.id });
+    this.log = createLimitedLog(this.#lifeLog, clock);
     this.#onEnd = environment.onEnd;
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
@@ -94,6 +101,7 @@ export class Partition {
     });
     this.sharedObjects = new SharedObjects(options.quotas.sharedObjects);
     this.hostShares = new HostShares(this.sharedObjects, options.quotas.hostShares);
+    this.queuedBytes = new QueuedBytes(options.quotas.queuedBytes);
     this.gpus = environment.identities.map((identity) => {
       const gpu = new VirtualGpu(identity, {
         partitionName: options.name,
@@ -104,6 +112,7 @@ export class Partition {
         clock,
         log: this.log,
         queueItems: options.quotas.queueItems,
+        queuedBytes: this.queuedBytes,
         onDeviceState: (device, state) => this.#sendDeviceState(device, state),
       });
       gpu.hostAdapterHandle = this.#adapters.add(NamedKind.adapter, gpu);
@@ -118,7 +127,8 @@ export class Partition {
 
   /** Offers the channels and lets the guest in. */
   start(): void {
-    const { bus, log } = this;
+    const { bus } = this;
+    const log = this.#lifeLog;
     bus.onChannelOpen = (channel) => this.#openChannel(channel);
     bus.onGpadlTeardown = (id) => this.gpadls.tearDown(id);
     bus.onClose = (error) => {
@@ -285,7 +295,7 @@ export class Partition {
   fail(error: Error): void {
     if (this.#isEnding) return;
     const code = isProtocolError(error) ? error.code : undefined;
-    this.log.warn({ code, reason: error.message }, 'a guest broke the protocol: its link ends');
+    this.#lifeLog.warn({ code, reason: error.message }, 'a guest broke the protocol: its link ends');
     this.bus.abort(error);
     this.#end();
   }
@@ -307,7 +317,7 @@ export class Partition {
     this.#forgetDriver();
     this.#destroyEverything(() => {
       Promise.all(this.gpus.map((gpu) => gpu.close())).then(() => {
-        this.log.info({}, 'a guest is gone');
+        this.#lifeLog.info({}, 'a guest is gone');
         this.#onEnd();
         this.#resolveEnded();
       });
@@ -334,6 +344,7 @@ export class Partition {
       ...this.sharedObjects.census(),
       hostShares: this.hostShares.size,
       gpadls: this.gpadls.size,
+      queuedBytes: this.queuedBytes.used,
       windowPages: this.windowAllocator.census().pages,
       windowBlocks: this.windowAllocator.census().blocks,
     };

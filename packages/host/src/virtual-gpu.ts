@@ -4,7 +4,13 @@ import type { AdapterDescription, Backend, BackendAdapter } from './backends/con
 import type { Device } from './device.ts';
 import { describeError, type Log } from './log.ts';
 import { VideoMemory, type WindowAllocator } from './memory/index.ts';
-import { ExecutionState, type HostClock, Scheduler, type SchedulerDevice } from './scheduler/index.ts';
+import {
+  ExecutionState,
+  type HostClock,
+  type QueuedBytes,
+  Scheduler,
+  type SchedulerDevice,
+} from './scheduler/index.ts';
 
 /** What a virtual GPU needs of its partition. */
 export interface VirtualGpuEnvironment {
@@ -17,6 +23,8 @@ export interface VirtualGpuEnvironment {
   readonly clock: HostClock;
   readonly log: Log;
   readonly queueItems: number;
+  /** What the queues of the whole guest hold. */
+  readonly queuedBytes: QueuedBytes;
   /** Says the guest that a device's execution state changed. */
   readonly onDeviceState: (device: Device, state: number) => void;
 }
@@ -172,6 +180,7 @@ export class VirtualGpu {
       clock,
       log,
       limits: { queueItems: this.#environment.queueItems },
+      queuedBytes: this.#environment.queuedBytes,
       callbacks: {
         deviceStateChanged: (device: SchedulerDevice) => onDeviceState(device.owner as Device, device.state),
       },

@@ -372,3 +372,38 @@ test('contexts: nodes, private data in and out, priorities, refusal by the backe
   assert.equal(gone.status, NtStatus.invalidParameter);
   await finish(guest);
 });
+
+test('a guest whose queues hold more bytes than its quota loses the device that asked for more, and no other', async () => {
+  const quota = 1 << 20;
+  const guest = await RawGuest.start({ asyncMessages: true, quotas: { queuedBytes: quota } });
+  const [greedy, modest] = [await createDevice(guest), await createDevice(guest)];
+  const { hwqueue } = await createHwQueue(guest, greedy);
+  const other = await createHwQueue(guest, modest);
+  const gate = await createFence(guest, greedy);
+  guest.post(commands.waitForSyncObjectFromGpu, {
+    context: hwqueue,
+    objects: [gate.handle],
+    fenceValues: [1n],
+  });
+  const privDrvData = new Uint8Array(100_000);
+  const held: number[] = [];
+  for (let id = 1n; id <= 12n; id += 1n) {
+    guest.post(commands.submitCommandToHwQueue, {
+      args: { hwqueue, hwqueueProgressFenceId: id },
+      privDrvData,
+    });
+    await guest.call(commands.flushHeapTransitions, {});
+    held.push(guest.host.census()['queuedBytes']!);
+  }
+  assert.ok(Math.max(...held) <= quota && Math.max(...held) >= quota * 0.9, `${held}`);
+  assert.equal(held.at(-1), 0);
+  assert.equal(await stateOf(guest, greedy), DeviceExecutionState.errorOutOfMemory);
+  assert.equal(await stateOf(guest, modest), DeviceExecutionState.active);
+  guest.post(commands.submitCommandToHwQueue, {
+    args: { hwqueue: other.hwqueue, hwqueueProgressFenceId: 1n },
+    privDrvData,
+  });
+  await guest.call(commands.flushHeapTransitions, {});
+  assert.equal(guest.fenceAt(other.fenceAddress), 1n);
+  await finish(guest);
+});

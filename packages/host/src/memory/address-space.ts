@@ -38,6 +38,9 @@ import { Status } from './status.ts';
 /** Most mappings that one call may make; a repeated map makes many. */
 const MAX_UPDATE_PIECES = 16_384;
 
+/** What one queued update holds, bytes: an object of numbers of 64 bits. */
+const UPDATE_BYTES = 256;
+
 const HOST_ALLOCATION: BackendAllocation = {};
 
 export interface AddressResult {
@@ -158,7 +161,8 @@ export class AddressSpace implements PageWalker {
         left -= this.#applyUpdate(operation, wereTaken[index]!, left);
       });
     };
-    return { status: Status.success, operation: { execute, drop } };
+    const heldBytes = operations.length * UPDATE_BYTES;
+    return { status: Status.success, operation: { heldBytes, execute, drop } };
   }
 
   /** Gives addresses back, at once; part of a reservation leaves the rest. INVALID_PARAMETER if any is not taken. */

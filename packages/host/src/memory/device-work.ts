@@ -30,6 +30,8 @@ export interface PageWalker {
 
 /** Something that a queue performs when it reaches it, such as an update of GPU virtual addresses. */
 export interface QueuedOperation {
+  /** Memory of the host that it holds while it is queued, bytes. */
+  readonly heldBytes: number;
   execute(): void;
   /** It will never be performed: its queue was given up. */
   drop(): void;

@@ -206,6 +206,7 @@ class Episode {
     while (this.#adapter.running.length > 0) this.#adapter.running[0]!.end();
     assert.equal(destroyed, this.#devices.length);
     for (const [name, count] of Object.entries(this.#scheduler.census())) assert.equal(count, 0, name);
+    assert.equal(this.#scheduler.pool.held.used, 0, 'bytes of queues');
     assert.equal(this.#adapter.contexts.size, 0);
     assert.equal(this.#cpuWaits.pending, 0);
     assert.equal(new Set(this.#stateChanges).size, this.#stateChanges.length, 'a state change told twice');
@@ -383,6 +384,7 @@ class Episode {
     const { fences, values, targets } = this.#targets(1, -2n);
     const doNotWait = this.#random.oneIn(2);
     const operation = {
+      heldBytes: this.#random.below(5000),
       execute: () => {
         this.#updates += 1;
         const names = queue.model.items.filter((item) => item.kind === 'submission').map((item) => item.name);

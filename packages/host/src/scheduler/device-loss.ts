@@ -61,7 +61,7 @@ export class DeviceLoss {
   giveUpAll(devices: readonly SchedulerDevice[]): void {
     const queues: ExecutionQueue[] = [];
     for (const device of devices) {
-      for (const context of device.contexts) queues.push(...context.queues);
+      for (const context of device.contexts) for (const queue of context.queues) queues.push(queue);
     }
     this.giveUp(queues, devices);
   }

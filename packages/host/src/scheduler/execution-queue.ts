@@ -33,6 +33,7 @@ class QueueWaitNode extends WaitNode {
   }
 
   override wake(): void {
+    this.#queue.context.device.workAwake(this.#queue);
     this.#queue.host.schedule(this.#queue);
     this.#queue.host.run();
   }
@@ -58,7 +59,12 @@ export class ExecutionQueue {
   #running = 0;
   #workQueued = 0;
   #workEnded = 0;
+  /** Number of the last submission that the backend was given. */
+  #workStarted = 0;
+  /** Marks behind all work. */
   readonly #marks = new MarkList();
+  /** Marks behind what ran when they were made. */
+  readonly #runningMarks = new MarkList();
   /** Marks that pass also when the queue can go no further by itself. */
   readonly #ableMarks = new MarkList();
   readonly #waitNode: QueueWaitNode;
@@ -72,6 +78,8 @@ export class ExecutionQueue {
   onFinished: (() => void) | null = null;
   /** For the caller. */
   owner: object | null = null;
+  /** Its device knows that it has work which no mark stands behind. */
+  isFresh = false;
 
   // Places in the scheduler's lists.
   isScheduled = false;
@@ -110,6 +118,7 @@ export class ExecutionQueue {
     if (item.kind === ItemKind.submission || item.kind === ItemKind.update) {
       this.#workQueued += 1;
       item.workSerial = this.#workQueued;
+      if (!this.isFresh) this.context.device.workAdded(this);
     }
     if (this.#tail === null) this.#head = item;
     else this.#tail.next = item;
@@ -135,12 +144,15 @@ export class ExecutionQueue {
     this.#cursor = item.next;
     item.state = ItemState.running;
     this.#running += 1;
+    this.context.device.running += 1;
+    this.#workStarted = item.workSerial;
     return item;
   }
 
   /** The backend has ended a submission; its result is kept in the item. */
   submissionEnded(item: QueueItem): void {
     this.#running -= 1;
+    this.context.device.running -= 1;
     item.state = ItemState.ended;
     if (!item.abandoned) return;
     this.host.pool.giveItem(item);
@@ -162,6 +174,8 @@ export class ExecutionQueue {
       if (item.state === ItemState.running) {
         item.abandoned = true;
         item.next = null;
+        // The backend has few, and one that is lost may never say that they ended.
+        this.host.pool.release(item);
       } else {
         this.host.pool.giveItem(item);
       }
@@ -177,8 +191,7 @@ export class ExecutionQueue {
   settle(): void {
     if (this.#running > 0 || this.#count > 0) return;
     this.#workEnded = this.#workQueued;
-    this.#marks.passUpTo(this.#workEnded);
-    this.#ableMarks.passUpTo(this.#workEnded);
+    this.#passMarks();
     this.#finishIfEmpty();
   }
 
@@ -187,25 +200,16 @@ export class ExecutionQueue {
     return this.#workEnded < this.#workQueued || this.#running > 0;
   }
 
-  /** Puts a mark behind all work, or behind the running work only. */
-  addMark(mark: WorkMark, runningOnly: boolean): void {
-    if (!runningOnly) {
-      if (this.hasWork) this.#marks.add(this.#workQueued, mark);
-      return;
-    }
-    if (this.#running === 0) return;
-    let serial = this.#workQueued;
-    if (this.#head !== null) {
-      serial = 0;
-      for (
-        let item: QueueItem | null = this.#head;
-        item !== null && item !== this.#cursor;
-        item = item.next
-      ) {
-        if (item.kind === ItemKind.submission) serial = item.workSerial;
-      }
-    }
-    this.#marks.add(serial, mark);
+  /** Puts a mark behind all work. */
+  addMark(mark: WorkMark): void {
+    if (this.hasWork) this.#marks.add(this.#workQueued, mark);
+  }
+
+  /** Puts a mark behind the work that runs now. */
+  addRunningMark(mark: WorkMark): void {
+    // Without items, what runs was given up: it ends when the queue settles.
+    if (this.#running > 0)
+      this.#runningMarks.add(this.#head === null ? this.#workQueued : this.#workStarted, mark);
   }
 
   /** Puts a mark behind all work that can go on without a signal from elsewhere. */
@@ -238,8 +242,13 @@ export class ExecutionQueue {
 
   #workDone(item: QueueItem): void {
     this.#workEnded = item.workSerial;
-    if (!this.#marks.isEmpty) this.#marks.passUpTo(item.workSerial);
-    if (!this.#ableMarks.isEmpty) this.#ableMarks.passUpTo(item.workSerial);
+    this.#passMarks();
+  }
+
+  #passMarks(): void {
+    if (!this.#runningMarks.isEmpty) this.#runningMarks.passUpTo(this.#workEnded);
+    if (!this.#marks.isEmpty) this.#marks.passUpTo(this.#workEnded);
+    if (!this.#ableMarks.isEmpty) this.#ableMarks.passUpTo(this.#workEnded);
   }
 
   /** @returns whether the cursor moved on. */

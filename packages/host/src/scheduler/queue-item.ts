@@ -2,6 +2,7 @@ import type { BackendContext, ExecutionResult, PageWalk, Submission } from '../b
 import type { QueuedOperation } from '../memory/device-work.ts';
 import type { EngineNode } from './engine-node.ts';
 import type { ExecutionQueue } from './execution-queue.ts';
+import { QUEUED_ITEM_BYTES, QUEUED_OBJECT_BYTES, type QueuedBytes } from './queued-bytes.ts';
 import type { SyncObject } from './sync-object.ts';
 import { joinHalves } from './u64.ts';
 
@@ -30,6 +31,8 @@ export class SyncRecord {
   atSubmission = false;
   allowRewind = false;
   event: (() => void) | null = null;
+  /** What it counts in the guest's account, bytes. */
+  heldBytes = 0;
 
   add(object: SyncObject, low: number, high: number): void {
     this.objects.push(object);
@@ -47,6 +50,7 @@ export class SyncRecord {
     this.atSubmission = false;
     this.allowRewind = false;
     this.event = null;
+    this.heldBytes = 0;
   }
 }
 
@@ -61,6 +65,8 @@ export class QueueItem implements Submission {
   next: QueueItem | null = null;
   /** Number of the submission or update among those of its queue. */
   workSerial = 0;
+  /** What it counts in the guest's account, bytes; 0 unless it is in a queue. */
+  heldBytes = 0;
 
   // Submission
   context: BackendContext = NO_CONTEXT;
@@ -154,15 +160,38 @@ function roundUpToPowerOfTwo(value: number): number {
   return 2 ** Math.ceil(Math.log2(value));
 }
 
-/** Free items and records of one scheduler. */
+/** Free items and records of one scheduler, and the account of what those in use hold. */
 export class ItemPool {
+  readonly held: QueuedBytes;
   readonly #items: QueueItem[] = [];
   readonly #records: SyncRecord[] = [];
   readonly #keep: number;
 
-  /** @param keep most free objects kept of each kind. */
-  constructor(keep = 1024) {
+  /**
+   * @param held the guest's account.
+   * @param keep most free objects kept of each kind.
+   */
+  constructor(held: QueuedBytes, keep = 1024) {
+    this.held = held;
     this.#keep = keep;
+  }
+
+  /** Counts an item that goes into a queue with `bytes` of data. */
+  hold(item: QueueItem, bytes: number): void {
+    item.heldBytes = QUEUED_ITEM_BYTES + bytes;
+    this.held.add(item.heldBytes);
+  }
+
+  /** Counts the objects of a record whose items go into queues. */
+  holdRecord(record: SyncRecord): void {
+    record.heldBytes = record.objects.length * QUEUED_OBJECT_BYTES;
+    this.held.add(record.heldBytes);
+  }
+
+  /** The item counts no longer, though the backend still has it. */
+  release(item: QueueItem): void {
+    this.held.remove(item.heldBytes);
+    item.heldBytes = 0;
   }
 
   takeItem(): QueueItem {
@@ -175,6 +204,7 @@ export class ItemPool {
       record.references -= 1;
       if (record.references === 0) this.#giveRecord(record);
     }
+    this.release(item);
     item.clear();
     if (this.#items.length < this.#keep) this.#items.push(item);
   }
@@ -184,6 +214,7 @@ export class ItemPool {
   }
 
   #giveRecord(record: SyncRecord): void {
+    this.held.remove(record.heldBytes);
     record.clear();
     if (this.#records.length < this.#keep) this.#records.push(record);
   }

@@ -4,7 +4,7 @@ import type { CpuWaits } from './cpu-waits.ts';
 import type { ExecutionQueue, QueueHost } from './execution-queue.ts';
 import { ExecutionState } from './execution-state.ts';
 import type { SchedulerProcess } from './scheduler-process.ts';
-import { WorkMark } from './work-snapshot.ts';
+import { MarkChain, WorkMark } from './work-snapshot.ts';
 
 /** A device: the unit of loss. All work of a device that meets an error is given up. */
 export class SchedulerDevice implements DeviceWork {
@@ -19,17 +19,24 @@ export class SchedulerDevice implements DeviceWork {
   faultAddress = 0n;
   /** After an error: what happened, in words. */
   faultMessage = '';
-  /** Counts work that was queued; a mark made at the same count can be used again. */
-  workGeneration = 0;
   closing = false;
   onDestroyed: (() => void) | null = null;
+  /** Submissions that the backend has. */
+  running = 0;
   /** Queues that are being destroyed but still have work. */
   closingQueues = 0;
   readonly #host: QueueHost;
   #holds = 0;
-  readonly #parked: ExecutionQueue[] = [];
-  #lastMark: WorkMark | null = null;
-  #lastMarkGeneration = -1;
+  /** Queues whose front waits for {@link release}. */
+  readonly #parked = new Set<ExecutionQueue>();
+  readonly #marks = new MarkChain<ExecutionQueue>((queue, mark) => {
+    queue.isFresh = false;
+    queue.addMark(mark);
+  });
+  readonly #ableMarks = new MarkChain<ExecutionQueue>((queue, mark) => {
+    queue.isFresh = false;
+    queue.addAbleMark(mark);
+  });
 
   constructor(
     host: QueueHost,
@@ -53,26 +60,38 @@ export class SchedulerDevice implements DeviceWork {
   }
 
   snapshot(): WorkSnapshot | null {
-    let mark = this.#lastMark;
-    if (mark === null || this.#lastMarkGeneration !== this.workGeneration) {
-      mark = this.#mark(false);
-      this.#lastMark = mark;
-      this.#lastMarkGeneration = this.workGeneration;
-    }
-    return mark.done ? null : mark;
+    return this.#marks.mark();
   }
 
   runningSnapshot(): WorkSnapshot | null {
-    const mark = this.#mark(true);
+    if (this.running === 0) return null;
+    const mark = new WorkMark();
+    for (const context of this.contexts) {
+      for (const queue of context.queues) queue.addRunningMark(mark);
+    }
     return mark.done ? null : mark;
   }
 
   ableSnapshot(): WorkSnapshot | null {
-    const mark = new WorkMark();
-    for (const context of this.contexts) {
-      for (const queue of context.queues) queue.addAbleMark(mark);
-    }
-    return mark.done ? null : mark;
+    return this.#ableMarks.mark();
+  }
+
+  /** A queue got work that no mark stands behind. */
+  workAdded(queue: ExecutionQueue): void {
+    queue.isFresh = true;
+    this.#marks.touch(queue);
+    this.#ableMarks.touch(queue);
+  }
+
+  /** A queue that stood still can go on. */
+  workAwake(queue: ExecutionQueue): void {
+    this.#ableMarks.touch(queue);
+  }
+
+  /** A queue is gone. */
+  queueGone(queue: ExecutionQueue): void {
+    this.#marks.forget(queue);
+    this.#ableMarks.forget(queue);
   }
 
   hold(): void {
@@ -82,10 +101,11 @@ export class SchedulerDevice implements DeviceWork {
   release(): void {
     this.#holds -= 1;
     if (this.#holds > 0) return;
-    for (const queue of this.#parked.splice(0)) {
+    for (const queue of this.#parked) {
       queue.isParked = false;
       this.#host.schedule(queue);
     }
+    this.#parked.clear();
     this.#host.run();
   }
 
@@ -93,21 +113,13 @@ export class SchedulerDevice implements DeviceWork {
   park(queue: ExecutionQueue): void {
     if (queue.isParked) return;
     queue.isParked = true;
-    this.#parked.push(queue);
+    this.#parked.add(queue);
   }
 
   unpark(queue: ExecutionQueue): void {
     if (!queue.isParked) return;
     queue.isParked = false;
-    this.#parked.splice(this.#parked.indexOf(queue), 1);
-  }
-
-  #mark(runningOnly: boolean): WorkMark {
-    const mark = new WorkMark();
-    for (const context of this.contexts) {
-      for (const queue of context.queues) queue.addMark(mark, runningOnly);
-    }
-    return mark;
+    this.#parked.delete(queue);
   }
 }
 

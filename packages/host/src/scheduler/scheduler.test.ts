@@ -7,9 +7,10 @@ import { FakeWindow, silentLog } from '../model/fake-bus.ts';
 import { ScriptedAdapter } from '../model/scripted-adapter.ts';
 import { CpuWaits } from './cpu-waits.ts';
 import { createImplicitFence, createSyncObject } from './create-sync-object.ts';
-import type { ExecutionQueue } from './execution-queue.ts';
+import { ExecutionQueue } from './execution-queue.ts';
 import { ExecutionState } from './execution-state.ts';
 import { FakeClock } from './fake-clock.ts';
+import { QUEUED_ITEM_BYTES, QUEUED_OBJECT_BYTES, QueuedBytes } from './queued-bytes.ts';
 import { Scheduler, type SchedulerLimits } from './scheduler.ts';
 import type { SchedulerContext, SchedulerDevice } from './scheduler-device.ts';
 import type { SchedulerProcess } from './scheduler-process.ts';
@@ -32,7 +33,11 @@ class Fixture {
   readonly cpuWaits: CpuWaits;
   #nextPage = 0;
 
-  constructor(nodes: readonly Partial<NodeDescription>[] = [{}], limits: Partial<SchedulerLimits> = {}) {
+  constructor(
+    nodes: readonly Partial<NodeDescription>[] = [{}],
+    limits: Partial<SchedulerLimits> = {},
+    queuedBytes = new QueuedBytes(1 << 30),
+  ) {
     this.adapter = new ScriptedAdapter(this.clock, { nodes });
     this.scheduler = new Scheduler({
       adapter: this.adapter,
@@ -40,6 +45,7 @@ class Fixture {
       clock: this.clock,
       log: silentLog,
       limits,
+      queuedBytes,
       callbacks: {
         deviceStateChanged: (device) => this.log.push(`state ${device.state}`),
         deviceLost: () => this.log.push('lost'),
@@ -86,7 +92,7 @@ class Fixture {
   }
 
   update(): QueuedOperation {
-    return { execute: () => this.log.push('update'), drop: () => this.log.push('dropped') };
+    return { heldBytes: 256, execute: () => this.log.push('update'), drop: () => this.log.push('dropped') };
   }
 
   signal(queue: ExecutionQueue, fence: SyncObjectInstance, value: bigint, flags = 0): number {
@@ -253,6 +259,78 @@ describe('a queue', () => {
     assert.equal(f.submit(queue, 3), Status.noMemory);
     assert.equal(f.device.state, ExecutionState.outOfMemory);
     assert.equal(f.submit(queue, 4), Status.deviceRemoved);
+  });
+
+  it('holds no more bytes than the guest may, and gives them back as work ends or is given up', () => {
+    const limit = 64 * 1024;
+    const account = new QueuedBytes(limit);
+    const f = new Fixture([{}], {}, account);
+    const data = new Uint8Array(1000);
+    const blocked = f.queue();
+    assert.equal(f.wait(blocked, f.fence(), 1n), Status.success);
+    const otherDevice = f.newDevice(f.process);
+    const other = f.queue(otherDevice);
+    const gate = f.fence();
+    f.wait(other, gate, 1n);
+    let status: number = Status.success;
+    let most = 0;
+    for (let turn = 0; status === Status.success; turn += 1) {
+      most = account.used;
+      status = f.scheduler.work.submit(turn % 2 === 0 ? blocked : other, data, 0, data.length, 0n, 0, 0n);
+    }
+    assert.equal(status, Status.noMemory);
+    assert.ok(most <= limit && most >= limit * 0.95, `${most} of ${limit}`);
+    // One of both devices is lost; all that it held is free.
+    const lost = [f.device, otherDevice].filter((device) => !device.isActive);
+    assert.deepEqual(
+      lost.map((device) => device.state),
+      [ExecutionState.outOfMemory],
+    );
+    assert.match(
+      lost[0]!.faultMessage,
+      /hold \d+ bytes; 2024 more exceed the limit of 65536 \(queuedBytes\)/,
+    );
+    assert.ok(account.used <= limit / 2 + 4000, `${account.used} after one device was lost`);
+    f.scheduler.markDeviceError(f.device, ExecutionState.reset);
+    signalFromCpu([gate], null, 1n, 0);
+    while (f.adapter.running.length > 0) f.adapter.running[0]!.end();
+    assert.equal(account.used, 0);
+  });
+
+  it('counts the objects of waits and signals, and what updates hold', () => {
+    const account = new QueuedBytes(1 << 20);
+    const f = new Fixture([{}], {}, account);
+    const queue = f.queue();
+    const gate = f.fence();
+    f.wait(queue, gate, 1n);
+    const before = account.used;
+    const fences = Array.from({ length: 100 }, () => f.fence());
+    const values = fences.map(() => 1n);
+    f.scheduler.work.waitFromGpu(queue, fences, values, false);
+    assert.ok(account.used - before >= 100 * QUEUED_OBJECT_BYTES);
+    const second = f.queue();
+    f.wait(second, gate, 1n);
+    const beforeSignal = account.used;
+    f.scheduler.work.signalFromGpu([queue, second], fences, values, 0n, 0, null);
+    const signal = account.used - beforeSignal;
+    assert.equal(signal, 2 * QUEUED_ITEM_BYTES + 100 * QUEUED_OBJECT_BYTES);
+    f.scheduler.work.update(queue, { ...f.update(), heldBytes: 5000 }, null, 0n, true);
+    assert.equal(account.used - beforeSignal - signal, QUEUED_ITEM_BYTES + 5000);
+    signalFromCpu([gate], null, 1n, 0);
+    signalFromCpu(fences, null, 1n, 0);
+    assert.equal(account.used, 0);
+    assert.deepEqual(f.log, ['update']);
+  });
+
+  it('refuses a signal on several queues for all of them when there is no room for all', () => {
+    const account = new QueuedBytes(4 * QUEUED_ITEM_BYTES + 200);
+    const f = new Fixture([{}], {}, account);
+    const queues = [f.queue(), f.queue(), f.queue()];
+    f.wait(queues[0]!, f.fence(), 1n);
+    f.wait(queues[1]!, f.fence(), 1n);
+    assert.equal(f.scheduler.work.signalFromGpu(queues, [f.fence()], [1n], 0n, 0, null), Status.noMemory);
+    assert.equal(f.device.state, ExecutionState.outOfMemory);
+    assert.equal(account.used, 0);
   });
 
   it('waits for counting objects in turn', () => {
@@ -612,6 +690,86 @@ describe('marks and holds', () => {
     f.adapter.end(3);
     assert.equal(all.done, true);
     assert.equal(f.device.ableSnapshot(), null);
+  });
+
+  it('a mark costs no more than the work that came since the mark before, however many queues stand still', () => {
+    const f = new Fixture();
+    const gate = f.fence();
+    const queues = Array.from({ length: 300 }, () => f.queue());
+    queues.forEach((queue, index) => {
+      f.wait(queue, gate, 1n);
+      f.submit(queue, index % 256);
+    });
+    let parts = 0;
+    const { addMark } = ExecutionQueue.prototype;
+    ExecutionQueue.prototype.addMark = function (mark) {
+      parts += 1;
+      addMark.call(this, mark);
+    };
+    const marks = [];
+    try {
+      for (let turn = 0; turn < 300; turn += 1) {
+        f.submit(queues[0]!, 7);
+        marks.push(f.device.snapshot()!);
+      }
+    } finally {
+      ExecutionQueue.prototype.addMark = addMark;
+    }
+    assert.ok(parts <= 600, `${parts} parts`);
+    const passed: number[] = [];
+    marks.forEach((mark, index) => {
+      mark.onDone(() => passed.push(index));
+    });
+    signalFromCpu([gate], null, 1n, 0);
+    // Each stands behind all queues, also those that had nothing new: the last of them holds all marks.
+    while (f.adapter.running.length > 0) {
+      f.adapter.running[0]!.end();
+    }
+    assert.deepEqual(
+      passed,
+      marks.map((_, index) => index),
+    );
+  });
+
+  it('thousands of marks that wait for nothing but the one before pass without recursion', () => {
+    const f = new Fixture();
+    const gate = f.fence();
+    const [first, second] = [f.queue(), f.queue()];
+    f.wait(first, gate, 1n);
+    f.submit(first, 1);
+    const marks = [f.device.snapshot()!];
+    for (let turn = 0; turn < 30_000; turn += 1) {
+      f.submit(second, 2);
+      marks.push(f.device.snapshot()!);
+      while (f.adapter.running.length > 0) f.adapter.running[0]!.end();
+    }
+    assert.equal(
+      marks.some((mark) => mark.done),
+      false,
+    );
+    signalFromCpu([gate], null, 1n, 0);
+    f.adapter.running[0]!.end();
+    assert.equal(
+      marks.every((mark) => mark.done),
+      true,
+    );
+  });
+
+  it('a mark behind able work stands behind queues that went on since the mark before', () => {
+    const f = new Fixture([{ maxInFlight: 9 }]);
+    const gate = f.fence();
+    const [still, busy] = [f.queue(), f.queue()];
+    f.wait(still, gate, 1n);
+    f.submit(still, 1);
+    f.submit(busy, 2);
+    const before = f.device.ableSnapshot()!;
+    signalFromCpu([gate], null, 1n, 0);
+    const after = f.device.ableSnapshot()!;
+    f.adapter.end(2);
+    assert.equal(before.done, true);
+    assert.equal(after.done, false);
+    f.adapter.end(1);
+    assert.equal(after.done, true);
   });
 
   it('a held device starts nothing until it is released', () => {

@@ -14,6 +14,7 @@ import { EngineNode, type NodeHost } from './engine-node.ts';
 import { ExecutionQueue, type QueueHost } from './execution-queue.ts';
 import { ExecutionState } from './execution-state.ts';
 import { ItemPool, type QueueItem } from './queue-item.ts';
+import { QueuedBytes } from './queued-bytes.ts';
 import { type RecoveryHost, ResetRecovery } from './reset-recovery.ts';
 import { SchedulerContext, SchedulerDevice } from './scheduler-device.ts';
 import { type NodeStatistics, SchedulerProcess } from './scheduler-process.ts';
@@ -31,12 +32,17 @@ export interface SchedulerLimits {
 
 const DEFAULT_LIMITS: SchedulerLimits = { queueItems: 65_536, closingQueues: 256, resetTimeoutMs: 10_000 };
 
+/** Bytes. */
+const DEFAULT_QUEUED_BYTES = 256 << 20;
+
 export interface SchedulerOptions {
   readonly adapter: BackendAdapter;
   readonly description: AdapterDescription;
   readonly clock: HostClock;
   readonly log: BackendLog;
   readonly limits?: Partial<SchedulerLimits>;
+  /** The account of what the guest's queues hold; default: one of its own, of 256 MiB. */
+  readonly queuedBytes?: QueuedBytes;
   readonly callbacks: LossCallbacks;
 }
 
@@ -51,7 +57,7 @@ export class Scheduler implements QueueHost, NodeHost, LossHost, RecoveryHost, I
   readonly adapter: BackendAdapter;
   readonly clock: HostClock;
   readonly timeoutMs: number;
-  readonly pool = new ItemPool();
+  readonly pool: ItemPool;
   readonly nodes: readonly EngineNode[];
   /** Where submissions, waits, signals and updates enter the queues. */
   readonly work: WorkIntake;
@@ -72,6 +78,7 @@ export class Scheduler implements QueueHost, NodeHost, LossHost, RecoveryHost, I
     this.timeoutMs = options.description.timeoutMs;
     this.#log = options.log;
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.pool = new ItemPool(options.queuedBytes ?? new QueuedBytes(DEFAULT_QUEUED_BYTES));
     this.work = new WorkIntake(this, this.#limits.queueItems);
     this.#loss = new DeviceLoss(this, options.log, options.callbacks);
     this.#recovery = new ResetRecovery(this, options.log, this.#limits.resetTimeoutMs);
@@ -300,6 +307,7 @@ export class Scheduler implements QueueHost, NodeHost, LossHost, RecoveryHost, I
   queueFinished(queue: ExecutionQueue): void {
     const { context } = queue;
     context.queues.delete(queue);
+    context.device.queueGone(queue);
     context.device.closingQueues -= 1;
     queue.onFinished?.();
     this.#finishContext(context);

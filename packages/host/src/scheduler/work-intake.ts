@@ -3,6 +3,7 @@ import { Status } from '../memory/status.ts';
 import type { ExecutionQueue } from './execution-queue.ts';
 import { ExecutionState } from './execution-state.ts';
 import { ItemKind, type ItemPool, type QueueItem, type SyncRecord } from './queue-item.ts';
+import { QUEUED_ITEM_BYTES, QUEUED_OBJECT_BYTES } from './queued-bytes.ts';
 import type { SchedulerDevice } from './scheduler-device.ts';
 import type { SyncObjectInstance } from './sync-object.ts';
 import { highHalf, isAtLeast, lowHalf } from './u64.ts';
@@ -40,7 +41,8 @@ export class WorkIntake {
    *
    * @param progressFenceId for a hardware queue: the value that its progress fence gets, above all before.
    * @returns DEVICE_REMOVED for a device in error, INVALID_PARAMETER for a progress value that does not grow,
-   *   NO_MEMORY for a full queue (which also puts the device into the state out-of-memory).
+   *   NO_MEMORY for a full queue, or when the guest's queues hold all the bytes they may (which also puts the
+   *   device into the state out-of-memory).
    */
   submit(
     queue: ExecutionQueue,
@@ -82,7 +84,7 @@ export class WorkIntake {
     ) {
       return queue.context.device.isActive ? Status.invalidParameter : Status.deviceRemoved;
     }
-    const refused = this.#refuse(queue);
+    const refused = this.#refuse(queue, length);
     if (refused !== Status.success) return refused;
     queue.lastProgressLow = progressLow;
     queue.lastProgressHigh = progressHigh;
@@ -90,12 +92,12 @@ export class WorkIntake {
     item.kind = ItemKind.submission;
     item.context = queue.context.backendContext;
     item.copyPrivateData(bytes, offset, length);
+    this.#pool.hold(item, length);
     item.commandLow = commandLow;
     item.commandHigh = commandHigh;
     item.commandLengthBytes = commandLengthBytes;
     item.progressLow = progressLow;
     item.progressHigh = progressHigh;
-    queue.context.device.workGeneration += 1;
     this.#append(queue, item);
     return Status.success;
   }
@@ -116,7 +118,7 @@ export class WorkIntake {
       return Status.invalidParameter;
     }
     for (const instance of instances) if (instance.noWait) return Status.accessDenied;
-    const refused = this.#refuse(queue);
+    const refused = this.#refuse(queue, instances.length * QUEUED_OBJECT_BYTES);
     if (refused !== Status.success) return refused;
     const record = this.#pool.takeRecord();
     for (let i = 0; i < instances.length; i += 1) {
@@ -127,6 +129,8 @@ export class WorkIntake {
     const item = this.#pool.takeItem();
     item.kind = ItemKind.wait;
     item.record = record;
+    this.#pool.hold(item, 0);
+    this.#pool.holdRecord(record);
     this.#append(queue, item);
     return Status.success;
   }
@@ -149,8 +153,9 @@ export class WorkIntake {
   ): number {
     if (values !== null && values.length < instances.length) return Status.invalidParameter;
     for (const instance of instances) if (instance.noSignal) return Status.accessDenied;
+    const others = Math.max(0, queues.length - 1) * QUEUED_ITEM_BYTES;
     for (const queue of queues) {
-      const refused = this.#refuse(queue);
+      const refused = this.#refuse(queue, others + instances.length * QUEUED_OBJECT_BYTES);
       if (refused !== Status.success) return refused;
     }
     const record = this.#pool.takeRecord();
@@ -167,10 +172,12 @@ export class WorkIntake {
       this.#signalNow(record);
       return Status.success;
     }
+    this.#pool.holdRecord(record);
     for (const queue of queues) {
       const item = this.#pool.takeItem();
       item.kind = ItemKind.signal;
       item.record = record;
+      this.#pool.hold(item, 0);
       queue.append(item);
       this.#host.schedule(queue);
     }
@@ -189,7 +196,7 @@ export class WorkIntake {
     fenceValue: bigint,
     doNotWait: boolean,
   ): number {
-    const refused = fence?.noSignal ? Status.accessDenied : this.#refuse(queue);
+    const refused = fence?.noSignal ? Status.accessDenied : this.#refuse(queue, operation.heldBytes);
     if (refused !== Status.success) {
       operation.drop();
       return refused;
@@ -197,23 +204,31 @@ export class WorkIntake {
     const item = this.#pool.takeItem();
     item.kind = ItemKind.update;
     item.operation = operation;
+    this.#pool.hold(item, operation.heldBytes);
     item.fence = fence === null ? null : fence.object;
     item.fenceLow = lowHalf(fenceValue);
     item.fenceHigh = highHalf(fenceValue);
     item.doNotWait = doNotWait;
-    queue.context.device.workGeneration += 1;
     this.#append(queue, item);
     return Status.success;
   }
 
   // Inside
 
-  #refuse(queue: ExecutionQueue): number {
+  /** @param bytes what the work holds besides one item. */
+  #refuse(queue: ExecutionQueue, bytes: number): number {
     const { device } = queue.context;
     if (!device.isActive) return Status.deviceRemoved;
     if (queue.closing) return Status.invalidParameter;
     if (queue.count >= this.#queueItems) {
-      const message = `a queue holds ${queue.count} items, the limit`;
+      const message = `a queue holds ${queue.count} items, the limit (queueItems)`;
+      this.#host.markDeviceError(device, ExecutionState.outOfMemory, message);
+      return Status.noMemory;
+    }
+    const { held } = this.#pool;
+    if (!held.hasRoomFor(QUEUED_ITEM_BYTES + bytes)) {
+      const more = QUEUED_ITEM_BYTES + bytes;
+      const message = `the guest's queues hold ${held.used} bytes; ${more} more exceed the limit of ${held.limit} (queuedBytes)`;
       this.#host.markDeviceError(device, ExecutionState.outOfMemory, message);
       return Status.noMemory;
     }
