@@ -44,11 +44,11 @@ const SYSTEM_LOADER = 'libvulkan.so.1';
  * @throws Error in words for people when there is no such device or it does not work.
  */
 export async function openDawn(request: DeviceRequest): Promise<OpenedDevice> {
-  const devices = request.source === 'platform' ? [] : prepareVulkan(request.source);
+  const { source, devices } = prepareDriver(request);
   const { create, globals } = await import('webgpu');
   const all = globals as Readonly<Record<string, unknown>>;
-  if (request.source === 'platform') {
-    return { globals: all, ...(await openOne(create([]), request, null, [])) };
+  if (source === 'platform') {
+    return { globals: all, ...(await openOne(create([]), source, request, null, [])) };
   }
   const wanted = choose(devices, request);
   if (wanted.length === 0) {
@@ -59,7 +59,7 @@ export async function openDawn(request: DeviceRequest): Promise<OpenedDevice> {
   for (const [index, device] of wanted.entries()) {
     try {
       const gpu = create(['backend=vulkan', `adapter=${device.name}`]);
-      return { globals: all, ...(await openOne(gpu, request, device, likeIt(wanted, index))) };
+      return { globals: all, ...(await openOne(gpu, source, request, device, likeIt(wanted, index))) };
     } catch (error) {
       failures.push(`${device.name}: ${firstLine(error)}`);
     }
@@ -67,9 +67,30 @@ export async function openDawn(request: DeviceRequest): Promise<OpenedDevice> {
   throw new Error(failures.join('; '));
 }
 
+/** Says where the driver comes from, and what Vulkan devices it has. */
+function prepareDriver({ source, orBundled = false }: DeviceRequest): {
+  source: DriverSource;
+  devices: VulkanDevice[];
+} {
+  if (source === 'platform') return { source, devices: [] };
+  if (source === 'bundled') return { source, devices: prepareBundled() };
+  try {
+    // Kept, so that it is loaded once.
+    libraries.push(loadKoffi().load(SYSTEM_LOADER));
+  } catch (error) {
+    if (!orBundled) throw error;
+    try {
+      return { source: 'bundled', devices: prepareBundled() };
+    } catch {
+      // What is wrong with the bundled driver, who asks for it by itself is told.
+      throw error;
+    }
+  }
+  return { source, devices: listVulkanDevices(SYSTEM_LOADER) };
+}
+
 /** Loads the loader, so that Dawn finds the right one under its name, and says what devices it has. */
-function prepareVulkan(source: DriverSource): VulkanDevice[] {
-  if (source === 'system') return listVulkanDevices(SYSTEM_LOADER);
+function prepareBundled(): VulkanDevice[] {
   const { loaderPath, driverManifestPath } = unpackSwiftShader();
   for (const name of DRIVER_VARIABLES) {
     if (!changedVariables.has(name)) changedVariables.set(name, process.env[name]);
@@ -106,6 +127,7 @@ function likeIt(devices: readonly VulkanDevice[], index: number): string[] {
 
 async function openOne(
   gpu: GPU,
+  source: DriverSource,
   request: DeviceRequest,
   device: VulkanDevice | null,
   others: readonly string[],
@@ -119,7 +141,7 @@ async function openOne(
   }
   const caps = readCaps(gpu, adapter, software);
   const profile: DeviceProfile = {
-    source: request.source,
+    source,
     name: device?.name ?? (adapter.info.device || adapter.info.description),
     software,
     vendorId: device?.vendorId ?? 0,

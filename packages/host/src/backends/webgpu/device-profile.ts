@@ -18,6 +18,8 @@ export interface DeviceRequest {
   readonly deviceClass: DeviceClass;
   /** Part of the device's name, in any case; empty: any. */
   readonly adapterName: string;
+  /** For `system`: where there is no Vulkan loader at all, the bundled driver is what is meant. */
+  readonly orBundled?: boolean;
 }
 
 /** A device that was opened and did a first piece of work. */
