@@ -4,9 +4,7 @@ import { ReadEmitter } from './emit-read.ts';
 import { WriteEmitter } from './emit-write.ts';
 import * as run from './runtime.ts';
 
-/** Codecs as straight-line code over one DataView, generated from the description when the program starts. */
-
-type Functions = Pick<MessageCodec, 'sizeOf' | 'encode' | 'decode'>;
+/** Codecs as straight-line code over one DataView, generated from the description when they are first used. */
 
 /** Whether this realm lets source become code; a browser's content security policy may forbid it. */
 export const canCompile: boolean = (() => {
@@ -20,28 +18,55 @@ export const canCompile: boolean = (() => {
 /** Brings the helpers into the scope of generated source, under their own names. */
 export const helperScope = `"use strict"; const { ${Object.keys(run).join(', ')} } = run;`;
 
-/** The generated source of a message's codec. */
-export function codecSource(message: Message): string {
-  const reader = new ReadEmitter(message);
+type Encoding = Pick<MessageCodec, 'sizeOf' | 'encode'>;
+
+function encodingSource(message: Message): string {
   const writer = new WriteEmitter(message);
-  const decode = reader.decoder();
-  const functions = [...reader.helpers, decode, writer.sizeOf(), writer.encoder()];
-  return `${helperScope}\n${functions.join('\n')}\nreturn { sizeOf, encode, decode };`;
+  return `${helperScope}\n${writer.sizeOf()}\n${writer.encoder()}\nreturn { sizeOf, encode };`;
 }
 
+function decodeSource(message: Message): string {
+  const reader = new ReadEmitter(message);
+  const decode = reader.decoder();
+  return `${helperScope}\n${[...reader.helpers, decode].join('\n')}\nreturn decode;`;
+}
+
+/**
+ * A codec whose functions are compiled when they are first called: each side of a link encodes half of the messages,
+ * decodes the other half, and most programs use few of them.
+ */
 class CompiledCodec implements MessageCodec {
   readonly name: string;
   readonly message: Message;
-  readonly sizeOf: Functions['sizeOf'];
-  readonly encode: Functions['encode'];
-  readonly decode: Functions['decode'];
+  sizeOf: MessageCodec['sizeOf'];
+  encode: MessageCodec['encode'];
+  decode: MessageCodec['decode'];
 
-  constructor(name: string, message: Message, functions: Functions) {
+  constructor(name: string, message: Message) {
     this.name = name;
     this.message = message;
-    this.sizeOf = functions.sizeOf;
-    this.encode = functions.encode;
-    this.decode = functions.decode;
+    this.sizeOf = (value) => {
+      this.#compileEncoding();
+      return this.sizeOf(value);
+    };
+    this.encode = (value, view, offset) => {
+      this.#compileEncoding();
+      return this.encode(value, view, offset);
+    };
+    this.decode = (view, offset, length, context) => {
+      this.#compileDecoding();
+      return this.decode(view, offset, length, context);
+    };
+  }
+
+  #compileEncoding(): void {
+    const { sizeOf, encode } = generate(this.name, this.message, encodingSource(this.message)) as Encoding;
+    this.sizeOf = sizeOf;
+    this.encode = encode;
+  }
+
+  #compileDecoding(): void {
+    this.decode = generate(this.name, this.message, decodeSource(this.message)) as MessageCodec['decode'];
   }
 }
 
@@ -53,11 +78,13 @@ export function messageParts(message: Message): { counts: unknown[]; limits: unk
   };
 }
 
+function generate(name: string, message: Message, source: string): unknown {
+  const { counts, limits } = messageParts(message);
+  const make = new Function('run', 'name', 'counts', 'limits', source) as (...parts: unknown[]) => unknown;
+  return make(run, name, counts, limits);
+}
+
 /** A compiling codec of a message. Only where {@link canCompile}. */
 export function compileMessage(name: string, message: Message): MessageCodec {
-  const { counts, limits } = messageParts(message);
-  const make = new Function('run', 'name', 'counts', 'limits', codecSource(message)) as (
-    ...parts: unknown[]
-  ) => Functions;
-  return new CompiledCodec(name, message, make(run, name, counts, limits));
+  return new CompiledCodec(name, message);
 }
