@@ -1,4 +1,4 @@
-import { Packr } from 'msgpackr';
+import { Packr } from 'msgpackr/pack';
 import { Members } from './members.ts';
 
 /** GPUAdapterInfo as data. */

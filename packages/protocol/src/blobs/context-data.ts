@@ -1,4 +1,4 @@
-import { Packr } from 'msgpackr';
+import { Packr } from 'msgpackr/pack';
 import { ProtocolError } from '../errors.ts';
 import { Members } from './members.ts';
 

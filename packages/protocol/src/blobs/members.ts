@@ -1,4 +1,5 @@
-import { Unpackr } from 'msgpackr';
+// Without the native part, which every program would load for a few bytes.
+import { Unpackr } from 'msgpackr/unpack';
 import { ProtocolError } from '../errors.ts';
 import { checkMessagePack } from './msgpack-check.ts';
 

@@ -1,4 +1,4 @@
-import { Packr } from 'msgpackr';
+import { Packr } from 'msgpackr/pack';
 import { type Clock, systemClock } from '../clock.ts';
 import { CARRIED_PACKET_FLAGS, Codec } from '../transport.ts';
 import { RecordBuffer } from './record-buffer.ts';
