@@ -51,7 +51,7 @@ await step('line coverage', () => printCoverage(readCoverage(coverage), { rows: 
 await tests([...packages.filter((folder) => !testsOfHeld.includes(folder)), 'test', 'tools']);
 
 if (existsSync(join(root, 'tools/dist/demo.js'))) {
-  await step('demo', () => runNode([join(root, 'tools/dist/demo.js'), '--frames', '3']));
+  await step('demo', () => runNode([join(root, 'tools/dist/demo.js'), '--frames', '2', '--rounds', '1']));
 } else {
   process.stdout.write('the demo was not built\n');
   failed += 1;

@@ -1,9 +1,10 @@
 // Runs the compiled tests and counts them. The list comes from the sources, never from a folder of outputs: a
 // test whose source is gone does not run, and a source without its output is an error, so that green means run.
-import { existsSync, readdirSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { run } from 'node:test';
+import { pathToFileURL } from 'node:url';
 import { collectCoverage, printCoverage, readCoverage } from './coverage.mjs';
 import { root } from './steps.mjs';
 
@@ -27,6 +28,47 @@ function output(path) {
   throw new Error(`${name} lies where no project compiles it`);
 }
 
+/**
+ * What a test file may do that others in its process would feel: processes, threads, sockets, time, the heap, hooks of
+ * the whole run, the process itself. (Words of the source; one too many costs a process, no more.)
+ */
+const needsItsOwnProcess =
+  /node:(child_process|worker_threads|net|http|https|tls|dgram|timers|vm|v8|inspector|module)\b|\bmock\.|\b(before|after)(Each)?\b[^;]*from 'node:test'|globalThis|\bprocess\.(env|exit|on|once|emit|chdir|memoryUsage|cpuUsage|kill|std|exec)|\bgc\(|koffi|shared-memory|testing\/rig/;
+
+/** Files that share a process, which takes half a second to start and load what they all need. */
+const GROUP_FILES = 10;
+
+/**
+ * Puts small, quiet test files of one folder together: each group is a file that imports them one after the other.
+ *
+ * @returns files to run, in place of `tests`.
+ */
+function grouped(tests, folder) {
+  const alone = [];
+  const groups = new Map();
+  for (const { source, compiled } of tests) {
+    if (needsItsOwnProcess.test(readFileSync(source, 'utf8'))) {
+      alone.push(compiled);
+      continue;
+    }
+    const place = relative(root, source).split('/').slice(0, 2).join('-');
+    if (!groups.has(place)) groups.set(place, []);
+    groups.get(place).push(compiled);
+  }
+  for (const [place, members] of groups) {
+    // Spread over the groups, so that neighbours, which often take long for the same reason, are apart.
+    const count = Math.ceil(members.length / GROUP_FILES);
+    for (let index = 0; index < count; index++) {
+      const own = members.filter((_, at) => at % count === index);
+      const lines = own.map((file) => `await import(${JSON.stringify(pathToFileURL(file).href)});\n`);
+      const path = join(folder, `${place}-${index + 1}.mjs`);
+      writeFileSync(path, lines.join(''));
+      alone.push(path);
+    }
+  }
+  return alone;
+}
+
 /** @returns Compiled tests whose sources' paths have one of the filters in them, and are in the folders. */
 function testFiles(filters, folders) {
   const files = [];
@@ -35,10 +77,10 @@ function testFiles(filters, folders) {
       if (filters.length > 0 && !filters.some((filter) => source.includes(filter))) continue;
       const compiled = output(source);
       if (!existsSync(compiled)) throw new Error(`${relative(root, compiled)} is missing: build first`);
-      files.push(compiled);
+      files.push({ source, compiled });
     }
   }
-  return files.sort();
+  return files.sort((a, b) => (a.compiled < b.compiled ? -1 : 1));
 }
 
 /**
@@ -47,8 +89,17 @@ function testFiles(filters, folders) {
  * @returns {Promise<{passed: number, failed: number}>}
  */
 export async function runTests(filters = [], folders = ['packages', 'test', 'tools']) {
-  const files = testFiles(filters, folders);
-  if (files.length === 0) throw new Error('no test file matches');
+  const tests = testFiles(filters, folders);
+  if (tests.length === 0) throw new Error('no test file matches');
+  const scratch = mkdtempSync(join(tmpdir(), 'dxgwire-tests-'));
+  try {
+    return await runFiles(grouped(tests, scratch), tests.length);
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+async function runFiles(files, count) {
   let passed = 0;
   let failed = 0;
   const slow = [];
@@ -79,7 +130,7 @@ export async function runTests(filters = [], folders = ['packages', 'test', 'too
     stream.resume();
   });
   if (slow.length > 0) process.stdout.write(`slow tests:\n  ${slow.join('\n  ')}\n`);
-  process.stdout.write(`${files.length} test files\n`);
+  process.stdout.write(`${count} test files in ${files.length} processes\n`);
   return { passed, failed };
 }
 

@@ -30,10 +30,7 @@ interface Measured {
   readonly differentPixels: number;
 }
 
-/** All ways are run in turns, so that a machine that slows down slows all of them down. */
-const ROUNDS = 2;
-
-const { frames, out, transports } = readArguments();
+const { frames, rounds, out, transports } = readArguments();
 const scratch = mkdtempSync(join(tmpdir(), 'dxgwire-demo-'));
 const services: Service[] = [];
 // Also when Ctrl-C ends it.
@@ -47,24 +44,40 @@ try {
   for (const service of services) await service.stop().catch(() => {});
 }
 
-function readArguments(): { frames: number; out: string; transports: readonly DemoTransport[] } {
+interface Arguments {
+  readonly frames: number;
+  /** All ways are run in turns, so that a machine that slows down slows all of them down: how many turns. */
+  readonly rounds: number;
+  readonly out: string;
+  readonly transports: readonly DemoTransport[];
+}
+
+function readArguments(): Arguments {
   try {
     const { values } = parseArgs({
       options: {
         frames: { type: 'string', default: '8' },
+        rounds: { type: 'string', default: '2' },
         out: { type: 'string', default: 'out/mesh.png' },
         transport: { type: 'string', default: DEFAULT_TRANSPORTS.join(',') },
       },
     });
-    const count = Number(values.frames);
-    if (!Number.isInteger(count) || count < 2 || count > 10_000) {
-      throw new Error(`--frames takes a whole number from 2 to 10000, not "${values.frames}"`);
-    }
-    return { frames: count, out: resolve(root, values.out), transports: parseTransports(values.transport) };
+    return {
+      frames: wholeNumber('frames', values.frames, 2, 10_000),
+      rounds: wholeNumber('rounds', values.rounds, 1, 100),
+      out: resolve(root, values.out),
+      transports: parseTransports(values.transport),
+    };
   } catch (error) {
     process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}\n`);
     process.exit(2);
   }
+}
+
+function wholeNumber(name: string, text: string, least: number, most: number): number {
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= least && value <= most) return value;
+  throw new Error(`--${name} takes a whole number from ${least} to ${most}, not "${text}"`);
 }
 
 function progress(text: string): void {
@@ -80,9 +93,9 @@ async function demo(): Promise<number> {
   }
   const pictures = ways.map((_, index) => join(scratch, `${index}.png`));
   const runs: MeshRun[][] = ways.map(() => []);
-  for (let round = 1; round <= ROUNDS; round++) {
+  for (let round = 1; round <= rounds; round++) {
     for (const [index, { name, link }] of ways.entries()) {
-      progress(`examples/mesh ${name}, ${frames} frames, round ${round} of ${ROUNDS}`);
+      progress(`examples/mesh ${name}, ${frames} frames, round ${round} of ${rounds}`);
       runs[index]?.push(await runMesh(link, frames, pictures[index]));
     }
   }
