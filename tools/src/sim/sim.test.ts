@@ -5,7 +5,7 @@ import { simulate } from './simulation.ts';
 
 const SEEDS = 2000;
 const SEEDS_PER_TEST = 250;
-const STEPS = 350;
+const STEPS = 250;
 
 describe('simulated guests, host and links', () => {
   for (let first = 1; first <= SEEDS; first += SEEDS_PER_TEST) {

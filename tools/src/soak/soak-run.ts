@@ -22,7 +22,7 @@ export interface SoakOptions {
   readonly firstState: number;
   /** Guests in a process that is killed. */
   readonly guestsPerProcess: number;
-  /** Of so many processes with guests one ends in order, for comparison. */
+  /** Of so many rounds one, the first, has processes that end in order, for comparison of times; 0: none has. */
   readonly orderlyOneIn: number;
   readonly onProgress?: (kills: number) => void;
 }
@@ -145,7 +145,7 @@ class SoakRun {
     const endMs = performance.now() + limitMs;
     await this.#takeTimes(null);
     for (let round = 0; this.#kills < kills && performance.now() < endMs; round += 1) {
-      const isCalm = round % orderlyOneIn === 0;
+      const isCalm = orderlyOneIn > 0 && round % orderlyOneIn === 0;
       const lane = async () => {
         for (let i = 0; i < ROUND / LANES && (isCalm || this.#kills < kills); i += 1)
           await this.#next(isCalm);

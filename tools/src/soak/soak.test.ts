@@ -19,7 +19,8 @@ describe('guests that are killed in the middle of a command', () => {
         seed: 7 + SOAK_TRANSPORTS.indexOf(transport),
         firstState: SOAK_TRANSPORTS.indexOf(transport) * 6,
         guestsPerProcess: GUESTS_PER_PROCESS,
-        orderlyOneIn: 1000,
+        // No times are compared here.
+        orderlyOneIn: 0,
       });
       assert.deepEqual(result.failures, []);
       assert.ok(result.kills >= KILLS, `${result.kills} guests killed`);
