@@ -5,6 +5,7 @@ import type { PageWalker, QueuedOperation } from '../memory/device-work.ts';
 import { Status } from '../memory/status.ts';
 import { FakeWindow, silentLog } from '../model/fake-bus.ts';
 import { ScriptedAdapter } from '../model/scripted-adapter.ts';
+import type { CountingObject } from './counting-object.ts';
 import { CpuWaits } from './cpu-waits.ts';
 import { createImplicitFence, createSyncObject } from './create-sync-object.ts';
 import { ExecutionQueue } from './execution-queue.ts';
@@ -352,6 +353,27 @@ describe('a queue', () => {
     assert.deepEqual(f.adapter.runningNames, [1]);
     signalFromCpu([semaphore], null, 0n, 0);
     assert.deepEqual(f.adapter.runningNames, [1, 2]);
+  });
+
+  it('refuses a wait that names one semaphore twice, also through two openings; a fence it may', () => {
+    const f = new Fixture();
+    const make = (type: number) =>
+      createSyncObject({ type, flags: 0, semaphoreMaxCount: 2, semaphoreInitialCount: 1 }, f.window, -1)!;
+    const semaphore = make(SyncKind.semaphore);
+    const [queue, fence] = [f.queue(), f.fence(1n)];
+    const wait = (instances: readonly SyncObjectInstance[]): number =>
+      f.scheduler.work.waitFromGpu(
+        queue,
+        instances,
+        instances.map(() => 1n),
+        false,
+      );
+    assert.equal(wait([semaphore, fence, semaphore]), Status.invalidParameter);
+    assert.equal(wait([semaphore, semaphore.open(0, -1)]), Status.invalidParameter);
+    assert.equal(wait([fence, fence]), Status.success);
+    assert.equal(wait([semaphore, make(SyncKind.mutex), fence]), Status.success);
+    assert.equal((semaphore.object as CountingObject).count, 0);
+    assert.equal(queue.count, 0);
   });
 
   it('gives its turn at a counting object to the next when it has to wait for another object, too', () => {

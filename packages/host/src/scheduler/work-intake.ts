@@ -5,7 +5,7 @@ import { ExecutionState } from './execution-state.ts';
 import { ItemKind, type ItemPool, type QueueItem, type SyncRecord } from './queue-item.ts';
 import { QUEUED_ITEM_BYTES, QUEUED_OBJECT_BYTES } from './queued-bytes.ts';
 import type { SchedulerDevice } from './scheduler-device.ts';
-import type { SyncObjectInstance } from './sync-object.ts';
+import { SyncKind, type SyncObject, type SyncObjectInstance } from './sync-object.ts';
 import { highHalf, isAtLeast, lowHalf } from './u64.ts';
 
 /** Flags of SignalSyncObject that concern queued signals. */
@@ -106,7 +106,8 @@ export class WorkIntake {
    * Queues a wait for all objects.
    *
    * @param legacy the first value counts for all of them.
-   * @returns ACCESS_DENIED when an instance may not be waited on, else as {@link submit}.
+   * @returns ACCESS_DENIED when an instance may not be waited on, INVALID_PARAMETER for one mutex or semaphore named
+   *   twice, else as {@link submit}.
    */
   waitFromGpu(
     queue: ExecutionQueue,
@@ -118,6 +119,7 @@ export class WorkIntake {
       return Status.invalidParameter;
     }
     for (const instance of instances) if (instance.noWait) return Status.accessDenied;
+    if (instances.length > 1 && namesCountTwice(instances)) return Status.invalidParameter;
     const refused = this.#refuse(queue, instances.length * QUEUED_OBJECT_BYTES);
     if (refused !== Status.success) return refused;
     const record = this.#pool.takeRecord();
@@ -250,4 +252,15 @@ export class WorkIntake {
     record.event?.();
     this.#pool.giveItem(item);
   }
+}
+
+/** Whether a wait would take two of one mutex or semaphore, where it was looked at whether there is one. */
+function namesCountTwice(instances: readonly SyncObjectInstance[]): boolean {
+  const counting = new Set<SyncObject>();
+  for (const { object } of instances) {
+    if (object.type !== SyncKind.mutex && object.type !== SyncKind.semaphore) continue;
+    if (counting.has(object)) return true;
+    counting.add(object);
+  }
+  return false;
 }
