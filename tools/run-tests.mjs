@@ -69,12 +69,13 @@ function grouped(tests, folder) {
   return alone;
 }
 
-/** @returns Compiled tests whose sources' paths have one of the filters in them, and are in the folders. */
-function testFiles(filters, folders) {
+/** @returns Compiled tests whose sources' paths have one of the filters in them, and are in the folders and wanted. */
+function testFiles(filters, folders, isWanted) {
   const files = [];
   for (const folder of folders) {
     for (const source of sources(join(root, folder))) {
       if (filters.length > 0 && !filters.some((filter) => source.includes(filter))) continue;
+      if (!isWanted(relative(root, source))) continue;
       const compiled = output(source);
       if (!existsSync(compiled)) throw new Error(`${relative(root, compiled)} is missing: build first`);
       files.push({ source, compiled });
@@ -86,10 +87,11 @@ function testFiles(filters, folders) {
 /**
  * @param filters - Parts of paths; none: all tests in the folders.
  * @param folders - Where to look, from the root.
+ * @param isWanted - Told the path of a source from the root.
  * @returns {Promise<{passed: number, failed: number}>}
  */
-export async function runTests(filters = [], folders = ['packages', 'test', 'tools']) {
-  const tests = testFiles(filters, folders);
+export async function runTests(filters = [], folders = ['packages', 'test', 'tools'], isWanted = () => true) {
+  const tests = testFiles(filters, folders, isWanted);
   if (tests.length === 0) throw new Error('no test file matches');
   const scratch = mkdtempSync(join(tmpdir(), 'dxgwire-tests-'));
   try {
