@@ -5,7 +5,7 @@ import { RING_PAGES } from '../mock-vmbus/control.ts';
 import { RingHeader } from '../mock-vmbus/ring-memory.ts';
 import { type Channel, PAGE_BYTES, PacketKind } from '../transport.ts';
 import type { GuestRamBlock } from './guest-ram.ts';
-import { createVmmHostBus, type VmmHostBus } from './host-bus.ts';
+import { createVmmHostBus, type VmmHostBus, type VmmHostBusOptions } from './host-bus.ts';
 import { createTestMachine } from './testing/machine.ts';
 
 const MEBIBYTE = 1_048_576;
@@ -19,7 +19,7 @@ const turn = () =>
   });
 
 /** A host over 4 MiB of RAM whose guest is the test: raw page lists, raw ring headers. */
-function createRaw() {
+function createRaw(options: Partial<VmmHostBusOptions> = {}) {
   const bytes = new Uint8Array(4 * MEBIBYTE);
   const told: string[] = [];
   const channels: Channel[] = [];
@@ -35,6 +35,7 @@ function createRaw() {
       ringDoorbell: (channel) => told.push(`ring ${channel}`),
       busEnded: (error) => told.push(`ended${error === null ? '' : ` ${error.message}`}`),
     },
+    ...options,
   });
   host.onChannelOpen = (channel) => {
     channels.push(channel);
@@ -433,6 +434,45 @@ describe('the end of a virtual machine', () => {
     assert.deepEqual(bytes, before);
     assert.deepEqual(told, []);
     assert.deepEqual(closes, ['in order']);
+  });
+
+  it('by the VMM within a doorbell of the host or a packet: nothing of its rings is touched after that', async () => {
+    const calls = { offerChannel() {}, rescindChannel() {}, ringDoorbell() {} };
+    const touched: string[] = [];
+    for (const moment of ['signal of packets', 'signal of room', 'packet', 'packet when polled']) {
+      let before: Uint8Array | null = null;
+      const end = (): void => {
+        if (before !== null) return;
+        host.end(null);
+        before = bytes.slice();
+      };
+      const raw = createRaw({ calls: { ...calls, ringDoorbell: end } });
+      const { host, bytes, channels } = raw;
+      openAt(host, 1, 1, 0);
+      const [channel] = channels;
+      if (moment === 'signal of packets') {
+        // More than the ring takes: the rest waits, and asks for room.
+        for (let i = 0; i < 9; i += 1)
+          channel?.send(PacketKind.inBand, i, 0, 0, new Uint8Array(4000), 0, 4000);
+      } else {
+        // The host gives space back after an eighth of the ring: 64 packets.
+        for (let id = 1; id <= 64; id += 1) writePacket(bytes, 0, 24 * (id - 1), id);
+        const ring = new DataView(bytes.buffer);
+        ring.setUint32(4 * RingHeader.featureBits, 1, true);
+        const last = moment === 'signal of room' ? 65 : 64;
+        if (last === 65) {
+          writePacket(bytes, 0, 24 * 64, last);
+          ring.setUint32(4 * RingHeader.pendingSendSize, 12_288 - 24, true);
+        } else if (channel !== undefined) channel.onPacket = ({ idLow }) => idLow === last && end();
+        if (moment === 'packet when polled') host.poll();
+        else host.doorbell(1);
+      }
+      await turn();
+      assert.ok(before !== null, moment);
+      await turn();
+      if (Buffer.compare(bytes, before) !== 0) touched.push(moment);
+    }
+    assert.deepEqual(touched, []);
   });
 
   it('is told on both ends also to whoever asks afterwards', async () => {
