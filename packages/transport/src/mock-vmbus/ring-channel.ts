@@ -369,6 +369,7 @@ export class RingChannel implements Channel {
   /** Takes packets with the interrupt mask up, then looks once more after lowering it (vmbus-ring.md §7). */
   #drain(): void {
     const consumer = this.#consumer;
+    if (this.#peerClosed && !this.#isClosed()) consumer.finish();
     if (!this.#isDraining()) {
       if (this.#peerClosed && !this.#isClosed() && !consumer.hasData()) this.#end(null);
       return;

@@ -365,6 +365,36 @@ describe('channels of a virtual machine', () => {
   });
 });
 
+describe('a rescind that a guest does not make room for', () => {
+  for (const takes of [false, true]) {
+    it(takes ? 'waits for a guest that does in time' : 'is told all the same', async () => {
+      const retries: (() => void)[] = [];
+      const retry = (callback: () => void) => {
+        retries.push(callback);
+        return () => {};
+      };
+      const { host, bytes, channels, told, closes } = createRaw({ retry });
+      openAt(host, 2, 2, 8);
+      for (let i = 0; i < 5; i += 1)
+        channels[0]?.send(PacketKind.inBand, i, 0, 0, new Uint8Array(4000), 0, 4000);
+      host.rescind(2);
+      await turn();
+      assert.deepEqual(told, ['ring 2']);
+      const downstream = new DataView(bytes.buffer, 12 * PAGE_BYTES);
+      const writeIndex = () => downstream.getUint32(4 * RingHeader.writeIndex, true);
+      const full = writeIndex();
+      if (takes) downstream.setUint32(4 * RingHeader.readIndex, full, true);
+      for (let i = 0; i < 300; i += 1) {
+        retries.shift()?.();
+        await turn();
+      }
+      assert.deepEqual(told, takes ? ['ring 2', 'ring 2', 'rescind 2'] : ['ring 2', 'rescind 2']);
+      assert.equal(writeIndex() !== full, takes);
+      assert.deepEqual(closes, ['in order']);
+    });
+  }
+});
+
 describe('configuration space of a virtual machine', () => {
   it('reads all ones where there is nothing, and ignores writes there', () => {
     const { host, config, writes } = createRaw();
@@ -485,6 +515,64 @@ describe('the end of a virtual machine', () => {
     guest.onClose = (error) => heard.push(`guest ${codeOf(error)}`);
     await turn();
     assert.deepEqual(heard, ['host null', 'guest peer-closed']);
+  });
+
+  it('by the VMM within an offer or a doorbell that the end by the host rings: the VMM is told nothing after that', async () => {
+    const told: string[] = [];
+    const ends: (Error | null)[] = [];
+    const guid = new Uint8Array(16);
+    const offers = createVmmHostBus({
+      guestRam: [{ address: 0, bytes: new Uint8Array(PAGE_BYTES) }],
+      window: new Uint8Array(MEBIBYTE),
+      calls: {
+        offerChannel({ index }) {
+          told.push(`offer ${index}`);
+          offers.end(null);
+        },
+        rescindChannel() {},
+        ringDoorbell() {},
+      },
+    });
+    for (const mmioMegabytes of [1, 0]) offers.offer({ classGuid: guid, instanceGuid: guid, mmioMegabytes });
+    offers.start();
+    const { host, channels } = createRaw({
+      calls: {
+        offerChannel() {},
+        rescindChannel: (channel) => told.push(`rescind ${channel}`),
+        ringDoorbell(channel) {
+          told.push(`ring ${channel}`);
+          host.end(null);
+        },
+        busEnded: () => told.push('ended'),
+      },
+    });
+    host.onClose = (error) => ends.push(error);
+    openAt(host, 1, 1, 0);
+    host.rescind(2);
+    channels[0]?.send(PacketKind.inBand, 1, 0, 0, new Uint8Array(8), 0, 8);
+    host.abort(new Error('a defect'));
+    await turn();
+    assert.deepEqual(told, ['offer 1', 'ring 1']);
+    assert.deepEqual(ends, [null]);
+  });
+
+  it('by an unload of its kernel, whose other processors go on writing', async () => {
+    const { host, bytes, channels, received, closes } = createRaw();
+    openAt(host, 1, 1, 0);
+    let written = 3;
+    for (let id = 0; id < written; id += 1) writePacket(bytes, 0, 24 * id, id);
+    const [channel] = channels;
+    if (channel !== undefined) {
+      channel.onPacket = ({ idLow }) => {
+        received.push(idLow);
+        // The ring never becomes empty.
+        if (written < 500) writePacket(bytes, 0, 24 * written, written);
+        written += 1;
+      };
+    }
+    await host.unload();
+    assert.deepEqual(received, [0, 1, 2]);
+    assert.deepEqual(closes, ['in order']);
   });
 
   it('by an unload of its kernel, after which all opens again', async () => {
