@@ -287,8 +287,8 @@ export class RingChannel implements Channel {
   poll(): number {
     const consumer = this.#consumer;
     if (this.#isServing || this.#state !== 'open' || this.#onPacket === null) return 0;
-    if (!this.#isPolled) this.#beginPolling();
     try {
+      if (!this.#isPolled) this.#beginPolling();
       if (consumer.hasData()) return this.#takePolled();
       this.#polledInVain();
     } catch (error) {

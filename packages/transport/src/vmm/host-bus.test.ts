@@ -174,6 +174,37 @@ describe('RAM and window of a virtual machine', () => {
     );
   });
 
+  it('may be taken away: each channel ends, and nothing throws', async () => {
+    for (const use of ['doorbell', 'poll', 'send'] as const) {
+      const { host, bytes, channels, closes, told } = createRaw();
+      openAt(host, 1, 1, 0);
+      await turn();
+      structuredClone(null, { transfer: [bytes.buffer] });
+      if (use === 'send') channels[0]?.send(PacketKind.inBand, 1, 0, 0, new Uint8Array(8), 0, 8);
+      else host[use](1);
+      await turn();
+      assert.equal(closes.length, 1, use);
+      assert.match(closes[0] ?? '', /^TypeError: .* detached ArrayBuffer/);
+      assert.equal(told.at(-1)?.slice(0, 9), 'rescind 1');
+      refusedAs(host.createGpadl(9, frames(20, 1)), 'out-of-range');
+      await host.unload();
+      host.end(null);
+    }
+  });
+
+  it('is as it was when the bus was made, whatever becomes of the objects that describe it', () => {
+    const block = { address: 8192, bytes: new Uint8Array(8192) };
+    const { memory } = createVmmHostBus({
+      guestRam: [block],
+      window: new Uint8Array(MEBIBYTE),
+      calls: { offerChannel() {}, rescindChannel() {}, ringDoorbell() {} },
+    });
+    block.address = 0;
+    block.bytes = new Uint8Array(100);
+    assert.ok(!memory.contains(0, 8));
+    assert.equal(memory.view(8192, 8192).length, 8192);
+  });
+
   it('can be files that another process maps', () => {
     const file = { path: '/proc/1/fd/9', offset: 4096 };
     const { memory, window } = createVmmHostBus({
