@@ -126,6 +126,11 @@ export class HostLinks {
     };
   }
 
+  /** How long whoever connects may take to say hello, milliseconds. */
+  get handshakeTimeoutMs(): number {
+    return this.#settings.handshakeTimeoutMs ?? DEFAULT_HANDSHAKE_TIMEOUT_MS;
+  }
+
   /** A connection was one too many, see {@link isFull}. */
   turnedAway(peer: string): void {
     const what = `${this.#waiting} connections wait to say hello: no further one is taken`;
@@ -158,7 +163,7 @@ export class HostLinks {
       allocateRegion: settings.allocateRegion ?? allocatePlainRegion,
       heartbeatMs: settings.heartbeatMs ?? DEFAULT_HEARTBEAT_MS,
       silenceMs: silenceOf(settings),
-      handshakeTimeoutMs: settings.handshakeTimeoutMs ?? DEFAULT_HANDSHAKE_TIMEOUT_MS,
+      handshakeTimeoutMs: this.handshakeTimeoutMs,
       leaseMs: this.#leaseMs,
       ...(settings.codecs === undefined ? {} : { codecs: settings.codecs }),
       sessionId: randomUUID(),
