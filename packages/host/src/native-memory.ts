@@ -1,3 +1,4 @@
+import { constants } from 'node:buffer';
 import process from 'node:process';
 import { loadKoffi } from './koffi.ts';
 
@@ -5,7 +6,7 @@ import { loadKoffi } from './koffi.ts';
 export interface NativeMemory {
   /**
    * Maps `lengthBytes` of an open file, shared, for reading and writing.
-   * @throws Error with the system's error name.
+   * @throws Error with the system's error name; RangeError for more than an ArrayBuffer of this Node can have.
    */
   map(fileDescriptor: number, lengthBytes: number): NativeMapping;
   /** An anonymous file in memory, closed on exec. @throws Error when the kernel has none. */
@@ -73,6 +74,12 @@ function load(): NativeMemory {
   );
   return {
     map(fileDescriptor, lengthBytes) {
+      // koffi ends the process where V8 cannot have such an ArrayBuffer.
+      if (lengthBytes > constants.MAX_LENGTH) {
+        throw new RangeError(
+          `this Node maps at most ${constants.MAX_LENGTH} bytes in one piece, not ${lengthBytes}`,
+        );
+      }
       const address = mmap(null, lengthBytes, PROT_READ_WRITE, MAP_SHARED, fileDescriptor, 0) as bigint;
       if (address === MAP_FAILED) {
         throw new Error(`mmap of ${lengthBytes} bytes failed with error ${koffi.errno()}`);

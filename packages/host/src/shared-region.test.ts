@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { constants } from 'node:buffer';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import { createSharedRegionAllocator, mapSharedFile } from './shared-region.ts';
@@ -19,6 +20,15 @@ test('a region is zeroed and both of its mappings see the same bytes', { skip: a
   assert.equal(region.bytes[3], 0);
   assert.equal(other.bytes[3], 9);
   other.release();
+});
+
+test('a region that no ArrayBuffer can show is refused: the process ended', {
+  skip: allocate === null,
+}, () => {
+  assert.throws(() => allocate!(constants.MAX_LENGTH + 1), {
+    name: 'RangeError',
+    message: /maps at most \d+ bytes/,
+  });
 });
 
 test('another process of the same user reaches a region by its path', { skip: allocate === null }, () => {

@@ -111,6 +111,28 @@ describe('URL factories', () => {
     assert.deepEqual(warnings, []);
   });
 
+  it('refuse memory that no bus can have, before they listen', async () => {
+    const urls = ['ws://127.0.0.1:0', 'tcp:127.0.0.1:0', 'device:/dev/null'];
+    if (process.platform === 'linux') urls.push(`shm:sizes-${process.pid}`);
+    for (const url of urls) {
+      const cases: [object, RegExp][] = [
+        [{ guestMemoryBytes: Number.NaN }, /guest memory of NaN bytes: at least one page/],
+        [{ guestMemoryBytes: 2 ** 52 }, /guest memory of 4503599627370496 bytes: .* at most 17592186040320/],
+        ...[0, 0.5, Number.NaN, 4097, 2 ** 32].map((windowMegabytes): [object, RegExp] => [
+          { windowMegabytes },
+          new RegExp(`a device window of ${windowMegabytes} MiB: at least 1, at most 4096`),
+        ]),
+      ];
+      if (url.startsWith('shm:'))
+        cases.push([{ guestMemoryBytes: 2 ** 43 }, /maps at most \d+ bytes in one piece, not 8796093022208/]);
+      for (const [sizes, pattern] of cases) {
+        const { code, message } = await failure(listen(url, { onBus, ...sizes }));
+        assert.equal(code, 'out-of-range', url);
+        assert.match(message, pattern);
+      }
+    }
+  });
+
   it('say that a port is in use, and the way out', async () => {
     const listener = await listen('ws://127.0.0.1:0', { onBus });
     const { code, message } = await failure(listen(listener.url, { onBus }));

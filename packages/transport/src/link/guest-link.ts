@@ -1,5 +1,6 @@
 import { errorOfPeer, isTransportError, TransportError } from '../errors.ts';
 import { MAX_GPADLS } from '../gpadl.ts';
+import { MAX_WINDOW_MEGABYTES } from '../memory-sizes.ts';
 import { checkOffered } from '../offer.ts';
 import { GuestPciFunction } from '../pci.ts';
 import { Pending } from '../pending.ts';
@@ -264,6 +265,12 @@ export class GuestLink extends LinkSession implements GuestBus {
       throw new TransportError(
         'version-mismatch',
         `the host chose codec '${body.codec}'; this guest speaks ${this.#codecs.join()}`,
+      );
+    }
+    if (body.windowMegabytes > MAX_WINDOW_MEGABYTES) {
+      throw new TransportError(
+        'limit',
+        `the host announces a device window of ${body.windowMegabytes} MiB; this guest takes ${MAX_WINDOW_MEGABYTES}`,
       );
     }
     this.#codec = body.codec;

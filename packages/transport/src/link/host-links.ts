@@ -2,6 +2,7 @@ import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { systemClock } from '../clock.ts';
 import { TransportError } from '../errors.ts';
+import { DEFAULT_WINDOW_MEGABYTES, memorySizes } from '../memory-sizes.ts';
 import { hasProcessEnded } from '../process-identity.ts';
 import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
 import { type AllocateRegion, allocatePlainRegion } from '../region.ts';
@@ -32,7 +33,7 @@ export interface LinkHostSettings {
    * WebSocket, other media have none.
    */
   readonly authenticate?: (token: string, request?: IncomingMessage) => boolean | Promise<boolean>;
-  /** Device window of each guest, MiB. Default 64. */
+  /** Device window of each guest, MiB, at most 4096. Default 64. */
   readonly windowMegabytes?: number;
   /** Most guest memory mirrored for each guest, bytes. Default 1 GiB. */
   readonly guestMemoryBytes?: number;
@@ -84,8 +85,14 @@ export class HostLinks {
   /** Called when the last link has ended. */
   onNoneLeft: (() => void) | null = null;
 
-  /** @param survivesConnections - Whether sessions wait for their guest unless the settings say otherwise. */
+  /**
+   * @param survivesConnections - Whether sessions wait for their guest unless the settings say otherwise.
+   * @throws TransportError `out-of-range` for sizes of memory that cannot be.
+   */
   constructor(transport: string, settings: LinkHostSettings, survivesConnections: boolean) {
+    const { guestMemoryBytes = DEFAULT_GUEST_MEMORY_BYTES, windowMegabytes = DEFAULT_WINDOW_MEGABYTES } =
+      settings;
+    memorySizes({ guestMemoryBytes, windowMegabytes });
     this.#transport = transport;
     this.#settings = settings;
     this.#leaseMs = settings.leaseMs ?? (survivesConnections ? DEFAULT_LEASE_MS : 0);
@@ -119,6 +126,11 @@ export class HostLinks {
     };
   }
 
+  /** How long whoever connects may take to say hello, milliseconds. */
+  get handshakeTimeoutMs(): number {
+    return this.#settings.handshakeTimeoutMs ?? DEFAULT_HANDSHAKE_TIMEOUT_MS;
+  }
+
   /** A connection was one too many, see {@link isFull}. */
   turnedAway(peer: string): void {
     const what = `${this.#waiting} connections wait to say hello: no further one is taken`;
@@ -146,12 +158,12 @@ export class HostLinks {
       medium,
       clock: systemClock,
       maxQueuedBytes: settings.maxQueuedBytes ?? DEFAULT_MAX_QUEUED_BYTES,
-      windowMegabytes: settings.windowMegabytes ?? 64,
+      windowMegabytes: settings.windowMegabytes ?? DEFAULT_WINDOW_MEGABYTES,
       guestMemoryBytes: settings.guestMemoryBytes ?? DEFAULT_GUEST_MEMORY_BYTES,
       allocateRegion: settings.allocateRegion ?? allocatePlainRegion,
       heartbeatMs: settings.heartbeatMs ?? DEFAULT_HEARTBEAT_MS,
       silenceMs: silenceOf(settings),
-      handshakeTimeoutMs: settings.handshakeTimeoutMs ?? DEFAULT_HANDSHAKE_TIMEOUT_MS,
+      handshakeTimeoutMs: this.handshakeTimeoutMs,
       leaseMs: this.#leaseMs,
       ...(settings.codecs === undefined ? {} : { codecs: settings.codecs }),
       sessionId: randomUUID(),

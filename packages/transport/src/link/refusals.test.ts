@@ -212,21 +212,32 @@ describe('a guest over a link', () => {
 
   it('says so when its process has no memory left, and is as before', async () => {
     const limits = { memoryPages: 0xffff_ffff, packetBytes: 0, gpadls: 0 };
-    const { clock, guest } = await guestOf({ windowMegabytes: 0xffff_ffff, limits });
+    const { clock, guest } = await guestOf({ windowMegabytes: 1, limits });
     // 8 TiB: no array is that long.
     assert.throws(
       () => guest.memory.allocate(2 ** 43),
       (error) => is(error, 'no-memory', /no 8796093022208 bytes left/),
-    );
-    assert.throws(
-      () => guest.window.view(0, 1),
-      (error) => is(error, 'no-memory', /device window of 4503599626321920 bytes/),
     );
     const block = guest.memory.allocate(PAGE_BYTES);
     assert.equal(block.bytes.length, PAGE_BYTES);
     guest.memory.free(block);
     guest.abort(new Error('enough'));
     await clock.settle();
+  });
+
+  it('takes no window that is larger than any host of ours has', async () => {
+    for (const windowMegabytes of [4096, 4097, 2 ** 32 - 1]) {
+      const { clock, guest, toGuest, toHost } = createVirtualLink({ onReady: () => assert.fail('let in') });
+      toGuest.deliver = () => {};
+      toHost.deliver = () => {};
+      const ready = guest.ready.catch((error: unknown) => error);
+      guest.receive(control('welcome', { version: 1, codec: 'packed', windowMegabytes }));
+      await clock.settle();
+      const error = await ready;
+      if (windowMegabytes === 4096) assert.equal(guest.window.lengthBytes, 2 ** 32);
+      else is(error, 'limit', new RegExp(`window of ${windowMegabytes} MiB; this guest takes 4096`));
+      guest.abort(new Error('enough'));
+    }
   });
 
   // The list of what is offered grew for as long as a host went on.

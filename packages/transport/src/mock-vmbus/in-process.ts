@@ -1,14 +1,12 @@
-import { TransportError } from '../errors.ts';
+import { memorySizes } from '../memory-sizes.ts';
 import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
 import { type AllocateRegion, allocatePlainRegion, fileOf } from '../region.ts';
 import { queueMicrotask, runNextTurn } from '../timers.ts';
-import { type GuestBus, type HostBus, PAGE_BYTES } from '../transport.ts';
+import type { GuestBus, HostBus } from '../transport.ts';
 import type { BusLink, GuestMessage, HostMessage } from './control.ts';
 import { VmbusGuest } from './guest-bus.ts';
 import { VmbusHost } from './host-bus.ts';
 import { MappedWindow } from './mapped-window.ts';
-
-const MEBIBYTE = 1_048_576;
 
 /** Guest-physical address of the mock guest's RAM: above 4 GiB, so that an address cut to 32 bits shows. */
 export const GUEST_RAM_ADDRESS = 0x1_0000_0000;
@@ -24,28 +22,6 @@ export interface InProcessBusOptions {
   readonly maxQueuedBytes?: number;
   /** Where guest RAM and device window come from, so that another process can map them. */
   readonly allocateRegion?: AllocateRegion;
-}
-
-export const DEFAULT_GUEST_MEMORY_BYTES = 256 * MEBIBYTE;
-export const DEFAULT_WINDOW_MEGABYTES = 64;
-
-/** Checked sizes of a bus's memory, bytes. @throws TransportError `out-of-range`. */
-export function memorySizes(options: Pick<InProcessBusOptions, 'guestMemoryBytes' | 'windowMegabytes'>): {
-  ramBytes: number;
-  windowBytes: number;
-} {
-  const ram = options.guestMemoryBytes ?? DEFAULT_GUEST_MEMORY_BYTES;
-  const megabytes = options.windowMegabytes ?? DEFAULT_WINDOW_MEGABYTES;
-  if (!Number.isSafeInteger(ram) || ram < PAGE_BYTES) {
-    throw new TransportError(
-      'out-of-range',
-      `guest memory of ${ram} bytes: at least one page of ${PAGE_BYTES}`,
-    );
-  }
-  if (!Number.isSafeInteger(megabytes) || megabytes < 1) {
-    throw new TransportError('out-of-range', `a device window of ${megabytes} MiB: at least 1`);
-  }
-  return { ramBytes: Math.ceil(ram / PAGE_BYTES) * PAGE_BYTES, windowBytes: megabytes * MEBIBYTE };
 }
 
 /**

@@ -92,6 +92,11 @@ export class RingChannel implements Channel {
     return this.#state === 'open';
   }
 
+  /** A method, since TypeScript does not see that a call in between may change the state. */
+  #isClosed(): boolean {
+    return this.#state === 'closed';
+  }
+
   get onPacket(): ((packet: Packet) => void) | null {
     return this.#onPacket;
   }
@@ -174,9 +179,14 @@ export class RingChannel implements Channel {
     else this.#publishAt = unpublishedBytes + EARLY_BYTES;
   }
 
+  /**
+   * Who is signalled, or given a packet, may end the channel within that call, and its rings are touched no more from then on: look
+   * whether it {@link #isClosed} before going on.
+   */
   #publish(): void {
     this.#publishAt = EARLY_BYTES;
-    if (this.#producer.hasUnpublished && this.#producer.publish()) this.#options.signal();
+    if (!this.#isClosed() && this.#producer.hasUnpublished && this.#producer.publish())
+      this.#options.signal();
   }
 
   /** Moves what waits outside into the ring as far as it goes, and asks to be told when there is more room. */
@@ -202,6 +212,7 @@ export class RingChannel implements Channel {
         continue;
       }
       this.#publish();
+      if (this.#isClosed()) return;
       // Wait for half the ring where there is that much to send: fewer wake-ups, larger batches.
       const half = (producer.sizeBytes >>> 1) & ~7;
       const wanted = Math.max(packetSpace(length), Math.min(queue.lengthBytes, half) & ~7);
@@ -213,6 +224,7 @@ export class RingChannel implements Channel {
     }
     producer.disarmPending();
     this.#publish();
+    if (this.#isClosed()) return;
     this.#cancelRetry?.();
     this.#cancelRetry = null;
     if (this.#state === 'closing') this.#end(null);
@@ -275,8 +287,8 @@ export class RingChannel implements Channel {
   poll(): number {
     const consumer = this.#consumer;
     if (this.#isServing || this.#state !== 'open' || this.#onPacket === null) return 0;
-    if (!this.#isPolled) this.#beginPolling();
     try {
+      if (!this.#isPolled) this.#beginPolling();
       if (consumer.hasData()) return this.#takePolled();
       this.#polledInVain();
     } catch (error) {
@@ -336,6 +348,7 @@ export class RingChannel implements Channel {
     try {
       this.#pushOut();
       this.#release();
+      if (this.#isClosed()) return false;
       this.#consumer.unmask();
       this.#isPolled = false;
       return this.#onPacket !== null && this.#consumer.hasData();
@@ -356,8 +369,9 @@ export class RingChannel implements Channel {
   /** Takes packets with the interrupt mask up, then looks once more after lowering it (vmbus-ring.md §7). */
   #drain(): void {
     const consumer = this.#consumer;
+    if (this.#peerClosed && !this.#isClosed()) consumer.finish();
     if (!this.#isDraining()) {
-      if (this.#peerClosed && !consumer.hasData()) this.#end(null);
+      if (this.#peerClosed && !this.#isClosed() && !consumer.hasData()) this.#end(null);
       return;
     }
     let budget = PACKETS_PER_SERVICE;
@@ -370,8 +384,8 @@ export class RingChannel implements Channel {
         // Answers to all that is known to have come leave before the next look at the other side's words.
         if (!consumer.hasKnownData) this.#pushOut();
       }
-      if (this.#state === 'closed') return;
       this.#pushOut();
+      if (this.#isClosed()) return;
       if (budget === 0) {
         this.#release();
         // Stay masked: this side comes back by itself.
@@ -381,6 +395,7 @@ export class RingChannel implements Channel {
       const lookout = this.#patience.lookout();
       if (lookout?.glance(consumer) === true) continue;
       this.#release();
+      if (this.#isClosed()) return;
       if (lookout?.watch(consumer) === true) continue;
       consumer.unmask();
       if (!this.#isDraining() || !consumer.hasData()) break;
@@ -404,7 +419,7 @@ export class RingChannel implements Channel {
   }
 
   #release(): void {
-    if (this.#consumer.release()) this.#options.signal();
+    if (!this.#isClosed() && this.#consumer.release()) this.#options.signal();
   }
 
   /** The other side has ended this channel; with null, what it sent before is delivered first. */

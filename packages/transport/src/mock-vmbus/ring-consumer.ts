@@ -25,6 +25,8 @@ export class RingConsumer {
   #released = 0;
   /** The producer's index as of the last load. */
   #write = 0;
+  /** The producer's index is not looked at any more. */
+  #isFinished = false;
   /** From the first to the last 32-bit word of the packet taken last. */
   #reach = 0;
   /** Of no use: what `#touch` has read is kept so that V8 does not leave the reading out. */
@@ -64,6 +66,7 @@ export class RingConsumer {
   /** True when the producer has published more than was taken. */
   hasData(): boolean {
     if (this.#read !== this.#write) return true;
+    if (this.#isFinished) return false;
     const write = this.#memory.load(RingHeader.writeIndex);
     if (write === this.#write) {
       if (this.#memory.isPassedAround) this.#touch();
@@ -71,6 +74,14 @@ export class RingConsumer {
     }
     this.#write = checkIndex('write_index', write, this.sizeBytes);
     return true;
+  }
+
+  /** The producer has ended: what it has published by now is all there is, whatever it still does to its ring. */
+  finish(): void {
+    if (this.#isFinished) return;
+    const write = this.#memory.load(RingHeader.writeIndex);
+    this.#write = checkIndex('write_index', write, this.sizeBytes);
+    this.#isFinished = true;
   }
 
   /**

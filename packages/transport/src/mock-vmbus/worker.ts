@@ -1,11 +1,12 @@
 import { TransportError } from '../errors.ts';
+import { memorySizes } from '../memory-sizes.ts';
 import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
 import type { GuestBus, HostBus, PolledEnd } from '../transport.ts';
 import type { BusEnd } from './bus-end.ts';
 import type { BusLink, GuestMessage, HostMessage } from './control.ts';
 import { VmbusGuest } from './guest-bus.ts';
 import { VmbusHost } from './host-bus.ts';
-import { GUEST_RAM_ADDRESS, memorySizes } from './in-process.ts';
+import { GUEST_RAM_ADDRESS } from './in-process.ts';
 import { MappedWindow } from './mapped-window.ts';
 
 export type { PolledEnd } from '../transport.ts';

@@ -8,9 +8,10 @@ import {
   type LinkHostSettings,
 } from '../link/host-links.ts';
 import { DEFAULT_HANDSHAKE_TIMEOUT_MS, DEFAULT_HEARTBEAT_MS, silenceOf } from '../link/limits.ts';
+import { memorySizes } from '../memory-sizes.ts';
 import type { GuestMessage, HostMessage } from '../mock-vmbus/control.ts';
 import { VmbusHost, type VmbusHostOptions } from '../mock-vmbus/host-bus.ts';
-import { GUEST_RAM_ADDRESS, memorySizes } from '../mock-vmbus/in-process.ts';
+import { GUEST_RAM_ADDRESS } from '../mock-vmbus/in-process.ts';
 import { MappedWindow } from '../mock-vmbus/mapped-window.ts';
 import { DEFAULT_MAX_QUEUED_BYTES } from '../queue-limits.ts';
 import { encodePath } from '../stream/address.ts';
@@ -20,7 +21,7 @@ import type { PolledEnd } from '../transport.ts';
 import { parseSharedMemoryUrl } from './address.ts';
 import { createMemoryFile, type MemoryFile } from './memory-file.ts';
 import { checkFromGuest, type FromHost, type HelloMessage } from './messages.ts';
-import { nativeMemory } from './native.ts';
+import { checkMappable, nativeMemory } from './native.ts';
 import { DEFAULT_CLOSE_TIMEOUT_MS, DEFAULT_SPIN_MICROSECONDS, PROTOCOL_VERSION } from './settings.ts';
 import { SocketLink } from './socket-link.ts';
 
@@ -49,13 +50,14 @@ const DEFAULT_GUEST_MEMORY_BYTES = 1024 * 1_048_576;
 /**
  * Listens for guests of this machine and this user on `shm:NAME`.
  *
- * @throws TransportError `unsupported` where there is no such memory; `bad-url`; `listen-failed`.
+ * @throws TransportError `unsupported` where there is no such memory; `bad-url`; `out-of-range`; `listen-failed`.
  */
 export async function listenSharedMemory(
   url: string,
   settings: SharedMemorySettings,
 ): Promise<SharedMemoryListener> {
   nativeMemory();
+  checkMappable(sizesOf(settings).ramBytes);
   const { path, folder, token } = parseSharedMemoryUrl(url, true);
   const given = token !== '' && settings.token === undefined ? { ...settings, token } : settings;
   const guests = new Set<Entering>();
@@ -88,6 +90,10 @@ export async function listenSharedMemory(
       await stopped;
     },
   };
+}
+
+function sizesOf({ guestMemoryBytes = DEFAULT_GUEST_MEMORY_BYTES, windowMegabytes }: SharedMemorySettings) {
+  return memorySizes({ guestMemoryBytes, ...(windowMegabytes === undefined ? {} : { windowMegabytes }) });
 }
 
 /** Tells the guest when it has started: a guest has the first offers when it has its bus. */
@@ -194,9 +200,8 @@ class Entering {
   }
 
   #welcome(): void {
-    const { guestMemoryBytes = DEFAULT_GUEST_MEMORY_BYTES, windowMegabytes = 64 } = this.#settings;
     try {
-      const { ramBytes, windowBytes } = memorySizes({ guestMemoryBytes, windowMegabytes });
+      const { ramBytes, windowBytes } = sizesOf(this.#settings);
       this.#files.push(createMemoryFile(ramBytes));
       this.#files.push(createMemoryFile(windowBytes));
     } catch (error) {

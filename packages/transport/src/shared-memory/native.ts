@@ -1,3 +1,4 @@
+import { constants } from 'node:buffer';
 import { closeSync, fchmodSync, ftruncateSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import process from 'node:process';
@@ -75,6 +76,19 @@ export function checkPlatform(platform: string, arch: string): void {
   }
 }
 
+/**
+ * A mapping becomes an ArrayBuffer, and one that V8 cannot have ends the process, where koffi makes it.
+ *
+ * @throws TransportError `out-of-range`.
+ */
+export function checkMappable(lengthBytes: number): void {
+  if (lengthBytes <= constants.MAX_LENGTH) return;
+  throw new TransportError(
+    'out-of-range',
+    `this Node maps at most ${constants.MAX_LENGTH} bytes in one piece, not ${lengthBytes}`,
+  );
+}
+
 function load(): NativeMemory {
   checkPlatform(process.platform, process.arch);
   try {
@@ -118,6 +132,7 @@ function loadLinux(): NativeMemory {
   );
   return {
     map(fileDescriptor, lengthBytes) {
+      checkMappable(lengthBytes);
       const address = mmap(null, lengthBytes, PROT_READ_WRITE, MAP_SHARED, fileDescriptor, 0) as bigint;
       if (address === MAP_FAILED) {
         throw new Error(`mmap of ${lengthBytes} bytes failed: ${errorName()}`);

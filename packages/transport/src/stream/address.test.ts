@@ -44,7 +44,19 @@ describe('URLs with a path', () => {
   });
 
   it('are refused where they hold a NUL character or name no transport', () => {
-    const shared = ['shm:a/b', 'shm:-x', 'shm:', 'shm:/a%00b', `shm:/${'x'.repeat(107)}`];
+    assert.throws(() => parseStreamUrl('unix:@gpu'), /'unix:@gpu': .* expected a path; \.\/@gpu is a file/);
+    assert.deepEqual(parseStreamUrl('unix:./@gpu').address, { kind: 'unix', path: './@gpu' });
+    const shared = [
+      'unix:@',
+      'unix://@a',
+      'unix:%40a',
+      'shm:@a',
+      'shm:a/b',
+      'shm:-x',
+      'shm:',
+      'shm:/a%00b',
+      `shm:/${'x'.repeat(107)}`,
+    ];
     for (const bad of ['unix:/a%00b', 'stdio:a\0b', 'tls:x:1', 'x', ...shared]) {
       const parse = bad.startsWith('shm')
         ? (text: string) => parseSharedMemoryUrl(text, false)

@@ -62,6 +62,12 @@ function commandAddress(command: string, text: string): StreamAddress {
 function unixAddress(rest: string, text: string): StreamAddress {
   const path = decodePath(rest, text);
   if (path === '') throw bad(text, 'expected a path, as in unix:/run/user/1000/gpu.sock');
+  // It made a file of that name. Such sockets belong to nobody: any user of the machine could connect, or be the host.
+  if (path.startsWith('@'))
+    throw bad(
+      text,
+      `a socket without a file is not supported: expected a path; ./${path} is a file of that name`,
+    );
   return { kind: 'unix', path: checkSocketPath(path, text) };
 }
 

@@ -19,9 +19,12 @@ export class ConnectionMedium extends StreamMedium {
   #guests: LineGuests | null = null;
   #withdraw: () => void = () => {};
   #lineEnded: () => void = () => {};
+  readonly #isLocal: boolean;
 
-  constructor(socket: Socket, links: HostLinks, peer: string) {
+  /** @param isLocal - Nobody else can connect: a line may stay before the first of its guests has come. */
+  constructor(socket: Socket, links: HostLinks, peer: string, isLocal: boolean) {
     super(socket, streamError, 'own');
+    this.#isLocal = isLocal;
     this.#socket = socket;
     this.#links = links;
     this.#peer = peer;
@@ -55,10 +58,16 @@ export class ConnectionMedium extends StreamMedium {
     const socket = this.#socket;
     // A listener keeps the process alive, and so does a guest; that one may come does not.
     socket.unref();
-    this.#guests = new LineGuests(this.#links, this.#peer, socket, (isThere) => {
+    const stranger = this.#isLocal
+      ? undefined
+      : setTimeout(() => socket.destroy(), this.#links.handshakeTimeoutMs);
+    stranger?.unref();
+    socket.once('close', () => clearTimeout(stranger));
+    const presence = (isThere: boolean) => {
       if (isThere) socket.ref();
       else socket.unref();
-    });
+    };
+    this.#guests = new LineGuests(this.#links, this.#peer, socket, presence, () => clearTimeout(stranger));
   }
 
   protected override ended(): void {

@@ -94,7 +94,8 @@ function unanswered(timeoutMs: number): TransportError {
  * @throws TransportError `listen-failed`.
  */
 export async function listenOnDevice(path: string, settings: LinkHostSettings): Promise<StreamListener> {
-  const server = new DeviceServer(path, settings, await openDeviceFile(path, false, 'listen-failed'));
+  const links = new HostLinks('device', settings, false);
+  const server = new DeviceServer(path, links, await openDeviceFile(path, false, 'listen-failed'));
   return {
     url: `device:${path}`,
     port: 0,
@@ -113,9 +114,9 @@ class DeviceServer {
   /** Settles when the device is there no more. */
   readonly ended: Promise<void>;
 
-  constructor(path: string, settings: LinkHostSettings, device: DeviceFile) {
+  constructor(path: string, links: HostLinks, device: DeviceFile) {
     this.#path = path;
-    this.#links = new HostLinks('device', settings, false);
+    this.#links = links;
     this.#device = device;
     this.ended = this.#serve();
   }

@@ -94,37 +94,62 @@ describe('the guests of a line', () => {
   });
 
   // A VMM's connection ended with its first guest; and one that was killed in a frame kept all others out for two minutes.
-  it('come and go over one connection to a Unix socket, some of them killed in the middle of a frame', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'dxgwire-'));
-    const hosts: HostBus[] = [];
-    const listener = await listen(`unix:${join(folder, 'host.sock')}`, {
-      windowMegabytes: 1,
-      onBus: (host) => {
-        hosts.push(host);
-        host.onClose = () => {};
-        host.start();
-      },
-    });
-    const vmm = connectSocket(join(folder, 'host.sock'));
-    await once(vmm, 'connect');
-    for (let round = 0; round < 3; round += 1) {
-      await (await connectOverStream(new Port(vmm), { connectTimeoutMs: 4000 })).close();
-      const port = new Port(vmm);
-      await connectOverStream(port, { connectTimeoutMs: 4000 });
-      const ended = new Promise((resolve) => {
-        hosts.at(-1)!.onClose = resolve;
+  for (const kind of ['unix', 'tcp']) {
+    it(`come and go over one connection to ${kind}:, some of them killed in the middle of a frame`, async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'dxgwire-'));
+      const path = join(folder, 'host.sock');
+      const hosts: HostBus[] = [];
+      const listener = await listen(kind === 'tcp' ? 'tcp:127.0.0.1:0' : `unix:${path}`, {
+        windowMegabytes: 1,
+        onBus: (host) => {
+          hosts.push(host);
+          host.onClose = () => {};
+          host.start();
+        },
       });
-      vmm.write(halfOfFrame());
-      port.destroy();
-      await (await connectOverStream(new Port(vmm), { connectTimeoutMs: 4000 })).close();
-      assert.ok((await ended) instanceof Error);
-    }
-    assert.equal(hosts.length, 9);
-    assert.ok(!vmm.destroyed);
-    const closed = once(vmm, 'close');
-    await listener.close();
+      const vmm = kind === 'tcp' ? connectSocket(listener.port, '127.0.0.1') : connectSocket(path);
+      await once(vmm, 'connect');
+      for (let round = 0; round < 3; round += 1) {
+        await (await connectOverStream(new Port(vmm), { connectTimeoutMs: 4000 })).close();
+        const port = new Port(vmm);
+        await connectOverStream(port, { connectTimeoutMs: 4000 });
+        const ended = new Promise((resolve) => {
+          hosts.at(-1)!.onClose = resolve;
+        });
+        vmm.write(halfOfFrame());
+        port.destroy();
+        await (await connectOverStream(new Port(vmm), { connectTimeoutMs: 4000 })).close();
+        assert.ok((await ended) instanceof Error);
+      }
+      assert.equal(hosts.length, 9);
+      assert.ok(!vmm.destroyed);
+      const closed = once(vmm, 'close');
+      await listener.close();
+      await closed;
+      rmSync(folder, { recursive: true });
+    });
+  }
+
+  it('do not stay on a network where nobody has shown that guests may come', async () => {
+    const listener = await listen('tcp:127.0.0.1:0', {
+      token: 'right',
+      handshakeTimeoutMs: 200,
+      onBus: (host) => host.start(),
+    });
+    const line = async () => {
+      const socket = connectSocket(listener.port, '127.0.0.1');
+      await once(socket, 'connect');
+      return socket;
+    };
+    const stranger = await line();
+    stranger.resume().write(lineMark());
+    const closed = once(stranger, 'close');
+    const vmm = await line();
+    await (await connectOverStream(new Port(vmm), { token: 'right' })).close();
     await closed;
-    rmSync(folder, { recursive: true });
+    await (await connectOverStream(new Port(vmm), { token: 'right' })).close();
+    vmm.destroy();
+    await listener.close();
   });
 
   it('do not keep others out that connect to the same socket, nor does a line without one', async () => {

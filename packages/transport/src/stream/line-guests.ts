@@ -70,17 +70,28 @@ export class LineGuests {
   readonly #peer: string;
   readonly #writable: Writable;
   readonly #onGuest: (isThere: boolean) => void;
+  readonly #onTrusted: () => void;
   readonly #mark = new MarkFinder();
   #guest: GuestMedium | null = null;
   /** What may be the beginning of a mark, and else is that of a guest. */
   #held: Uint8Array | null = null;
 
-  /** @param onGuest - Called when somebody has begun to speak, and when that one's link has ended. */
-  constructor(links: HostLinks, peer: string, writable: Writable, onGuest: (isThere: boolean) => void) {
+  /**
+   * @param onGuest - Called when somebody has begun to speak, and when that one's link has ended.
+   * @param onTrusted - Called when somebody has shown that guests may come here.
+   */
+  constructor(
+    links: HostLinks,
+    peer: string,
+    writable: Writable,
+    onGuest: (isThere: boolean) => void,
+    onTrusted: () => void = () => {},
+  ) {
     this.#links = links;
     this.#peer = peer;
     this.#writable = writable;
     this.#onGuest = onGuest;
+    this.#onTrusted = onTrusted;
   }
 
   get #isFree(): boolean {
@@ -123,7 +134,11 @@ export class LineGuests {
     stream.once('close', () => {
       if (this.#guest === guest || this.#guest === null) this.#onGuest(false);
     });
-    this.#links.connected(guest, this.#peer);
+    this.#links.connected(guest, this.#peer, async (token) => {
+      const isAllowed = await this.#links.authenticate([token]);
+      if (isAllowed) this.#onTrusted();
+      return isAllowed;
+    });
     return guest;
   }
 

@@ -63,11 +63,7 @@ export async function listenStream(url: string, settings: LinkHostSettings): Pro
       socket.destroy();
       return;
     }
-    if (address.kind === 'tcp') {
-      links.connected(new StreamMedium(socket, streamError, 'own'), peerOf(socket));
-      return;
-    }
-    const connection = new ConnectionMedium(socket, links, peerOf(socket));
+    const connection = new ConnectionMedium(socket, links, peerOf(socket), address.kind === 'unix');
     connections.add(connection);
     socket.once('close', () => connections.delete(connection));
   });

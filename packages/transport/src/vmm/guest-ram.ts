@@ -47,8 +47,10 @@ export class GuestRamMap {
 
   /** @throws TransportError `out-of-range` for blocks that are not whole pages or overlap, or when there is none. */
   constructor(blocks: readonly GuestRamBlock[]) {
-    for (const block of blocks) checkBlock(block);
-    this.blocks = [...blocks].sort((a, b) => a.address - b.address);
+    // Read once: what a VMM does to its own objects later changes nothing that was checked here.
+    const taken = blocks.map(({ address, bytes, file = null }) => ({ address, bytes, file }));
+    for (const block of taken) checkBlock(block);
+    this.blocks = taken.sort((a, b) => a.address - b.address);
     if (blocks.length === 0) throw new TransportError('out-of-range', 'a guest without RAM has no rings');
     let end = 0;
     for (const { address, bytes } of this.blocks) {

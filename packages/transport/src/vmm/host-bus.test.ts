@@ -5,7 +5,7 @@ import { RING_PAGES } from '../mock-vmbus/control.ts';
 import { RingHeader } from '../mock-vmbus/ring-memory.ts';
 import { type Channel, PAGE_BYTES, PacketKind } from '../transport.ts';
 import type { GuestRamBlock } from './guest-ram.ts';
-import { createVmmHostBus, type VmmHostBus } from './host-bus.ts';
+import { createVmmHostBus, type VmmHostBus, type VmmHostBusOptions } from './host-bus.ts';
 import { createTestMachine } from './testing/machine.ts';
 
 const MEBIBYTE = 1_048_576;
@@ -19,7 +19,7 @@ const turn = () =>
   });
 
 /** A host over 4 MiB of RAM whose guest is the test: raw page lists, raw ring headers. */
-function createRaw() {
+function createRaw(options: Partial<VmmHostBusOptions> = {}) {
   const bytes = new Uint8Array(4 * MEBIBYTE);
   const told: string[] = [];
   const channels: Channel[] = [];
@@ -35,6 +35,7 @@ function createRaw() {
       ringDoorbell: (channel) => told.push(`ring ${channel}`),
       busEnded: (error) => told.push(`ended${error === null ? '' : ` ${error.message}`}`),
     },
+    ...options,
   });
   host.onChannelOpen = (channel) => {
     channels.push(channel);
@@ -171,6 +172,37 @@ describe('RAM and window of a virtual machine', () => {
       () => memory.view(4096, 8192),
       /outside guest memory \(0x0..0x1fff, 0x2000..0x3fff, 0x10000/,
     );
+  });
+
+  it('may be taken away: each channel ends, and nothing throws', async () => {
+    for (const use of ['doorbell', 'poll', 'send'] as const) {
+      const { host, bytes, channels, closes, told } = createRaw();
+      openAt(host, 1, 1, 0);
+      await turn();
+      structuredClone(null, { transfer: [bytes.buffer] });
+      if (use === 'send') channels[0]?.send(PacketKind.inBand, 1, 0, 0, new Uint8Array(8), 0, 8);
+      else host[use](1);
+      await turn();
+      assert.equal(closes.length, 1, use);
+      assert.match(closes[0] ?? '', /^TypeError: .* detached ArrayBuffer/);
+      assert.equal(told.at(-1)?.slice(0, 9), 'rescind 1');
+      refusedAs(host.createGpadl(9, frames(20, 1)), 'out-of-range');
+      await host.unload();
+      host.end(null);
+    }
+  });
+
+  it('is as it was when the bus was made, whatever becomes of the objects that describe it', () => {
+    const block = { address: 8192, bytes: new Uint8Array(8192) };
+    const { memory } = createVmmHostBus({
+      guestRam: [block],
+      window: new Uint8Array(MEBIBYTE),
+      calls: { offerChannel() {}, rescindChannel() {}, ringDoorbell() {} },
+    });
+    block.address = 0;
+    block.bytes = new Uint8Array(100);
+    assert.ok(!memory.contains(0, 8));
+    assert.equal(memory.view(8192, 8192).length, 8192);
   });
 
   it('can be files that another process maps', () => {
@@ -364,6 +396,36 @@ describe('channels of a virtual machine', () => {
   });
 });
 
+describe('a rescind that a guest does not make room for', () => {
+  for (const takes of [false, true]) {
+    it(takes ? 'waits for a guest that does in time' : 'is told all the same', async () => {
+      const retries: (() => void)[] = [];
+      const retry = (callback: () => void) => {
+        retries.push(callback);
+        return () => {};
+      };
+      const { host, bytes, channels, told, closes } = createRaw({ retry });
+      openAt(host, 2, 2, 8);
+      for (let i = 0; i < 5; i += 1)
+        channels[0]?.send(PacketKind.inBand, i, 0, 0, new Uint8Array(4000), 0, 4000);
+      host.rescind(2);
+      await turn();
+      assert.deepEqual(told, ['ring 2']);
+      const downstream = new DataView(bytes.buffer, 12 * PAGE_BYTES);
+      const writeIndex = () => downstream.getUint32(4 * RingHeader.writeIndex, true);
+      const full = writeIndex();
+      if (takes) downstream.setUint32(4 * RingHeader.readIndex, full, true);
+      for (let i = 0; i < 300; i += 1) {
+        retries.shift()?.();
+        await turn();
+      }
+      assert.deepEqual(told, takes ? ['ring 2', 'ring 2', 'rescind 2'] : ['ring 2', 'rescind 2']);
+      assert.equal(writeIndex() !== full, takes);
+      assert.deepEqual(closes, ['in order']);
+    });
+  }
+});
+
 describe('configuration space of a virtual machine', () => {
   it('reads all ones where there is nothing, and ignores writes there', () => {
     const { host, config, writes } = createRaw();
@@ -435,6 +497,45 @@ describe('the end of a virtual machine', () => {
     assert.deepEqual(closes, ['in order']);
   });
 
+  it('by the VMM within a doorbell of the host or a packet: nothing of its rings is touched after that', async () => {
+    const calls = { offerChannel() {}, rescindChannel() {}, ringDoorbell() {} };
+    const touched: string[] = [];
+    for (const moment of ['signal of packets', 'signal of room', 'packet', 'packet when polled']) {
+      let before: Uint8Array | null = null;
+      const end = (): void => {
+        if (before !== null) return;
+        host.end(null);
+        before = bytes.slice();
+      };
+      const raw = createRaw({ calls: { ...calls, ringDoorbell: end } });
+      const { host, bytes, channels } = raw;
+      openAt(host, 1, 1, 0);
+      const [channel] = channels;
+      if (moment === 'signal of packets') {
+        // More than the ring takes: the rest waits, and asks for room.
+        for (let i = 0; i < 9; i += 1)
+          channel?.send(PacketKind.inBand, i, 0, 0, new Uint8Array(4000), 0, 4000);
+      } else {
+        // The host gives space back after an eighth of the ring: 64 packets.
+        for (let id = 1; id <= 64; id += 1) writePacket(bytes, 0, 24 * (id - 1), id);
+        const ring = new DataView(bytes.buffer);
+        ring.setUint32(4 * RingHeader.featureBits, 1, true);
+        const last = moment === 'signal of room' ? 65 : 64;
+        if (last === 65) {
+          writePacket(bytes, 0, 24 * 64, last);
+          ring.setUint32(4 * RingHeader.pendingSendSize, 12_288 - 24, true);
+        } else if (channel !== undefined) channel.onPacket = ({ idLow }) => idLow === last && end();
+        if (moment === 'packet when polled') host.poll();
+        else host.doorbell(1);
+      }
+      await turn();
+      assert.ok(before !== null, moment);
+      await turn();
+      if (Buffer.compare(bytes, before) !== 0) touched.push(moment);
+    }
+    assert.deepEqual(touched, []);
+  });
+
   it('is told on both ends also to whoever asks afterwards', async () => {
     const { host, guest } = createTestMachine();
     host.end(null);
@@ -445,6 +546,64 @@ describe('the end of a virtual machine', () => {
     guest.onClose = (error) => heard.push(`guest ${codeOf(error)}`);
     await turn();
     assert.deepEqual(heard, ['host null', 'guest peer-closed']);
+  });
+
+  it('by the VMM within an offer or a doorbell that the end by the host rings: the VMM is told nothing after that', async () => {
+    const told: string[] = [];
+    const ends: (Error | null)[] = [];
+    const guid = new Uint8Array(16);
+    const offers = createVmmHostBus({
+      guestRam: [{ address: 0, bytes: new Uint8Array(PAGE_BYTES) }],
+      window: new Uint8Array(MEBIBYTE),
+      calls: {
+        offerChannel({ index }) {
+          told.push(`offer ${index}`);
+          offers.end(null);
+        },
+        rescindChannel() {},
+        ringDoorbell() {},
+      },
+    });
+    for (const mmioMegabytes of [1, 0]) offers.offer({ classGuid: guid, instanceGuid: guid, mmioMegabytes });
+    offers.start();
+    const { host, channels } = createRaw({
+      calls: {
+        offerChannel() {},
+        rescindChannel: (channel) => told.push(`rescind ${channel}`),
+        ringDoorbell(channel) {
+          told.push(`ring ${channel}`);
+          host.end(null);
+        },
+        busEnded: () => told.push('ended'),
+      },
+    });
+    host.onClose = (error) => ends.push(error);
+    openAt(host, 1, 1, 0);
+    host.rescind(2);
+    channels[0]?.send(PacketKind.inBand, 1, 0, 0, new Uint8Array(8), 0, 8);
+    host.abort(new Error('a defect'));
+    await turn();
+    assert.deepEqual(told, ['offer 1', 'ring 1']);
+    assert.deepEqual(ends, [null]);
+  });
+
+  it('by an unload of its kernel, whose other processors go on writing', async () => {
+    const { host, bytes, channels, received, closes } = createRaw();
+    openAt(host, 1, 1, 0);
+    let written = 3;
+    for (let id = 0; id < written; id += 1) writePacket(bytes, 0, 24 * id, id);
+    const [channel] = channels;
+    if (channel !== undefined) {
+      channel.onPacket = ({ idLow }) => {
+        received.push(idLow);
+        // The ring never becomes empty.
+        if (written < 500) writePacket(bytes, 0, 24 * written, written);
+        written += 1;
+      };
+    }
+    await host.unload();
+    assert.deepEqual(received, [0, 1, 2]);
+    assert.deepEqual(closes, ['in order']);
   });
 
   it('by an unload of its kernel, after which all opens again', async () => {

@@ -59,6 +59,8 @@ const ALL_ONES = 0xffff_ffff;
 const RETRY_MS = 10;
 /** Turns that a closed channel gets to deliver what the guest had sent, before its rings must be let go. */
 const TURNS_TO_DRAIN = 64;
+/** As many looks for room, a second of them, before a guest that is told of a rescind loses what it does not take. */
+const RETRIES_TO_FLUSH = 100;
 
 function retryByTimer(callback: () => void): () => void {
   const timer: unknown = setTimeout(callback, RETRY_MS);
@@ -106,6 +108,8 @@ class VmmHost implements VmmHostBus {
   #nextIndex = 1;
   #isStarted = false;
   #isClosed = false;
+  /** The VMM knows, and is told nothing more. */
+  #isEndedByVmm = false;
   readonly #closed: Promise<void>;
   #resolveClosed: () => void = () => {};
 
@@ -169,7 +173,10 @@ class VmmHost implements VmmHostBus {
     for (const slot of [...this.#slots.values()]) this.#announce(slot);
   }
 
-  #announce({ offer, pci }: Slot): void {
+  #announce(slot: Slot): void {
+    const { offer, pci } = slot;
+    // An offer before may have made the VMM end the bus, or its guest's doings the host take this one back.
+    if (this.#slots.get(offer.index) !== slot) return;
     const identity = pci === undefined ? null : { vendorId: pci.vendorId, deviceId: pci.deviceId };
     this.#calls.offerChannel(offer, identity);
   }
@@ -182,8 +189,20 @@ class VmmHost implements VmmHostBus {
     }
     slot.isRescinded = true;
     // What was sent before is flushed; when the channel has ended, the offer goes.
-    if (slot.channel === null) this.#withdraw(slot, null);
-    else void slot.channel.close();
+    const { channel } = slot;
+    if (channel === null) {
+      this.#withdraw(slot, null);
+      return;
+    }
+    void channel.close();
+    this.#flushed(slot, channel, RETRIES_TO_FLUSH);
+  }
+
+  /** A guest that keeps its ring full does not keep its channel by it. */
+  #flushed(slot: Slot, channel: RingChannel, retries: number): void {
+    if (slot.channel !== channel) return;
+    if (retries === 0) channel.endInOrder();
+    else this.#retry(() => this.#flushed(slot, channel, retries - 1));
   }
 
   /** Takes an offer back, never inside a call of the VMM's or the host's. */
@@ -191,7 +210,13 @@ class VmmHost implements VmmHostBus {
     const { index } = slot.offer;
     if (this.#slots.get(index) !== slot) return;
     this.#slots.delete(index);
-    if (this.#isStarted) queueMicrotask(() => this.#calls.rescindChannel(index, error));
+    if (this.#isStarted) this.#tellLater((calls) => calls.rescindChannel(index, error));
+  }
+
+  #tellLater(tell: (calls: VmmHostCalls) => void): void {
+    queueMicrotask(() => {
+      if (!this.#isEndedByVmm) tell(this.#calls);
+    });
   }
 
   openChannel(channel: number, ringGpadl: number, downstreamPageOffset: number): TransportError | null {
@@ -357,6 +382,7 @@ class VmmHost implements VmmHostBus {
   }
 
   end(error: Error | null): void {
+    this.#isEndedByVmm = true;
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#endChannels(error);
@@ -376,10 +402,12 @@ class VmmHost implements VmmHostBus {
   #endByHost(error: Error | null): void {
     if (this.#isClosed) return;
     for (const { channel } of this.#slots.values()) channel?.flush();
+    // A doorbell may have made the VMM end the bus.
+    if (this.#isClosed) return;
     this.#isClosed = true;
     this.#endChannels(error);
     for (const slot of [...this.#slots.values()]) this.#withdraw(slot, error);
-    queueMicrotask(() => this.#calls.busEnded?.(error));
+    this.#tellLater((calls) => calls.busEnded?.(error));
     this.#settle(error);
   }
 

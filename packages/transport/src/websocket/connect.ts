@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import process from 'node:process';
 import { setTimeout } from 'node:timers/promises';
@@ -36,7 +37,7 @@ export interface NodeWebSocketConnectOptions extends WebSocketConnectOptions {
 /**
  * Connects to a host over WebSocket, with the `ws` package.
  *
- * @throws TransportError `bad-url`; `connect-failed`; `refused` or `version-mismatch` with the host's reason;
+ * @throws TransportError `bad-url`; `connect-failed`, also for a `ca` that holds no certificate; `refused` or `version-mismatch` with the host's reason;
  * `time-out`.
  */
 export async function connectWebSocket(
@@ -44,6 +45,7 @@ export async function connectWebSocket(
   options: NodeWebSocketConnectOptions = {},
 ): Promise<GuestBus> {
   const address = parseWebSocketUrl(url);
+  if (options.ca !== undefined) checkAuthority(address, options.ca);
   const token = checkToken(options.token ?? address.token);
   const timeoutMs = options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS;
   const { socket, medium } = dial(address, token, timeoutMs, options);
@@ -68,6 +70,24 @@ export async function connectWebSocket(
     request.destroy();
   });
   return await link.ready;
+}
+
+/** Node passes over what is no certificate, and the host's is then trusted by nobody. @throws TransportError `connect-failed`. */
+function checkAuthority(address: WebSocketAddress, ca: string | Buffer): void {
+  const failed = (what: string, cause?: unknown) =>
+    new TransportError('connect-failed', `cannot connect to ${address.shown}: ${what}`, { cause });
+  const certificates = String(ca).match(
+    /-----BEGIN [A-Z0-9 ]*CERTIFICATE-----[^-]*(?:-----END [^-]*-----)?/g,
+  );
+  if (certificates === null)
+    throw failed('`ca` has no line -----BEGIN CERTIFICATE-----. Give what the file holds, not its name');
+  for (const [index, pem] of certificates.entries()) {
+    try {
+      new X509Certificate(pem);
+    } catch (error) {
+      throw failed(`certificate ${index + 1} of \`ca\` cannot be read: ${(error as Error).message}`, error);
+    }
+  }
 }
 
 /** A socket that is being connected, and what carries a link over it. */

@@ -69,6 +69,21 @@ describe('WebSocket over TLS', () => {
     }
   });
 
+  it('says what is wrong with an authority before it connects', async () => {
+    for (const [ca, expected] of [
+      ['', /`ca` has no line -----BEGIN CERTIFICATE-----\. Give what the file holds/],
+      ['/etc/ca.pem', /not its name/],
+      [Buffer.from(key), /has no line/],
+      [cert.replace('MIIB', 'AAAA'), /certificate 1 of `ca` cannot be read/],
+      [`# two\n${cert}\n${cert.slice(0, 200)}`, /certificate 2 of `ca` cannot be read/],
+    ] as const) {
+      // Nobody listens there.
+      const error = await failure(connect('wss://127.0.0.1:1', { ca }));
+      assert.equal(error.code, 'connect-failed');
+      assert.match(error.message, expected);
+    }
+  });
+
   it('says so where a certificate is for another name', { skip: process.platform !== 'linux' }, async () => {
     const listener = await listen('wss://127.0.0.2:0', { tls: { cert, key }, onBus: (host) => host.start() });
     const error = await failure(connect(listener.url, { ca: cert }));

@@ -31,6 +31,13 @@ export const targets: readonly FuzzTargetEntry[] = [
     open: async () => (await import('./link.ts')).LinkTarget.open(),
   },
   {
+    name: 'guest',
+    summary: 'guests of hostile hosts: answers, events, window, return ring, link frames and rings',
+    defaultInputs: 600,
+    isGuided: false,
+    open: async () => (await import('./guest.ts')).GuestTarget.open(),
+  },
+  {
     name: 'stream',
     summary: 'WebGPU command streams: the decoder in both forms, and a host with the null backend',
     defaultInputs: 150_000,

@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
+import { constants } from 'node:buffer';
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { decodeReturns, type ReturnHandlers, returns, StreamWriter } from '@dxgwire/protocol/stream';
 import fc from 'fast-check';
 import { FrameBatch, FrameReader, readBatch } from './frames.ts';
+import { RegionTable } from './region-table.ts';
 import { ReturnRingWriter, saysDeviceLost } from './return-ring.ts';
 import { readTar } from './tar.ts';
 import { TransferPool } from './transfer-pool.ts';
@@ -183,4 +188,26 @@ test('transfers: memory is used again, a little is kept, all is freed', () => {
   pool.close();
   third.release();
   assert.deepEqual(freed, [large.path, second.path, third.path]);
+});
+
+test('files that no ArrayBuffer shows whole, as the RAM of a large virtual machine, are left to copies', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'dxgwire-'));
+  const path = join(folder, 'ram');
+  writeFileSync(path, '');
+  const table = new RegionTable();
+  for (const [bytes, isMappable] of [
+    [4096, true],
+    [constants.MAX_LENGTH, true],
+    [constants.MAX_LENGTH + 4096, false],
+  ] as const) {
+    try {
+      truncateSync(path, bytes);
+    } catch {
+      // No file here is that long: nor is the RAM of a machine.
+      break;
+    }
+    assert.equal(table.isMappable(path), isMappable);
+  }
+  rmSync(folder, { recursive: true });
+  assert.ok(table.isMappable(path), 'whoever maps it says that it is gone');
 });

@@ -1,3 +1,4 @@
+import { constants } from 'node:buffer';
 import { statSync } from 'node:fs';
 import type { GpuServer } from './gpu-server.ts';
 import type { RegionNumbers } from './sharing.ts';
@@ -17,6 +18,12 @@ interface Mapped {
 export class RegionTable implements RegionNumbers {
   private server: GpuServer | null = null;
   private readonly mapped = new Map<string, Mapped>();
+
+  isMappable(path: string): boolean {
+    if (this.mapped.has(path)) return true;
+    // One that is gone is told of by `numberOf`.
+    return (statSync(path, { throwIfNoEntry: false })?.size ?? 0) <= constants.MAX_LENGTH;
+  }
 
   numberOf(server: GpuServer, path: string, buffer: ArrayBufferLike): number {
     if (this.server !== server) {

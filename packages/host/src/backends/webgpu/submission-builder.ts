@@ -229,7 +229,7 @@ export class SubmissionBuilder implements StreamNeeds {
     if ('view' in piece) piece.noteRead?.();
     if (!('view' in piece)) {
       this.pushRun(ZERO_REGION, 0, piece.length);
-    } else if (piece.shared !== null && this.regions !== null) {
+    } else if (this.regions !== null && this.isShared(piece)) {
       this.pushShared(this.regions, piece.shared, piece.view(), piece.length);
     } else if (this.regions !== null && this.pool !== null && piece.length >= MIN_TRANSFER_BYTES) {
       const transfer = this.pool.acquire(piece.length);
@@ -243,10 +243,14 @@ export class SubmissionBuilder implements StreamNeeds {
     }
   }
 
+  private isShared(piece: Piece): piece is Piece & { readonly shared: NonNullable<Piece['shared']> } {
+    return piece.shared !== null && this.regions?.isMappable(piece.shared.path) === true;
+  }
+
   private targetOf(piece: Piece | Gap): WriteTarget {
     if (!('view' in piece)) return { piece: null, shared: null, transfer: null, length: piece.length };
     const { length } = piece;
-    const shared = this.regions === null ? null : piece.shared;
+    const shared = this.isShared(piece) ? piece.shared : null;
     const transfers = shared === null && this.pool !== null && length >= MIN_TRANSFER_BYTES;
     return { piece, shared, transfer: transfers ? this.pool!.acquire(length) : null, length };
   }
