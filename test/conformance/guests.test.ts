@@ -132,6 +132,17 @@ describe('the conformance kit on guests', () => {
     assert.equal(verdict, 'skipped');
   });
 
+  it('judges messages cut short by what is there of them, wherever they end', () => {
+    for (const lengthBytes of [0, 15, 39, 40, 44, 52, 60, 76]) {
+      const judge = judgeTrace((events) =>
+        events.map((event) =>
+          event.kind === 'packet' ? { ...event, bytes: event.bytes.slice(0, lengthBytes) } : event,
+        ),
+      );
+      assert.match(text(judge), lengthBytes < 40 ? /^GUEST-07: /m : /^GUEST-21: /m);
+    }
+  });
+
   const caught = new Set<string>();
   for (const [name, id, change] of brokenGuests) {
     it(`catches ${name}`, () => {

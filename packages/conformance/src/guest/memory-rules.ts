@@ -4,12 +4,12 @@ import { GuestRules, hex } from './rule.ts';
 
 const memory = new GuestRules();
 
-memory.onMessage(
+memory.onFields(
   41,
   '7.5',
   'Fence ids of submissions to a hardware queue rise from one to the next',
-  ({ at, bodyBytes, command, process, view: data }, view) => {
-    if (command?.name !== 'SubmitCommandToHwQueue' || bodyBytes < command.fixedBytes) return undefined;
+  ({ at, command, process, view: data }, view) => {
+    if (command.name !== 'SubmitCommandToHwQueue') return undefined;
     const queue = data.getUint32(at + 24, true);
     const [id, last] = [
       data.getBigUint64(at + 32, true),
@@ -18,12 +18,12 @@ memory.onMessage(
     return id > last ? null : `${id} on queue ${hex(queue)}, after ${last}`;
   },
 );
-memory.onMessage(
+memory.onFields(
   42,
   '5.4, observation 28',
   'SetExistingSysMemStore names a GPADL that the guest has made and not taken back',
-  ({ at, bodyBytes, command, view: data }, view) => {
-    if (command?.name !== 'SetExistingSysMemStore' || bodyBytes < command.fixedBytes) return undefined;
+  ({ at, command, view: data }, view) => {
+    if (command.name !== 'SetExistingSysMemStore') return undefined;
     const gpadl = data.getUint32(at + 32, true);
     return view.memory.has(gpadl) ? null : `GPADL ${hex(gpadl)}`;
   },
@@ -38,13 +38,13 @@ memory.rule(
     return user === undefined ? null : `GPADL ${hex(event.gpadl)} of allocation ${hex(user)}, which is there`;
   },
 );
-memory.onMessage(
+memory.onFields(
   44,
   '5.4',
   'Pieces of a page list follow each other: from page 0 on, no gap, no page twice',
   (message, view) => {
-    const { at, bodyBytes, command, view: data } = message;
-    if (command?.name !== 'SetExistingSysMemPages' || bodyBytes < command.fixedBytes) return undefined;
+    const { at, command, view: data } = message;
+    if (command.name !== 'SetExistingSysMemPages') return undefined;
     const wanted = view.memory.takePages(message);
     const offset = data.getUint32(at + 36, true);
     return offset === wanted ? null : `page ${offset} where ${wanted} comes next`;

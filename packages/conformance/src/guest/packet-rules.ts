@@ -105,12 +105,12 @@ packets.onMessage(
 packets.onMessage(14, '1.5', 'SetIoSpaceRegion is the first message', ({ command, count }) =>
   count === 1 ? (command?.name === 'SetIoSpaceRegion' ? null : `${command?.name} first`) : undefined,
 );
-packets.onMessage(
+packets.onFields(
   15,
   '1.5, observation 4',
   'The IO space is page aligned, not empty, and as large as was offered',
   ({ command, view: data, at }, view) => {
-    if (command?.name !== 'SetIoSpaceRegion') return undefined;
+    if (command.name !== 'SetIoSpaceRegion') return undefined;
     const [start, length] = [data.getBigUint64(at + 24, true), data.getBigUint64(at + 32, true)];
     if (start % 4096n !== 0n || length === 0n) return `${hex(start)}, ${hex(length)} bytes`;
     return view.ioBytes === 0n || length === view.ioBytes
@@ -138,12 +138,12 @@ packets.onMessage(
         : 'OpenAdapter before that'
       : undefined,
 );
-packets.onMessage(
+packets.onFields(
   18,
   '1.6',
   'OpenAdapter states the version in use and 16 as the oldest',
   ({ command, view: data, at }, view) => {
-    if (command?.name !== 'OpenAdapter') return undefined;
+    if (command.name !== 'OpenAdapter') return undefined;
     const [version, oldest] = [data.getUint32(at + 24, true), data.getUint32(at + 28, true)];
     return version === view.version && oldest === 16
       ? null
