@@ -11,8 +11,9 @@ import { createHost } from '@dxgwire/host';
 import { createReferenceBackend } from '@dxgwire/host/backends/reference';
 import { type Channel, type GuestBus, type Packet, PacketKind } from '@dxgwire/transport';
 import { createInProcessBus } from '@dxgwire/transport/mock-vmbus';
-import { brokenGuests, judgeTrace } from './broken-guests.ts';
+import { brokenGuests } from './broken-guests.ts';
 import { useDriver } from './driver-program.ts';
+import { judgeTrace } from './guest-trace.ts';
 
 function text(judge: GuestJudge): string {
   return judge
@@ -51,7 +52,11 @@ function crashOn(bus: GuestBus, isTooMuch: (packet: Packet) => boolean, onCrash:
   });
 }
 
-async function judgeDriver(isTooMuch: (packet: Packet) => boolean, isObserving = false): Promise<Report> {
+async function judgeDriver(
+  isTooMuch: (packet: Packet) => boolean,
+  isObserving = false,
+  drivers = 1,
+): Promise<Report> {
   const backend = createReferenceBackend();
   const host = createHost({ backend });
   const bus = createInProcessBus({ guestMemoryBytes: 16 << 20 });
@@ -62,7 +67,9 @@ async function judgeDriver(isTooMuch: (packet: Packet) => boolean, isObserving =
   const crashed = new Promise<void>((resolve) => {
     crash = resolve;
   });
-  const used = useDriver(crashOn(bus.guest, isTooMuch, crash));
+  const used = (async () => {
+    for (let count = 0; count < drivers; count += 1) await useDriver(crashOn(bus.guest, isTooMuch, crash));
+  })();
   await Promise.race([used, crashed]);
   used.catch(() => {});
   await bus.guest.close();
@@ -130,6 +137,11 @@ describe('the conformance kit on guests', () => {
     assert.equal(report.failed, 0, reportText(report));
     const { verdict } = report.results.find(({ requirement }) => requirement.id === 'GUEST-38') ?? {};
     assert.equal(verdict, 'skipped');
+  });
+
+  it('finds nothing against a driver that is removed and loaded again: channels begin afresh', async () => {
+    const report = await judgeDriver(() => false, true, 2);
+    assert.equal(report.failed, 0, reportText(report));
   });
 
   it('judges messages cut short by what is there of them, wherever they end', () => {

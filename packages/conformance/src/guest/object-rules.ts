@@ -1,34 +1,13 @@
+import { longOf, wordOf } from './objects.ts';
 import { GuestRules, hex } from './rule.ts';
 
 /** Handles, counts, sizes, lifetimes: what a guest's messages say of objects. */
 
+const CPU_NOTIFICATION = 4;
+const ENQUEUE_CPU_EVENT = 2;
+
 const objects = new GuestRules();
 
-objects.onFields(
-  26,
-  '3.2, 2.3',
-  'Objects are named by handles that the host gave',
-  ({ command, view: data, at }, view) => {
-    if (
-      !/^(Destroy(Device|Context|HwQueue|PagingQueue)|CreateContextVirtual|CreatePagingQueue|CreateHwQueue|CreateAllocation|FlushDevice)$/.test(
-        command.name,
-      )
-    )
-      return undefined;
-    const name = command.name === 'CreateHwQueue' ? 'context' : undefined;
-    const field = command.request.find(
-      (each) =>
-        each.type === 'h' &&
-        (name === undefined
-          ? ['device', 'context', 'hwqueue', 'paging_queue'].includes(each.name) &&
-            !(command.name === 'CreateContextVirtual' && each.name === 'context')
-          : each.name === name),
-    );
-    if (field === undefined) return undefined;
-    const handle = data.getUint32(at + field.offset, true);
-    return handle === 0 || view.handles.has(handle) ? null : `${command.name} of ${hex(handle)}`;
-  },
-);
 objects.onFields(27, '4.6', 'FlushDevice gives reason 4', ({ command, view: data, at }) =>
   command.name === 'FlushDevice'
     ? data.getUint32(at + 28, true) === 4
@@ -39,11 +18,18 @@ objects.onFields(27, '4.6', 'FlushDevice gives reason 4', ({ command, view: data
 objects.onFields(
   28,
   '6.1',
-  'Event ids of waits are not 0, and none is used twice',
-  ({ command, view: data, at }, view) => {
-    if (command.name !== 'WaitForSyncObjectFromCpu') return undefined;
-    const event = data.getBigUint64(at + 40, true);
-    return event !== 0n && view.takeEvent(event) ? null : `event ${event}`;
+  'Event ids of waits, notifications and signals are not 0, and none is used twice',
+  (message, view) => {
+    const { name } = message.command;
+    if (name === 'WaitForSyncObjectFromCpu') {
+      const event = longOf(message, 40);
+      return event !== 0n && view.takeEvent(event, true) ? null : `event ${event}`;
+    }
+    const isNotification = name === 'CreateSyncObject' && wordOf(message, 32) === CPU_NOTIFICATION;
+    const isEnqueued = name === 'SignalSyncObject' && (wordOf(message, 28) & ENQUEUE_CPU_EVENT) !== 0;
+    if (!isNotification && !isEnqueued) return undefined;
+    const event = longOf(message, isNotification ? 40 : 48);
+    return event !== 0n && view.takeEvent(event, false) ? null : `${name}: event ${event}`;
   },
 );
 objects.onFields(
@@ -77,22 +63,22 @@ objects.onFields(
 objects.onFields(
   31,
   '4.13',
-  'OpenSyncObject names a global handle that the host gave',
+  'OpenSyncObject names a global handle that the host gave, of what is still there',
   ({ command, view: data, at }, view) => {
     if (command.name !== 'OpenSyncObject') return undefined;
     const handle = data.getUint32(at + 28, true);
-    return view.globalHandles.has(handle) ? null : hex(handle);
+    return view.objects.ofGlobal(handle) !== undefined ? null : hex(handle);
   },
 );
 objects.onFields(
   32,
   '4.13',
-  'OpenResource and DestroyNtSharedObject name an NT object that the host gave',
+  'OpenResource and DestroyNtSharedObject name an NT object that the host gave and that has not ended',
   ({ command, view: data, at }, view) => {
     const offset = command.name === 'OpenResource' ? 32 : command.name === 'DestroyNtSharedObject' ? 24 : 0;
     if (offset === 0) return undefined;
     const handle = data.getUint32(at + offset, true);
-    return view.ntHandles.has(handle) ? null : hex(handle);
+    return view.objects.ofNt(handle) !== undefined ? null : hex(handle);
   },
 );
 objects.onFields(

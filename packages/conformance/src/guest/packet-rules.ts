@@ -9,7 +9,7 @@ packets.rule(
   '1.2, observation 1',
   'The first write to configuration space gives the guest capabilities at 0xD4',
   (event, view) =>
-    event.kind === 'pciWrite' && view.pciWrites === 1
+    event.kind === 'pciWrite' && view.bringUp.writes === 1
       ? event.offset === 0xd4
         ? null
         : `the first write at ${hex(event.offset)}`
@@ -122,9 +122,15 @@ packets.onMessage(
   16,
   '1.6',
   'OpenAdapter is the first command of a virtual GPU; GetInternalAdapterInfo comes before the others',
-  ({ command, channelType, extended, channel }, view) => {
-    if (channelType !== 0 || command === undefined) return undefined;
-    return view.bringUpStep(extended?.luid ?? BigInt(channel), command.name);
+  (message, view) => {
+    const { command } = message;
+    if (message.channelType !== 0 || command === undefined) return undefined;
+    if (command.name === 'OpenAdapter') return null;
+    const { isOpened, isAskedForInfo } = view.bringUp.gpu(view.gpuOf(message));
+    if (!isOpened) return `${command.name} before OpenAdapter`;
+    return isAskedForInfo || /^(GetInternalAdapterInfo|CloseAdapter)$/.test(command.name)
+      ? null
+      : `${command.name} before GetInternalAdapterInfo`;
   },
 );
 packets.onMessage(
@@ -203,8 +209,7 @@ packets.onMessage(
   '1.7, observation 6',
   'vGPU commands travel on the global channel with one-way messages on, else on their own',
   ({ channelType, channel, command }, view) => {
-    if (channelType !== 0 || command?.name === 'OpenAdapter' || command?.name === 'GetInternalAdapterInfo')
-      return undefined;
+    if (channelType !== 0) return undefined;
     return view.isAsync === (channel === 1) ? null : `${command?.name} on channel ${channel}`;
   },
 );

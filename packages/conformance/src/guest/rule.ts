@@ -10,11 +10,14 @@ export interface GuestRule extends Requirement {
 /** Something that a guest did, in order, or that its host answered. */
 export type GuestEvent =
   | { readonly kind: 'pciWrite'; readonly offset: number; readonly value: number }
-  | { readonly kind: 'open'; readonly channel: number }
+  /** A channel that the guest has opened; that has ended; that its host takes away. */
+  | { readonly kind: 'open' | 'closed' | 'rescind'; readonly channel: number }
   | GuestPacket
   /** A GPADL that is there, and that is being torn down. */
-  | { readonly kind: 'gpadl' | 'gpadlEnd'; readonly gpadl: number }
+  | { readonly kind: 'gpadl' | 'gpadlEnd'; readonly gpadl: number; readonly lengthBytes?: number }
   | { readonly kind: 'oddity'; readonly what: Oddity; readonly channel?: number }
+  /** The host has ended the link, for what came on it. */
+  | { readonly kind: 'refusal'; readonly error: Error }
   | { readonly kind: 'end'; readonly error: Error | null }
   | { readonly kind: 'answer'; readonly channel: number; readonly id: bigint; readonly bytes: Uint8Array };
 
