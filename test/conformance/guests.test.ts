@@ -9,7 +9,8 @@ import {
 } from '@dxgwire/conformance';
 import { createHost } from '@dxgwire/host';
 import { createReferenceBackend } from '@dxgwire/host/backends/reference';
-import { type Channel, type GuestBus, type Packet, PacketKind } from '@dxgwire/transport';
+import { protobufGuestBus } from '@dxgwire/protocol/protobuf';
+import { type Channel, Codec, type GuestBus, type Packet, PacketKind } from '@dxgwire/transport';
 import { createInProcessBus } from '@dxgwire/transport/mock-vmbus';
 import { brokenGuests } from './broken-guests.ts';
 import { useDriver } from './driver-program.ts';
@@ -56,10 +57,12 @@ async function judgeDriver(
   isTooMuch: (packet: Packet) => boolean,
   isObserving = false,
   drivers = 1,
+  guestOf = (bus: ReturnType<typeof createInProcessBus>): GuestBus => bus.guest,
 ): Promise<Report> {
   const backend = createReferenceBackend();
   const host = createHost({ backend });
   const bus = createInProcessBus({ guestMemoryBytes: 16 << 20 });
+  const guest = guestOf(bus);
   const judged = runGuestConformance(bus.host, (inner) => host.attach(inner), { isObserving });
   while (bus.guest.pciFunctions.length === 0) await new Promise((resolve) => setImmediate(resolve));
   let crash: () => void = () => {};
@@ -68,7 +71,7 @@ async function judgeDriver(
     crash = resolve;
   });
   const used = (async () => {
-    for (let count = 0; count < drivers; count += 1) await useDriver(crashOn(bus.guest, isTooMuch, crash));
+    for (let count = 0; count < drivers; count += 1) await useDriver(crashOn(guest, isTooMuch, crash));
   })();
   await Promise.race([used, crashed]);
   used.catch(() => {});
@@ -137,6 +140,34 @@ describe('the conformance kit on guests', () => {
     assert.equal(report.failed, 0, reportText(report));
     const { verdict } = report.results.find(({ requirement }) => requirement.id === 'GUEST-38') ?? {};
     assert.equal(verdict, 'skipped');
+  });
+
+  it('judges a guest that speaks protobuf by what its messages say', async () => {
+    const report = await judgeDriver(
+      () => false,
+      false,
+      1,
+      (bus) => {
+        Object.defineProperty(bus.host, 'codec', { value: Codec.protobuf });
+        return protobufGuestBus(bus.guest);
+      },
+    );
+    assert.equal(report.failed, 0, reportText(report));
+    assert.ok(report.passed > 20);
+  });
+
+  it('says so when a link breaks, and when a guest said nothing: neither has kept what it was not asked', async () => {
+    for (const [end, why] of [
+      [(bus: GuestBus) => bus.close(), /^the guest has ended its link without a message$/],
+      [(bus: GuestBus) => bus.abort(new Error('this guest was killed')), /^the guest's link broke: .*killed/],
+    ] as const) {
+      const bus = createInProcessBus({ guestMemoryBytes: 1 << 20 });
+      const host = createHost({ backend: createReferenceBackend() });
+      const judged = runGuestConformance(bus.host, (inner) => host.attach(inner));
+      void end(bus.guest);
+      assert.match((await judged).gaveUp ?? '', why);
+      await host.close();
+    }
   });
 
   it('finds nothing against a driver that is removed and loaded again: channels begin afresh', async () => {
