@@ -120,6 +120,9 @@ export const brokenGuests: readonly BrokenGuest[] = [
   ['no stomach for long answers', 'GUEST-38', afterOddity('a long answer')],
   ['no stomach for stray events', 'GUEST-39', afterOddity('a stray event')],
   ['no stomach for strange messages', 'GUEST-40', afterOddity('a strange message')],
+  ['no stomach for answers to nobody', 'GUEST-89', afterOddity('a stray answer')],
+  ['no stomach for messages elsewhere', 'GUEST-90', afterOddity('a message elsewhere')],
+  ['no stomach for another order', 'GUEST-91', afterOddity('a late answer')],
   ...brokenByFields,
   ...brokenByObjects,
 ];

@@ -25,7 +25,11 @@ function text(judge: GuestJudge): string {
 }
 
 /** A guest that crashes on certain packets. */
-function crashOn(bus: GuestBus, isTooMuch: (packet: Packet) => boolean, onCrash: () => void): GuestBus {
+function crashOn(
+  bus: GuestBus,
+  isTooMuch: (packet: Packet, channel: number) => boolean,
+  onCrash: () => void,
+): GuestBus {
   const watch = (channel: Channel): Channel =>
     new Proxy(channel, {
       get(target, key) {
@@ -35,7 +39,7 @@ function crashOn(bus: GuestBus, isTooMuch: (packet: Packet) => boolean, onCrash:
       set(target, key, value) {
         if (key !== 'onPacket' || value === null) return Reflect.set(target, key, value, target);
         target.onPacket = (packet) => {
-          if (isTooMuch(packet)) {
+          if (isTooMuch(packet, channel.index)) {
             bus.abort(new Error('this broken guest has crashed'));
             onCrash();
           } else (value as (packet: Packet) => void)(packet);
@@ -54,7 +58,7 @@ function crashOn(bus: GuestBus, isTooMuch: (packet: Packet) => boolean, onCrash:
 }
 
 async function judgeDriver(
-  isTooMuch: (packet: Packet) => boolean,
+  isTooMuch: (packet: Packet, channel: number) => boolean,
   isObserving = false,
   drivers = 1,
   guestOf = (bus: ReturnType<typeof createInProcessBus>): GuestBus => bus.guest,
@@ -104,8 +108,23 @@ function secondEvent(): (packet: Packet) => boolean {
   };
 }
 
+/** Whether an answer comes behind one to a later request: of those who take each for the oldest that waits. */
+function unorderedAnswer(): (packet: Packet, channel: number) => boolean {
+  const last = new Map<number, number>();
+  return ({ kind, idLow, idHigh }, channel) => {
+    if (kind !== PacketKind.completion || idHigh !== 0) return false;
+    const isLate = idLow < (last.get(channel) ?? 0);
+    last.set(channel, idLow);
+    return isLate;
+  };
+}
+
 /** Guests with our driver that a host may not do certain things to. */
-const frail: readonly [name: string, caughtBy: string, isTooMuch: (packet: Packet) => boolean][] = [
+const frail: readonly [
+  name: string,
+  caughtBy: string,
+  isTooMuch: (packet: Packet, channel: number) => boolean,
+][] = [
   ['answers longer than asked for', 'GUEST-38', isLong],
   ['an event twice', 'GUEST-39', secondEvent()],
   [
@@ -114,6 +133,13 @@ const frail: readonly [name: string, caughtBy: string, isTooMuch: (packet: Packe
     (packet) => isMessage(packet) && wordOf(packet, 16) === 0 && wordOf(packet, 24) === 0,
   ],
   ['a message that there is not', 'GUEST-40', (packet) => isMessage(packet) && wordOf(packet, 16) === 77],
+  ['an answer to nothing', 'GUEST-89', ({ kind, idHigh }) => kind === PacketKind.completion && idHigh !== 0],
+  [
+    'a message on the channel of a virtual GPU',
+    'GUEST-90',
+    (packet, channel) => isMessage(packet) && channel > 1,
+  ],
+  ['answers in another order', 'GUEST-91', unorderedAnswer()],
   ['a message cut short', 'GUEST-40', (packet) => isMessage(packet) && packet.length < 48],
 ];
 
@@ -130,7 +156,7 @@ describe('the conformance kit on guests', () => {
     assert.equal(report.failed, 0, reportText(report));
     const skipped = report.results.filter(({ verdict }) => verdict === 'skipped');
     const ids = skipped.map(({ requirement }) => requirement.id);
-    for (const id of ['GUEST-38', 'GUEST-39', 'GUEST-40'])
+    for (const id of ['GUEST-38', 'GUEST-39', 'GUEST-40', 'GUEST-89', 'GUEST-90', 'GUEST-91'])
       assert.ok(!ids.includes(id), `${id} was not looked at`);
     assert.ok(report.passed > 20);
   });
@@ -202,7 +228,7 @@ describe('the conformance kit on guests', () => {
       const report = await judgeDriver(isTooMuch);
       const found = report.results.find(({ requirement }) => requirement.id === id);
       assert.equal(found?.verdict, 'failed', `${id} passes a guest that crashes on ${name}`);
-      assert.match(found?.got ?? '', /this broken guest has crashed|messages later/);
+      assert.match(found?.got ?? '', /this broken guest has crashed|turns with messages later/);
     });
   }
 

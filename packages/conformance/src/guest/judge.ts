@@ -16,6 +16,7 @@ const OF_THE_HOST: ReadonlySet<GuestEvent['kind']> = new Set([
   'refusal',
   'rescind',
   'closed',
+  'turn',
 ]);
 
 /** Judges what a guest sends, event by event, by every rule. */

@@ -18,6 +18,8 @@ export type GuestEvent =
   | { readonly kind: 'oddity'; readonly what: Oddity; readonly channel?: number }
   /** The host has ended the link, for what came on it. */
   | { readonly kind: 'refusal'; readonly error: Error }
+  /** A turn of the event loop in which the guest says something: its packets follow. */
+  | { readonly kind: 'turn' }
   | { readonly kind: 'end'; readonly error: Error | null }
   | { readonly kind: 'answer'; readonly channel: number; readonly id: bigint; readonly bytes: Uint8Array };
 

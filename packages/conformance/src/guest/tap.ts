@@ -17,7 +17,31 @@ export interface JudgedBus {
   readonly ended: Promise<Error | null>;
 }
 
-function tapChannel(channel: Channel, judge: GuestJudge, provocation: Provocation | null): Channel {
+/** Tells a judge of each turn of the event loop in which something comes. */
+class Turns {
+  readonly #judge: GuestJudge;
+  #isOpen = false;
+
+  constructor(judge: GuestJudge) {
+    this.#judge = judge;
+  }
+
+  note(): void {
+    if (this.#isOpen) return;
+    this.#isOpen = true;
+    setTimeout(() => {
+      this.#isOpen = false;
+    }, 0);
+    this.#judge.take({ kind: 'turn' });
+  }
+}
+
+function tapChannel(
+  channel: Channel,
+  judge: GuestJudge,
+  provocation: Provocation | null,
+  turns: Turns,
+): Channel {
   const { index } = channel;
   provocation?.open(channel);
   const tapped: Channel = Object.create(channel, {
@@ -31,6 +55,7 @@ function tapChannel(channel: Channel, judge: GuestJudge, provocation: Provocatio
                 const { kind, flags, idLow, idHigh, offset, length } = packet;
                 const id = (BigInt(idHigh >>> 0) << 32n) | BigInt(idLow >>> 0);
                 const bytes = packet.bytes.slice(offset, offset + length);
+                turns.note();
                 judge.take({ kind: 'packet', channel: index, packetKind: kind, id, flags, bytes });
                 handler(packet);
               };
@@ -45,6 +70,7 @@ function tapChannel(channel: Channel, judge: GuestJudge, provocation: Provocatio
       get: () => channel.onClose,
       set: (handler: Channel['onClose']) => {
         channel.onClose = (error) => {
+          provocation?.closed(channel);
           judge.take({ kind: 'closed', channel: index });
           handler?.(error);
         };
@@ -61,8 +87,15 @@ function tapChannel(channel: Channel, judge: GuestJudge, provocation: Provocatio
         const id = (BigInt(idHigh >>> 0) << 32n) | BigInt(idLow >>> 0);
         const copy = bytes.slice(offset, offset + length);
         const sent = provocation?.answer(index, id, copy) ?? copy;
-        judge.take({ kind: 'answer', channel: index, id, bytes: copy });
-        const isRoomy = channel.send(kind, idLow, idHigh, flags, sent, 0, sent.length);
+        const send = (): boolean => {
+          // One that was kept back may find its channel closed.
+          if (!channel.isOpen) return true;
+          judge.take({ kind: 'answer', channel: index, id, bytes: copy });
+          return channel.send(kind, idLow, idHigh, flags, sent, 0, sent.length);
+        };
+        if (provocation?.hold(index, send) === true) return true;
+        const isRoomy = send();
+        provocation?.follow(index);
         provocation?.afterAnswer();
         return isRoomy;
       },
@@ -82,6 +115,7 @@ function tapChannel(channel: Channel, judge: GuestJudge, provocation: Provocatio
 export function judgeGuest(inner: HostBus, isObserving = false): JudgedBus {
   const view = new GuestView(27, 0n);
   const judge = new GuestJudge(view);
+  const turns = new Turns(judge);
   const provocation = isObserving ? null : new Provocation(judge, view);
   let close: HostBus['onClose'] = null;
   let open: HostBus['onChannelOpen'] = null;
@@ -101,7 +135,7 @@ export function judgeGuest(inner: HostBus, isObserving = false): JudgedBus {
     judge.take({ kind: 'open', channel: channel.index });
     // Nobody serves what the kit itself has offered.
     if (view.strangeChannels.has(channel.index)) return;
-    open?.(tapChannel(channel, judge, provocation));
+    open?.(tapChannel(channel, judge, provocation, turns));
   };
   inner.onClose = (error) => {
     judge.take({ kind: 'end', error });

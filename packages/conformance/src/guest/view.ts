@@ -31,7 +31,14 @@ export interface GuestMessage {
 }
 
 /** What the kit does to a guest that it has to bear. */
-export type Oddity = 'a long answer' | 'a stray event' | 'a strange message' | 'a strange offer';
+export type Oddity =
+  | 'a long answer'
+  | 'a stray answer'
+  | 'a late answer'
+  | 'a stray event'
+  | 'a strange message'
+  | 'a message elsewhere'
+  | 'a strange offer';
 
 /** What has been seen of a guest so far: the ground on which rules decide. It believes nothing that the guest says. */
 export class GuestView {
@@ -48,6 +55,7 @@ export class GuestView {
   /** The message under way; null for one whose headers do not fit. */
   message: GuestMessage | null = null;
   #messages = 0;
+  #turns = 0;
   /** Channels that were offered and are of no class that a guest knows. */
   readonly strangeChannels = new Set<number>();
   readonly memory = new GuestMemoryView();
@@ -67,10 +75,10 @@ export class GuestView {
     for (const luid of luids) this.luids.add(luid);
   }
 
-  /** Messages of the guest since the kit last did this to it; undefined if it has not. */
-  messagesSince(what: Oddity): number | undefined {
+  /** Turns in which the guest has said something since the kit last did this to it; undefined if it has not. */
+  turnsSince(what: Oddity): number | undefined {
     const then = this.#oddities.get(what);
-    return then === undefined ? undefined : this.#messages - then;
+    return then === undefined ? undefined : this.#turns - then;
   }
 
   /** Bytes that the driver demands of the answer to a request that waits for one. */
@@ -125,9 +133,10 @@ export class GuestView {
     if (event.kind === 'pciWrite') this.bringUp.writes += 1;
     else if (event.kind === 'open') this.opened += 1;
     else if (event.kind === 'oddity') {
-      this.#oddities.set(event.what, this.#messages);
+      this.#oddities.set(event.what, this.#turns);
       if (event.channel !== undefined) this.strangeChannels.add(event.channel);
-    } else if (event.kind === 'packet') this.message = this.#read(event);
+    } else if (event.kind === 'turn') this.#turns += 1;
+    else if (event.kind === 'packet') this.message = this.#read(event);
   }
 
   /** Takes an event when the rules have looked at it. */
