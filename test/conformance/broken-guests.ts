@@ -1,115 +1,18 @@
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { type GuestEvent, GuestJudge, GuestView } from '@dxgwire/conformance';
-
-/** What the stock driver did in a recorded trace, and guests that do it wrong. */
-
-interface Line {
-  readonly type: string;
-  readonly dir: string;
-  readonly name: string;
-  readonly channel: number;
-  readonly id: number;
-  readonly hex: string;
-  readonly zeros?: number;
-  readonly detail?: string;
-}
-
-type Events = readonly GuestEvent[];
-/** An event, and the name of its message where it is one. */
-type Named = GuestEvent & { readonly name?: string };
-type Change = (events: readonly Named[]) => Events;
-type Packet = Extract<GuestEvent, { kind: 'packet' }> & { readonly name: string };
-
-const path = fileURLToPath(new URL('../../fixtures/traces/full-v40-sync-gpadl.jsonl', import.meta.url));
-
-function bytesOf({ hex, zeros = 0 }: Line): Uint8Array {
-  const bytes = new Uint8Array(hex.length / 2 + zeros);
-  bytes.set(Buffer.from(hex, 'hex'));
-  return bytes;
-}
-
-function eventOf(line: Line): Named | null {
-  const { type, dir, name, channel, id } = line;
-  const detail = /offset (\d+) <- 0x([0-9a-f]+)/.exec(line.detail ?? '');
-  if (name === 'PciWrite' && detail !== null)
-    return { kind: 'pciWrite', offset: Number(detail[1]), value: Number.parseInt(detail[2] ?? '', 16) };
-  if (name === 'ChannelOpen') return { kind: 'open', channel };
-  const gpadl = /^gpadl 0x([0-9a-f]+)/.exec(line.detail ?? '')?.[1];
-  if (gpadl !== undefined && /^Gpadl(Create|Teardown)$/.test(name))
-    return { kind: name === 'GpadlCreate' ? 'gpadl' : 'gpadlEnd', gpadl: Number.parseInt(gpadl, 16) };
-  const isRequest = type === 'inband' && dir === 'g2h';
-  if (!isRequest && type !== 'completion') return null;
-  const bytes = bytesOf(line);
-  if (isRequest)
-    return { kind: 'packet', channel, packetKind: 6, id: BigInt(id), flags: id === 0 ? 0 : 1, bytes, name };
-  return { kind: 'answer', channel, id: BigInt(id), bytes, name };
-}
-
-/** What the guest of the trace did and was answered, in order. */
-function readTrace(): Named[] {
-  const lines = readFileSync(path, 'utf8').split('\n');
-  const events = lines.filter((line) => line !== '').map((line) => eventOf(JSON.parse(line) as Line));
-  return [...events.filter((event) => event !== null), { kind: 'end', error: null }];
-}
-
-/** What the kit finds in a guest that does as recorded, or as `change` makes of it. */
-export function judgeTrace(change: Change = (events) => events): GuestJudge {
-  const judge = new GuestJudge(new GuestView(40, 16n << 20n, [(0x77n << 32n) | 0xabcd00n]));
-  for (const event of change(readTrace())) judge.take(event);
-  return judge;
-}
-
-function isPacket(event: Named): event is Packet {
-  return event.kind === 'packet';
-}
-
-/** Changes each message, or each of one name; null leaves it out. */
-function packets(change: (packet: Packet, count: number) => Partial<Packet> | null, name?: string): Change {
-  return (events) => {
-    let count = 0;
-    return events.flatMap((event) => {
-      if (!isPacket(event) || (name !== undefined && event.name !== name)) return [event];
-      count += 1;
-      const changed = change(event, count);
-      return changed === null ? [] : [{ ...event, ...changed }];
-    });
-  };
-}
-
-/** Changes one word of each message of a name. */
-function withWord(name: string, offset: number, value: number): Change {
-  return packets(({ bytes }) => {
-    new DataView(bytes.buffer).setUint32(offset, value, true);
-    return {};
-  }, name);
-}
-
-/** Puts something in front of the first message of a name. */
-function before(name: string, make: (events: readonly Named[]) => Events): Change {
-  return (events) => {
-    const at = events.findIndex((event) => isPacket(event) && event.name === name);
-    return [...events.slice(0, at), ...make(events), ...events.slice(at)];
-  };
-}
-
-function find(events: readonly Named[], name: string): Packet {
-  const found = events.find((event) => isPacket(event) && event.name === name);
-  if (found === undefined || !isPacket(found)) throw new Error(`the trace has no ${name}`);
-  return { ...found, bytes: found.bytes.slice() };
-}
-
-/** A kit that did something, and a link that broke right after. */
-function afterOddity(what: Extract<GuestEvent, { kind: 'oddity' }>['what']): Change {
-  return (events) => [
-    ...events.slice(0, -1),
-    { kind: 'oddity', what },
-    { kind: 'end', error: new Error('this broken guest has crashed') },
-  ];
-}
+import { brokenByFields } from './broken-guest-fields.ts';
+import { brokenByObjects } from './broken-guest-objects.ts';
+import {
+  afterOddity,
+  type BrokenGuest,
+  before,
+  find,
+  type Packet,
+  packets,
+  pagesOf,
+  withWord,
+} from './guest-trace.ts';
 
 /** Guests that are wrong in one way, and the rule that catches each. */
-export const brokenGuests: readonly [name: string, caughtBy: string, change: Change][] = [
+export const brokenGuests: readonly BrokenGuest[] = [
   ['a transaction id twice', 'GUEST-05', packets(({ id }, count) => ({ id: count > 5 ? id - 1n : id }))],
   ['a reserved field in the extended header', 'GUEST-08', withWord('CreateDevice', 4, 1)],
   ['a LUID in a global command', 'GUEST-09', withWord('CreateProcess', 8, 5)],
@@ -217,17 +120,12 @@ export const brokenGuests: readonly [name: string, caughtBy: string, change: Cha
   ['no stomach for long answers', 'GUEST-38', afterOddity('a long answer')],
   ['no stomach for stray events', 'GUEST-39', afterOddity('a stray event')],
   ['no stomach for strange messages', 'GUEST-40', afterOddity('a strange message')],
+  ['no stomach for answers to nobody', 'GUEST-89', afterOddity('a stray answer')],
+  ['no stomach for messages elsewhere', 'GUEST-90', afterOddity('a message elsewhere')],
+  ['no stomach for another order', 'GUEST-91', afterOddity('a late answer')],
+  ...brokenByFields,
+  ...brokenByObjects,
 ];
-
-/** A piece of a page list, as long as its head. */
-function pagesOf(events: readonly Named[], offset: number, count: number): Packet {
-  const packet = find(events, 'SetExistingSysMemStore');
-  const view = new DataView(packet.bytes.buffer);
-  view.setUint32(32, 66, true);
-  view.setUint32(48, count, true);
-  view.setUint32(52, offset, true);
-  return packet;
-}
 
 /** A DestroyProcess of the process that a message names. */
 function endOf({ bytes }: Packet): Uint8Array {

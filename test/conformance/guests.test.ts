@@ -9,10 +9,12 @@ import {
 } from '@dxgwire/conformance';
 import { createHost } from '@dxgwire/host';
 import { createReferenceBackend } from '@dxgwire/host/backends/reference';
-import { type Channel, type GuestBus, type Packet, PacketKind } from '@dxgwire/transport';
+import { protobufGuestBus } from '@dxgwire/protocol/protobuf';
+import { type Channel, Codec, type GuestBus, type Packet, PacketKind } from '@dxgwire/transport';
 import { createInProcessBus } from '@dxgwire/transport/mock-vmbus';
-import { brokenGuests, judgeTrace } from './broken-guests.ts';
+import { brokenGuests } from './broken-guests.ts';
 import { useDriver } from './driver-program.ts';
+import { judgeTrace } from './guest-trace.ts';
 
 function text(judge: GuestJudge): string {
   return judge
@@ -23,7 +25,11 @@ function text(judge: GuestJudge): string {
 }
 
 /** A guest that crashes on certain packets. */
-function crashOn(bus: GuestBus, isTooMuch: (packet: Packet) => boolean, onCrash: () => void): GuestBus {
+function crashOn(
+  bus: GuestBus,
+  isTooMuch: (packet: Packet, channel: number) => boolean,
+  onCrash: () => void,
+): GuestBus {
   const watch = (channel: Channel): Channel =>
     new Proxy(channel, {
       get(target, key) {
@@ -33,7 +39,7 @@ function crashOn(bus: GuestBus, isTooMuch: (packet: Packet) => boolean, onCrash:
       set(target, key, value) {
         if (key !== 'onPacket' || value === null) return Reflect.set(target, key, value, target);
         target.onPacket = (packet) => {
-          if (isTooMuch(packet)) {
+          if (isTooMuch(packet, channel.index)) {
             bus.abort(new Error('this broken guest has crashed'));
             onCrash();
           } else (value as (packet: Packet) => void)(packet);
@@ -51,10 +57,16 @@ function crashOn(bus: GuestBus, isTooMuch: (packet: Packet) => boolean, onCrash:
   });
 }
 
-async function judgeDriver(isTooMuch: (packet: Packet) => boolean, isObserving = false): Promise<Report> {
+async function judgeDriver(
+  isTooMuch: (packet: Packet, channel: number) => boolean,
+  isObserving = false,
+  drivers = 1,
+  guestOf = (bus: ReturnType<typeof createInProcessBus>): GuestBus => bus.guest,
+): Promise<Report> {
   const backend = createReferenceBackend();
   const host = createHost({ backend });
   const bus = createInProcessBus({ guestMemoryBytes: 16 << 20 });
+  const guest = guestOf(bus);
   const judged = runGuestConformance(bus.host, (inner) => host.attach(inner), { isObserving });
   while (bus.guest.pciFunctions.length === 0) await new Promise((resolve) => setImmediate(resolve));
   let crash: () => void = () => {};
@@ -62,7 +74,9 @@ async function judgeDriver(isTooMuch: (packet: Packet) => boolean, isObserving =
   const crashed = new Promise<void>((resolve) => {
     crash = resolve;
   });
-  const used = useDriver(crashOn(bus.guest, isTooMuch, crash));
+  const used = (async () => {
+    for (let count = 0; count < drivers; count += 1) await useDriver(crashOn(guest, isTooMuch, crash));
+  })();
   await Promise.race([used, crashed]);
   used.catch(() => {});
   await bus.guest.close();
@@ -94,8 +108,23 @@ function secondEvent(): (packet: Packet) => boolean {
   };
 }
 
+/** Whether an answer comes behind one to a later request: of those who take each for the oldest that waits. */
+function unorderedAnswer(): (packet: Packet, channel: number) => boolean {
+  const last = new Map<number, number>();
+  return ({ kind, idLow, idHigh }, channel) => {
+    if (kind !== PacketKind.completion || idHigh !== 0) return false;
+    const isLate = idLow < (last.get(channel) ?? 0);
+    last.set(channel, idLow);
+    return isLate;
+  };
+}
+
 /** Guests with our driver that a host may not do certain things to. */
-const frail: readonly [name: string, caughtBy: string, isTooMuch: (packet: Packet) => boolean][] = [
+const frail: readonly [
+  name: string,
+  caughtBy: string,
+  isTooMuch: (packet: Packet, channel: number) => boolean,
+][] = [
   ['answers longer than asked for', 'GUEST-38', isLong],
   ['an event twice', 'GUEST-39', secondEvent()],
   [
@@ -104,6 +133,13 @@ const frail: readonly [name: string, caughtBy: string, isTooMuch: (packet: Packe
     (packet) => isMessage(packet) && wordOf(packet, 16) === 0 && wordOf(packet, 24) === 0,
   ],
   ['a message that there is not', 'GUEST-40', (packet) => isMessage(packet) && wordOf(packet, 16) === 77],
+  ['an answer to nothing', 'GUEST-89', ({ kind, idHigh }) => kind === PacketKind.completion && idHigh !== 0],
+  [
+    'a message on the channel of a virtual GPU',
+    'GUEST-90',
+    (packet, channel) => isMessage(packet) && channel > 1,
+  ],
+  ['answers in another order', 'GUEST-91', unorderedAnswer()],
   ['a message cut short', 'GUEST-40', (packet) => isMessage(packet) && packet.length < 48],
 ];
 
@@ -120,7 +156,7 @@ describe('the conformance kit on guests', () => {
     assert.equal(report.failed, 0, reportText(report));
     const skipped = report.results.filter(({ verdict }) => verdict === 'skipped');
     const ids = skipped.map(({ requirement }) => requirement.id);
-    for (const id of ['GUEST-38', 'GUEST-39', 'GUEST-40'])
+    for (const id of ['GUEST-38', 'GUEST-39', 'GUEST-40', 'GUEST-89', 'GUEST-90', 'GUEST-91'])
       assert.ok(!ids.includes(id), `${id} was not looked at`);
     assert.ok(report.passed > 20);
   });
@@ -130,6 +166,50 @@ describe('the conformance kit on guests', () => {
     assert.equal(report.failed, 0, reportText(report));
     const { verdict } = report.results.find(({ requirement }) => requirement.id === 'GUEST-38') ?? {};
     assert.equal(verdict, 'skipped');
+  });
+
+  it('judges a guest that speaks protobuf by what its messages say', async () => {
+    const report = await judgeDriver(
+      () => false,
+      false,
+      1,
+      (bus) => {
+        Object.defineProperty(bus.host, 'codec', { value: Codec.protobuf });
+        return protobufGuestBus(bus.guest);
+      },
+    );
+    assert.equal(report.failed, 0, reportText(report));
+    assert.ok(report.passed > 20);
+  });
+
+  it('says so when a link breaks, and when a guest said nothing: neither has kept what it was not asked', async () => {
+    for (const [end, why] of [
+      [(bus: GuestBus) => bus.close(), /^the guest has ended its link without a message$/],
+      [(bus: GuestBus) => bus.abort(new Error('this guest was killed')), /^the guest's link broke: .*killed/],
+    ] as const) {
+      const bus = createInProcessBus({ guestMemoryBytes: 1 << 20 });
+      const host = createHost({ backend: createReferenceBackend() });
+      const judged = runGuestConformance(bus.host, (inner) => host.attach(inner));
+      void end(bus.guest);
+      assert.match((await judged).gaveUp ?? '', why);
+      await host.close();
+    }
+  });
+
+  it('finds nothing against a driver that is removed and loaded again: channels begin afresh', async () => {
+    const report = await judgeDriver(() => false, true, 2);
+    assert.equal(report.failed, 0, reportText(report));
+  });
+
+  it('judges messages cut short by what is there of them, wherever they end', () => {
+    for (const lengthBytes of [0, 15, 39, 40, 44, 52, 60, 76]) {
+      const judge = judgeTrace((events) =>
+        events.map((event) =>
+          event.kind === 'packet' ? { ...event, bytes: event.bytes.slice(0, lengthBytes) } : event,
+        ),
+      );
+      assert.match(text(judge), lengthBytes < 40 ? /^GUEST-07: /m : /^GUEST-21: /m);
+    }
   });
 
   const caught = new Set<string>();
@@ -148,7 +228,7 @@ describe('the conformance kit on guests', () => {
       const report = await judgeDriver(isTooMuch);
       const found = report.results.find(({ requirement }) => requirement.id === id);
       assert.equal(found?.verdict, 'failed', `${id} passes a guest that crashes on ${name}`);
-      assert.match(found?.got ?? '', /this broken guest has crashed|messages later/);
+      assert.match(found?.got ?? '', /this broken guest has crashed|turns with messages later/);
     });
   }
 

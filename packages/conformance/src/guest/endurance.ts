@@ -3,10 +3,13 @@ import type { Oddity } from './view.ts';
 
 /**
  * What a guest has to bear. A host may do these things, and the stock driver minds none of them: the kit does each a few
- * times and looks whether the guest goes on. A link that breaks within a few messages of one has failed.
+ * times and looks whether the guest goes on. A link that breaks within a few turns of one has failed.
  */
 
-/** Messages of a guest after which it is taken to have borne what came before. */
+/**
+ * Turns in which a guest has said something after which it is taken to have borne what came before. Single messages do not count: one
+ * that asks many things at once has more of them on their way.
+ */
 const BORNE_AFTER = 3;
 
 function bears(number: number, source: string, text: string, what: Oddity): GuestRule {
@@ -19,11 +22,11 @@ function bears(number: number, source: string, text: string, what: Oddity): Gues
     source,
     look(event, view) {
       if (event.kind !== 'end') return undefined;
-      const since = view.messagesSince(what);
+      const since = view.turnsSince(what);
       if (since === undefined) return undefined;
       return event.error === null || since >= BORNE_AFTER
         ? null
-        : `the link ended ${since} messages later: ${event.error.message}`;
+        : `the link ended ${since} turns with messages later: ${event.error.message}`;
     },
   };
 }
@@ -61,4 +64,22 @@ export const enduranceRules: readonly GuestRule[] = [
     'a strange message',
   ),
   leavesAlone(),
+  bears(
+    89,
+    '2.3',
+    'Answers to requests that nobody has made, or waits for any more, are ignored, and the guest goes on',
+    'a stray answer',
+  ),
+  bears(
+    90,
+    '2.1, 4.3',
+    'A message of the host on the channel of a virtual GPU is dropped, and the guest goes on',
+    'a message elsewhere',
+  ),
+  bears(
+    91,
+    '2.3, observation 15',
+    'Answers that come in another order than their requests are each taken for what they answer, and the guest goes on',
+    'a late answer',
+  ),
 ];

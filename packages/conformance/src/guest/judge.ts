@@ -9,10 +9,22 @@ interface Finding {
   broken: { readonly got: string; readonly evidence: readonly string[] } | null;
 }
 
+/** What is no sign of the guest's. */
+const OF_THE_HOST: ReadonlySet<GuestEvent['kind']> = new Set([
+  'answer',
+  'oddity',
+  'refusal',
+  'rescind',
+  'closed',
+  'turn',
+]);
+
 /** Judges what a guest sends, event by event, by every rule. */
 export class GuestJudge {
   /** How often the guest has given a sign of life: a packet, a channel, a write to its device. */
   signs = 0;
+  /** How many packets the guest has sent. */
+  messages = 0;
   readonly #view: GuestView;
   readonly #findings = new Map<string, Finding>();
 
@@ -23,7 +35,8 @@ export class GuestJudge {
 
   take(event: GuestEvent): void {
     const view = this.#view;
-    if (event.kind !== 'answer' && event.kind !== 'oddity') this.signs += 1;
+    if (!OF_THE_HOST.has(event.kind)) this.signs += 1;
+    if (event.kind === 'packet') this.messages += 1;
     view.begin(event);
     for (const rule of guestRules) {
       const verdict = rule.look(event, view);

@@ -1,24 +1,26 @@
+import type { GuestObject } from './objects.ts';
 import type { GuestMessage } from './view.ts';
 
-const STORE = { allocation: 28, gpadl: 32 } as const;
 const PAGES = { allocation: 28, count: 32, offset: 36 } as const;
-const DESTROY = { resource: 28, count: 32, list: 40 } as const;
-const MOST_DESTROYED = 1024;
 /** More allocations with pages of a guest's than it can have: what is beyond is not judged. */
 const MOST_ENTRIES = 65_536;
 
 /** What a guest says of its own memory that it lends to allocations. */
 export class GuestMemoryView {
-  /** Whether a bus knows a GPADL, where one is asked. */
-  lookUp: ((gpadl: number) => boolean) | null = null;
-  readonly #gpadls = new Set<number>();
-  /** The allocation for which a GPADL was named, while it may be in use. */
-  readonly #users = new Map<number, number>();
+  /** The bytes of a GPADL that a bus knows, where one is asked. */
+  lookUp: ((gpadl: number) => number | null) | null = null;
+  /** Whether the guest may share the page at an address. */
+  contains: ((address: number, lengthBytes: number) => boolean) | null = null;
+  /** Where the guest has put the IO space. */
+  ioSpace: { readonly start: bigint; readonly end: bigint } | null = null;
+  readonly #gpadls = new Map<number, number | null>();
+  /** The allocation for which a GPADL was named. */
+  readonly #users = new Map<number, GuestObject>();
   /** By process and allocation: the page that comes next. */
   readonly #nextPages = new Map<string, number>();
 
-  add(gpadl: number): void {
-    if (this.#gpadls.size < MOST_ENTRIES) this.#gpadls.add(gpadl);
+  add(gpadl: number, lengthBytes: number | null): void {
+    if (this.#gpadls.size < MOST_ENTRIES) this.#gpadls.set(gpadl, lengthBytes);
   }
 
   remove(gpadl: number): void {
@@ -27,12 +29,28 @@ export class GuestMemoryView {
   }
 
   has(gpadl: number): boolean {
-    return this.#gpadls.has(gpadl) || this.lookUp?.(gpadl) === true;
+    return this.#gpadls.has(gpadl) || this.bytesOf(gpadl) !== null;
   }
 
-  /** The allocation that may still use a GPADL. */
-  userOf(gpadl: number): number | undefined {
-    return this.#users.get(gpadl);
+  /** The bytes that a GPADL describes; null where nobody knows. */
+  bytesOf(gpadl: number): number | null {
+    return this.#gpadls.get(gpadl) ?? this.lookUp?.(gpadl) ?? null;
+  }
+
+  /** An allocation has the memory of a GPADL. */
+  use(gpadl: number, allocation: GuestObject): void {
+    if (this.#users.size < MOST_ENTRIES) this.#users.set(gpadl, allocation);
+  }
+
+  /** The allocation that may still use a GPADL: until its end was answered, whatever the answer. */
+  userOf(gpadl: number): GuestObject | undefined {
+    const user = this.#users.get(gpadl);
+    return user === undefined || hasEnded(user) ? undefined : user;
+  }
+
+  /** GPADLs of allocations that have ended, but for those of some processes. */
+  *leftOver(processes: ReadonlySet<number>): Iterable<number> {
+    for (const [gpadl, user] of this.#users) if (hasEnded(user) && !processes.has(user.process)) yield gpadl;
   }
 
   /** Takes a piece of a page list. @returns the page at which it had to begin. */
@@ -45,26 +63,8 @@ export class GuestMemoryView {
       this.#nextPages.set(key, offset + view.getUint32(at + PAGES.count, true));
     return wanted;
   }
+}
 
-  /** What an answer says of memory in use. */
-  answered({ at, bodyBytes, command, view }: GuestMessage): void {
-    if (command === undefined || bodyBytes < command.fixedBytes) return;
-    const word = (offset: number): number => view.getUint32(at + offset, true);
-    if (command.name === 'SetExistingSysMemStore') {
-      const gpadl = word(STORE.gpadl);
-      if (this.has(gpadl)) this.#users.set(gpadl, word(STORE.allocation));
-    } else if (command.name === 'DestroyDevice' || command.name === 'DestroyProcess') this.#users.clear();
-    else if (command.name === 'DestroyAllocation') {
-      // Which allocations a resource has is not known here.
-      if (word(DESTROY.resource) !== 0) this.#users.clear();
-      else this.#release(view, at + DESTROY.list, Math.min(word(DESTROY.count), MOST_DESTROYED));
-    }
-  }
-
-  #release(view: DataView, at: number, count: number): void {
-    const ended = new Set<number>();
-    const end = Math.min(at + 4 * count, view.byteLength - 3);
-    for (let offset = at; offset < end; offset += 4) ended.add(view.getUint32(offset, true));
-    for (const [gpadl, allocation] of this.#users) if (ended.has(allocation)) this.#users.delete(gpadl);
-  }
+function hasEnded({ isEnded, wasAsked, ending }: GuestObject): boolean {
+  return isEnded || (wasAsked && ending === null);
 }

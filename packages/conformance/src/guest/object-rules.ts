@@ -1,143 +1,127 @@
+import { longOf, wordOf } from './objects.ts';
 import { GuestRules, hex } from './rule.ts';
 
 /** Handles, counts, sizes, lifetimes: what a guest's messages say of objects. */
 
+const CPU_NOTIFICATION = 4;
+const ENQUEUE_CPU_EVENT = 2;
+
 const objects = new GuestRules();
 
-objects.onMessage(
-  26,
-  '3.2, 2.3',
-  'Objects are named by handles that the host gave',
-  ({ command, view: data, at }, view) => {
-    if (
-      command === undefined ||
-      !/^(Destroy(Device|Context|HwQueue|PagingQueue)|CreateContextVirtual|CreatePagingQueue|CreateHwQueue|CreateAllocation|FlushDevice)$/.test(
-        command.name,
-      )
-    )
-      return undefined;
-    const name = command.name === 'CreateHwQueue' ? 'context' : undefined;
-    const field = command.request.find(
-      (each) =>
-        each.type === 'h' &&
-        (name === undefined
-          ? ['device', 'context', 'hwqueue', 'paging_queue'].includes(each.name) &&
-            !(command.name === 'CreateContextVirtual' && each.name === 'context')
-          : each.name === name),
-    );
-    if (field === undefined) return undefined;
-    const handle = data.getUint32(at + field.offset, true);
-    return handle === 0 || view.handles.has(handle) ? null : `${command.name} of ${hex(handle)}`;
-  },
-);
-objects.onMessage(27, '4.6', 'FlushDevice gives reason 4', ({ command, view: data, at }) =>
-  command?.name === 'FlushDevice'
+objects.onFields(27, '4.6', 'FlushDevice gives reason 4', ({ command, view: data, at }) =>
+  command.name === 'FlushDevice'
     ? data.getUint32(at + 28, true) === 4
       ? null
       : `reason ${data.getUint32(at + 28, true)}`
     : undefined,
 );
-objects.onMessage(
+objects.onFields(
   28,
   '6.1',
-  'Event ids of waits are not 0, and none is used twice',
-  ({ command, view: data, at }, view) => {
-    if (command?.name !== 'WaitForSyncObjectFromCpu') return undefined;
-    const event = data.getBigUint64(at + 40, true);
-    return event !== 0n && view.takeEvent(event) ? null : `event ${event}`;
+  'Event ids of waits, notifications and signals are not 0, and none is used twice',
+  (message, view) => {
+    const { name } = message.command;
+    if (name === 'WaitForSyncObjectFromCpu') {
+      const event = longOf(message, 40);
+      return event !== 0n && view.takeEvent(event, true) ? null : `event ${event}`;
+    }
+    const isNotification = name === 'CreateSyncObject' && wordOf(message, 32) === CPU_NOTIFICATION;
+    const isEnqueued = name === 'SignalSyncObject' && (wordOf(message, 28) & ENQUEUE_CPU_EVENT) !== 0;
+    if (!isNotification && !isEnqueued) return undefined;
+    const event = longOf(message, isNotification ? 40 : 48);
+    return event !== 0n && view.takeEvent(event, false) ? null : `${name}: event ${event}`;
   },
 );
-objects.onMessage(
+objects.onFields(
   29,
   '4.11',
   'Counts of waits and signals fit the message',
   ({ command, view: data, at, bodyBytes }) => {
-    if (command?.name === 'SignalSyncObject') {
+    if (command.name === 'SignalSyncObject') {
       const need = 56 + 4 * data.getUint32(at + 24, true) + 4 * data.getUint32(at + 32, true);
       return bodyBytes >= need ? null : `${bodyBytes} of ${need} bytes`;
     }
-    if (command?.name !== 'WaitForSyncObjectFromCpu' && command?.name !== 'WaitForSyncObjectFromGpu')
+    if (command.name !== 'WaitForSyncObjectFromCpu' && command.name !== 'WaitForSyncObjectFromGpu')
       return undefined;
     const need = command.fixedBytes + 12 * data.getUint32(at + 28, true);
     return bodyBytes >= need ? null : `${bodyBytes} of ${need} bytes`;
   },
 );
-objects.onMessage(
+objects.onFields(
   30,
   '4.4, 4.7, 4.8',
   'Sizes of private data fit the message',
   ({ command, view: data, at, bodyBytes }) => {
-    const field = command?.request.find(
+    const field = command.request.find(
       ({ name }) => name === 'private_data_size' || name === 'priv_drv_data_size',
     );
-    if (command === undefined || field === undefined) return undefined;
+    if (field === undefined) return undefined;
     const need = command.fixedBytes + data.getUint32(at + field.offset, true);
     return bodyBytes >= need ? null : `${command.name}: ${bodyBytes} of ${need} bytes`;
   },
 );
-objects.onMessage(
+objects.onFields(
   31,
   '4.13',
-  'OpenSyncObject names a global handle that the host gave',
+  'OpenSyncObject names a global handle that the host gave, of what is still there',
   ({ command, view: data, at }, view) => {
-    if (command?.name !== 'OpenSyncObject') return undefined;
+    if (command.name !== 'OpenSyncObject') return undefined;
     const handle = data.getUint32(at + 28, true);
-    return view.globalHandles.has(handle) ? null : hex(handle);
+    return view.objects.ofGlobal(handle) !== undefined ? null : hex(handle);
   },
 );
-objects.onMessage(
+objects.onFields(
   32,
   '4.13',
-  'OpenResource and DestroyNtSharedObject name an NT object that the host gave',
+  'OpenResource and DestroyNtSharedObject name an NT object that the host gave and that has not ended',
   ({ command, view: data, at }, view) => {
-    const offset = command?.name === 'OpenResource' ? 32 : command?.name === 'DestroyNtSharedObject' ? 24 : 0;
+    const offset = command.name === 'OpenResource' ? 32 : command.name === 'DestroyNtSharedObject' ? 24 : 0;
     if (offset === 0) return undefined;
     const handle = data.getUint32(at + offset, true);
-    return view.ntHandles.has(handle) ? null : hex(handle);
+    return view.objects.ofNt(handle) !== undefined ? null : hex(handle);
   },
 );
-objects.onMessage(
+objects.onFields(
   33,
   '5.4, observation 29',
   'SetExistingSysMemPages names at most 15,867 pages and has its full length',
   ({ command, view: data, at, bodyBytes }) => {
-    if (command?.name !== 'SetExistingSysMemPages') return undefined;
+    if (command.name !== 'SetExistingSysMemPages') return undefined;
     const pages = data.getUint32(at + 32, true);
     return pages >= 1 && pages <= 15_867 && bodyBytes >= 126_976
       ? null
       : `${pages} pages in ${bodyBytes} bytes`;
   },
 );
-objects.onMessage(
+objects.onFields(
   34,
   '4.8',
   'DestroyAllocation names either a resource or allocations',
   ({ command, view: data, at }) => {
-    if (command?.name !== 'DestroyAllocation') return undefined;
+    if (command.name !== 'DestroyAllocation') return undefined;
     const [resource, count] = [data.getUint32(at + 28, true), data.getUint32(at + 32, true)];
     return (resource === 0) !== (count === 0) && count <= 1024
       ? null
       : `resource ${hex(resource)}, ${count} allocations`;
   },
 );
-objects.onMessage(
+objects.onFields(
   35,
   '4.4, observation 20',
   "Adapter fields hold the host's adapter handle",
   ({ command, view: data, at }, view) => {
-    const field = command?.request.find(({ name }) => name === 'adapter' || name === 'host_handle');
-    if (command === undefined || field === undefined || /^(Reserve|ChangeVideo)/.test(command.name))
-      return undefined;
+    const field = command.request.find(({ name }) => name === 'adapter' || name === 'host_handle');
+    if (field === undefined || /^(Reserve|ChangeVideo)/.test(command.name)) return undefined;
     const handle = data.getUint32(at + field.offset, true);
     return view.adapters.has(handle) ? null : `${command.name}: ${hex(handle)}`;
   },
 );
-objects.onMessage(
+objects.onFields(
   36,
   '4.9, 4.10, observation 20',
   'MakeResident and MapGpuVirtualAddress leave the device 0',
   ({ command, view: data, at }) => {
-    const offset = command?.name === 'MakeResident' ? 24 : command?.name === 'MapGpuVirtualAddress' ? 128 : 0;
+    const offset = command.name === 'MakeResident' ? 24 : command.name === 'MapGpuVirtualAddress' ? 128 : 0;
     if (offset === 0) return undefined;
     return data.getUint32(at + offset, true) === 0 ? null : hex(data.getUint32(at + offset, true));
   },

@@ -9,7 +9,7 @@ packets.rule(
   '1.2, observation 1',
   'The first write to configuration space gives the guest capabilities at 0xD4',
   (event, view) =>
-    event.kind === 'pciWrite' && view.pciWrites === 1
+    event.kind === 'pciWrite' && view.bringUp.writes === 1
       ? event.offset === 0xd4
         ? null
         : `the first write at ${hex(event.offset)}`
@@ -105,12 +105,12 @@ packets.onMessage(
 packets.onMessage(14, '1.5', 'SetIoSpaceRegion is the first message', ({ command, count }) =>
   count === 1 ? (command?.name === 'SetIoSpaceRegion' ? null : `${command?.name} first`) : undefined,
 );
-packets.onMessage(
+packets.onFields(
   15,
   '1.5, observation 4',
   'The IO space is page aligned, not empty, and as large as was offered',
   ({ command, view: data, at }, view) => {
-    if (command?.name !== 'SetIoSpaceRegion') return undefined;
+    if (command.name !== 'SetIoSpaceRegion') return undefined;
     const [start, length] = [data.getBigUint64(at + 24, true), data.getBigUint64(at + 32, true)];
     if (start % 4096n !== 0n || length === 0n) return `${hex(start)}, ${hex(length)} bytes`;
     return view.ioBytes === 0n || length === view.ioBytes
@@ -122,9 +122,15 @@ packets.onMessage(
   16,
   '1.6',
   'OpenAdapter is the first command of a virtual GPU; GetInternalAdapterInfo comes before the others',
-  ({ command, channelType, extended, channel }, view) => {
-    if (channelType !== 0 || command === undefined) return undefined;
-    return view.bringUpStep(extended?.luid ?? BigInt(channel), command.name);
+  (message, view) => {
+    const { command } = message;
+    if (message.channelType !== 0 || command === undefined) return undefined;
+    if (command.name === 'OpenAdapter') return null;
+    const { isOpened, isAskedForInfo } = view.bringUp.gpu(view.gpuOf(message));
+    if (!isOpened) return `${command.name} before OpenAdapter`;
+    return isAskedForInfo || /^(GetInternalAdapterInfo|CloseAdapter)$/.test(command.name)
+      ? null
+      : `${command.name} before GetInternalAdapterInfo`;
   },
 );
 packets.onMessage(
@@ -138,12 +144,12 @@ packets.onMessage(
         : 'OpenAdapter before that'
       : undefined,
 );
-packets.onMessage(
+packets.onFields(
   18,
   '1.6',
   'OpenAdapter states the version in use and 16 as the oldest',
   ({ command, view: data, at }, view) => {
-    if (command?.name !== 'OpenAdapter') return undefined;
+    if (command.name !== 'OpenAdapter') return undefined;
     const [version, oldest] = [data.getUint32(at + 24, true), data.getUint32(at + 28, true)];
     return version === view.version && oldest === 16
       ? null
@@ -203,8 +209,7 @@ packets.onMessage(
   '1.7, observation 6',
   'vGPU commands travel on the global channel with one-way messages on, else on their own',
   ({ channelType, channel, command }, view) => {
-    if (channelType !== 0 || command?.name === 'OpenAdapter' || command?.name === 'GetInternalAdapterInfo')
-      return undefined;
+    if (channelType !== 0) return undefined;
     return view.isAsync === (channel === 1) ? null : `${command?.name} on channel ${channel}`;
   },
 );

@@ -8,6 +8,9 @@ const LAST_ANSWER = 400;
 const RESCINDED_AFTER = 12;
 /** No class of VMBus: made up. */
 const STRANGE_CLASS = Uint8Array.from({ length: 16 }, (_, index) => 0x5a ^ (index * 29));
+/** Something is sent after every so many answers, and between two of these one answer is kept back: the third. */
+const PERIOD = 5;
+const KEPT_BACK = 3;
 /** Bytes behind an answer. */
 const LONGER_BYTES = 64;
 const MOST_ANSWER_BYTES = 131_056;
@@ -23,19 +26,33 @@ function hostMessage(code: number, word: bigint, lengthBytes = 48): Uint8Array {
   return bytes.slice(0, lengthBytes);
 }
 
-/** Messages that a guest has to drop: no such command, cut short, news of a device that nobody has. */
+/** Messages that a guest has to drop: no such command, cut short, news of a device that nobody has, of what it has no use for. */
 const STRANGE: readonly Uint8Array[] = [
   hostMessage(77, 1n),
   hostMessage(0, 5n, 40),
   hostMessage(2, 0xbad_c00c_1ebn),
+  hostMessage(4, 0n),
 ];
 const STRAY: readonly Uint8Array[] = [hostMessage(0, UNKNOWN_EVENT), hostMessage(0, 0n)];
+
+/** An id that no guest has come to. */
+const NOBODYS_ID = { low: 0xbad, high: 0x7fff_0000 } as const;
+
+/** An answer that is kept back until another has gone out, or a turn of the event loop is over. */
+interface Held {
+  readonly channel: number;
+  readonly timer: ReturnType<typeof setTimeout>;
+  send(): void;
+}
 
 /** Makes a host that works do, now and then, what a guest has to bear. */
 export class Provocation {
   readonly #judge: GuestJudge;
   readonly #view: GuestView;
   #global: Channel | null = null;
+  /** The channel of a virtual GPU. */
+  #own: Channel | null = null;
+  #held: Held | null = null;
   #answers = 0;
   #strange: { readonly bus: HostBus; readonly index: number } | null = null;
 
@@ -46,6 +63,36 @@ export class Provocation {
 
   open(channel: Channel): void {
     if (channel.index === GLOBAL_CHANNEL_INDEX) this.#global = channel;
+    else this.#own = channel;
+  }
+
+  closed(channel: Channel): void {
+    if (this.#held?.channel === channel.index) this.#release();
+    if (this.#global === channel) this.#global = null;
+    if (this.#own === channel) this.#own = null;
+  }
+
+  /** Keeps an answer back, now and then: what is answered in the same turn goes first. @returns whether it does. */
+  hold(channel: number, send: () => void): boolean {
+    if (this.#isOver || this.#answers % PERIOD !== KEPT_BACK || this.#held !== null) return false;
+    const timer = setTimeout(() => this.#release(), 0);
+    this.#held = { channel, timer, send };
+    return true;
+  }
+
+  /** Another answer of a channel is out: what was kept back follows. */
+  follow(channel: number): void {
+    if (this.#held?.channel !== channel) return;
+    this.#judge.take({ kind: 'oddity', what: 'a late answer' });
+    this.#release();
+  }
+
+  #release(): void {
+    const held = this.#held;
+    this.#held = null;
+    if (held === null) return;
+    clearTimeout(held.timer);
+    held.send();
   }
 
   /** Offers a channel of a class that nobody knows. */
@@ -81,14 +128,24 @@ export class Provocation {
     return longer;
   }
 
-  /** After an answer: a message that nobody waits for, every fifth time. */
+  /** After an answer: something that nobody waits for, every fifth time. */
   afterAnswer(): void {
     if (this.#answers === RESCINDED_AFTER) this.#rescind();
-    if (this.#isOver || this.#answers % 5 !== 0) return;
-    const turn = this.#answers / 5;
-    const isStray = turn % 2 === 0;
-    const list = isStray ? STRAY : STRANGE;
-    this.#send(list[Math.floor(turn / 2) % list.length], isStray ? 'a stray event' : 'a strange message');
+    if (this.#isOver || this.#answers % PERIOD !== 0) return;
+    const turn = this.#answers / PERIOD;
+    const round = Math.floor(turn / 4);
+    if (turn % 4 === 0) this.#send(STRAY[round % STRAY.length], 'a stray event');
+    else if (turn % 4 === 1) this.#send(STRANGE[round % STRANGE.length], 'a strange message');
+    else if (turn % 4 === 2) this.#sendAnswer();
+    else this.#send(hostMessage(0, UNKNOWN_EVENT), 'a message elsewhere', this.#own);
+  }
+
+  /** An answer to nobody. */
+  #sendAnswer(): void {
+    if (this.#global === null) return;
+    this.#judge.take({ kind: 'oddity', what: 'a stray answer' });
+    const { low, high } = NOBODYS_ID;
+    this.#global.send(PacketKind.completion, low, high, 0, new Uint8Array(8), 0, 8);
   }
 
   /** After an event: the same again, where it is of a wait, which has one. */
@@ -99,9 +156,13 @@ export class Provocation {
     this.#send(bytes, 'a stray event');
   }
 
-  #send(bytes: Uint8Array | undefined, what: 'a stray event' | 'a strange message'): void {
-    if (this.#global === null || bytes === undefined) return;
+  #send(
+    bytes: Uint8Array | undefined,
+    what: 'a stray event' | 'a strange message' | 'a message elsewhere',
+    channel = this.#global,
+  ): void {
+    if (channel === null || bytes === undefined) return;
     this.#judge.take({ kind: 'oddity', what });
-    this.#global.send(PacketKind.inBand, 0, 0, 0, bytes, 0, bytes.length);
+    channel.send(PacketKind.inBand, 0, 0, 0, bytes, 0, bytes.length);
   }
 }

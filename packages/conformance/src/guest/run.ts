@@ -1,4 +1,4 @@
-import type { HostBus } from '@dxgwire/transport';
+import { Codec, type HostBus } from '@dxgwire/transport';
 import { isChosen, type Report, summarize } from '../host/run.ts';
 import { type JudgedBus, judgeGuest } from './tap.ts';
 
@@ -25,7 +25,7 @@ export async function runGuestConformance(
   serve: (bus: HostBus) => void,
   options: GuestRunOptions = {},
 ): Promise<Report> {
-  const judged = judgeGuest(bus, options.isObserving ?? false);
+  const judged = judgeGuest(await inPackedForm(bus), options.isObserving ?? false);
   serve(judged.bus);
   const gaveUp = await outcome(judged, options);
   const results = judged.judge.results().filter(({ requirement }) => isChosen(requirement, options.filter));
@@ -36,7 +36,14 @@ export async function runGuestConformance(
   return { ...report, gaveUp };
 }
 
-/** @returns null when the guest's link has ended, else why it is not waited for any longer. */
+/** The rules are on packed form: a guest that has agreed on protobuf is judged by what its messages say in that. */
+async function inPackedForm(bus: HostBus): Promise<HostBus> {
+  if ((bus.codec ?? Codec.packed) !== Codec.protobuf) return bus;
+  const { protobufHostBus } = await import('@dxgwire/protocol/protobuf');
+  return protobufHostBus(bus);
+}
+
+/** @returns null when the guest has ended its link in good order, else why its judging ends. */
 async function outcome(
   { ended, judge }: JudgedBus,
   { limitMs, silenceMs, stop }: GuestRunOptions,
@@ -49,7 +56,12 @@ async function outcome(
     }, delayMs);
     timers.add(timer);
   };
-  const ways: Promise<string | null>[] = [ended.then(() => null)];
+  const ways: Promise<string | null>[] = [
+    ended.then((error) => {
+      if (error !== null) return `the guest's link broke: ${error.message}`;
+      return judge.messages === 0 ? 'the guest has ended its link without a message' : null;
+    }),
+  ];
   if (stop !== undefined) ways.push(stop);
   if (limitMs !== undefined)
     ways.push(

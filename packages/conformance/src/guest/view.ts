@@ -1,8 +1,13 @@
 import type { WireCommand } from '../wire/command.ts';
 import { wireCommand } from '../wire/commands.ts';
 import { EXTENDED_HEADER_BYTES, EXTENDED_VERSION } from '../wire/message.ts';
+import { BringUpView } from './bring-up-view.ts';
+import { noteAnswer, noteSent, readReply } from './lives.ts';
 import { GuestMemoryView } from './memory-view.ts';
-import type { GuestEvent, GuestPacket } from './rule.ts';
+import { GuestObjects, longOf, wordOf } from './objects.ts';
+import { type GuestEvent, type GuestPacket, isWhole } from './rule.ts';
+
+const GLOBAL_CHANNEL = 1;
 
 /** A message of a guest with its headers read. */
 export interface GuestMessage {
@@ -26,35 +31,41 @@ export interface GuestMessage {
 }
 
 /** What the kit does to a guest that it has to bear. */
-export type Oddity = 'a long answer' | 'a stray event' | 'a strange message' | 'a strange offer';
+export type Oddity =
+  | 'a long answer'
+  | 'a stray answer'
+  | 'a late answer'
+  | 'a stray event'
+  | 'a strange message'
+  | 'a message elsewhere'
+  | 'a strange offer';
 
 /** What has been seen of a guest so far: the ground on which rules decide. It believes nothing that the guest says. */
 export class GuestView {
   readonly processes = new Set<number>();
   readonly endedProcesses = new Set<number>();
-  readonly handles = new Set<number>();
-  readonly globalHandles = new Set<number>();
-  readonly ntHandles = new Set<number>();
+  readonly objects = new GuestObjects();
   readonly adapters = new Set<number>();
   /** LUIDs of virtual GPUs, from configuration space and from GetInternalAdapterInfo. */
   readonly luids = new Set<bigint>();
   version: number;
   ioBytes: bigint;
   isAsync = false;
-  pciWrites = 0;
   opened = 0;
   /** The message under way; null for one whose headers do not fit. */
   message: GuestMessage | null = null;
   #messages = 0;
+  #turns = 0;
   /** Channels that were offered and are of no class that a guest knows. */
   readonly strangeChannels = new Set<number>();
   readonly memory = new GuestMemoryView();
+  readonly bringUp = new BringUpView();
   readonly #oddities = new Map<Oddity, number>();
   readonly #ids = new Map<number, bigint>();
-  readonly #steps = new Map<bigint, number>();
   readonly #pending = new Map<string, GuestMessage>();
   readonly #answered = new Set<string>();
-  readonly #events = new Set<bigint>();
+  /** Whether each is of a wait. */
+  readonly #events = new Map<bigint, boolean>();
   /** By process and hardware queue. */
   readonly #fenceIds = new Map<string, bigint>();
 
@@ -64,10 +75,10 @@ export class GuestView {
     for (const luid of luids) this.luids.add(luid);
   }
 
-  /** Messages of the guest since the kit last did this to it; undefined if it has not. */
-  messagesSince(what: Oddity): number | undefined {
+  /** Turns in which the guest has said something since the kit last did this to it; undefined if it has not. */
+  turnsSince(what: Oddity): number | undefined {
     const then = this.#oddities.get(what);
-    return then === undefined ? undefined : this.#messages - then;
+    return then === undefined ? undefined : this.#turns - then;
   }
 
   /** Bytes that the driver demands of the answer to a request that waits for one. */
@@ -79,7 +90,7 @@ export class GuestView {
 
   /** Whether an event is that of a wait: it comes once. */
   isOfWait(event: bigint): boolean {
-    return this.#events.has(event);
+    return this.#events.get(event) === true;
   }
 
   /** The id that the next request of a channel has to have; moves on. */
@@ -89,14 +100,22 @@ export class GuestView {
     return id;
   }
 
+  /** The virtual GPU that a message is for: its LUID, or its channel where messages do not say. */
+  gpuOf({ extended, channel }: GuestMessage): bigint {
+    if (extended !== null) return extended.luid;
+    // On the global channel there is one virtual GPU only, where messages do not say which.
+    const [own = channel] = this.bringUp.luidOfChannel.keys();
+    return BigInt(channel === GLOBAL_CHANNEL ? own : channel);
+  }
+
   answered(name: string): boolean {
     return this.#answered.has(name);
   }
 
   /** @returns false for an event id that was used before. */
-  takeEvent(event: bigint): boolean {
+  takeEvent(event: bigint, isOfWait: boolean): boolean {
     if (this.#events.has(event)) return false;
-    this.#events.add(event);
+    this.#events.set(event, isOfWait);
     return true;
   }
 
@@ -108,31 +127,16 @@ export class GuestView {
     return last;
   }
 
-  /** Rule of the order OpenAdapter, GetInternalAdapterInfo, anything. */
-  bringUpStep(gpu: bigint, name: string): string | null {
-    // GetInternalAdapterInfo may give the virtual GPU another LUID: with one open, the next is known.
-    const step = this.#steps.get(gpu) ?? (this.#answered.has('GetInternalAdapterInfo') ? 2 : 0);
-    if (name === 'OpenAdapter') {
-      this.#steps.set(gpu, 1);
-      return null;
-    }
-    if (step === 0) return `${name} before OpenAdapter`;
-    if (name === 'GetInternalAdapterInfo') {
-      this.#steps.set(gpu, 2);
-      return null;
-    }
-    return step === 2 || name === 'CloseAdapter' ? null : `${name} before GetInternalAdapterInfo`;
-  }
-
   /** Takes an event before the rules look at it. */
   begin(event: GuestEvent): void {
     this.message = null;
-    if (event.kind === 'pciWrite') this.pciWrites += 1;
+    if (event.kind === 'pciWrite') this.bringUp.writes += 1;
     else if (event.kind === 'open') this.opened += 1;
     else if (event.kind === 'oddity') {
-      this.#oddities.set(event.what, this.#messages);
+      this.#oddities.set(event.what, this.#turns);
       if (event.channel !== undefined) this.strangeChannels.add(event.channel);
-    } else if (event.kind === 'packet') this.message = this.#read(event);
+    } else if (event.kind === 'turn') this.#turns += 1;
+    else if (event.kind === 'packet') this.message = this.#read(event);
   }
 
   /** Takes an event when the rules have looked at it. */
@@ -143,10 +147,38 @@ export class GuestView {
         this.processes.delete(message.process);
         this.endedProcesses.add(message.process);
       }
+      this.bringUp.noteSent(message, this.gpuOf(message));
+      if (isWhole(message)) {
+        noteSent(this.objects, message, this.gpuOf(message));
+        if (message.command.name === 'SetIoSpaceRegion') {
+          const start = longOf(message, 24);
+          this.memory.ioSpace = { start, end: start + longOf(message, 32) };
+        }
+      }
       if (message.wantsAnswer) this.#pending.set(`${event.channel}/${event.id}`, message);
-    } else if (event.kind === 'gpadl') this.memory.add(event.gpadl);
+    } else if (event.kind === 'open') this.bringUp.opened(event.channel);
+    else if (event.kind === 'closed') this.#close(event.channel);
+    else if (event.kind === 'rescind') this.#loseGpu(event.channel);
+    else if (event.kind === 'gpadl') this.memory.add(event.gpadl, event.lengthBytes ?? null);
     else if (event.kind === 'gpadlEnd') this.memory.remove(event.gpadl);
     else if (event.kind === 'answer') this.#learn(`${event.channel}/${event.id}`, event.bytes);
+  }
+
+  /** A channel that has ended: opened again, it counts from 1 again. */
+  #close(channel: number): void {
+    this.#ids.delete(channel);
+    for (const key of this.#pending.keys()) if (key.startsWith(`${channel}/`)) this.#pending.delete(key);
+    this.bringUp.closed(channel);
+    if (channel !== GLOBAL_CHANNEL) return;
+    this.isAsync = false;
+    this.#events.clear();
+  }
+
+  /** Of what is on a virtual GPU that was taken away a guest says nothing more. */
+  #loseGpu(channel: number): void {
+    const luid = this.bringUp.currentLuidOf(channel);
+    for (const object of this.objects.all())
+      if (object.gpu === luid || object.gpu === BigInt(channel)) object.wasAsked = true;
   }
 
   #read({ bytes, channel, flags }: GuestPacket): GuestMessage | null {
@@ -190,24 +222,23 @@ export class GuestView {
     if (message?.command === undefined) return;
     const { name } = message.command;
     this.#answered.add(name);
-    this.memory.answered(message);
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    const word = (offset: number): number => (bytes.length >= offset + 4 ? view.getUint32(offset, true) : 0);
-    const long = (offset: number): bigint =>
-      bytes.length >= offset + 8 ? view.getBigUint64(offset, true) : 0n;
+    if (!isWhole(message)) return;
+    const reply = readReply(message, bytes);
+    const { word, long } = reply;
+    noteAnswer(this.objects, message, reply, this.gpuOf(message));
+    this.bringUp.noteAnswer(message, this.gpuOf(message), name === 'GetInternalAdapterInfo' ? long(704) : 0n);
+    if (name === 'SetExistingSysMemStore' && reply.isSuccess) {
+      const user = this.objects.get(message.process, wordOf(message, 28));
+      if (user !== undefined) this.memory.use(wordOf(message, 32), user);
+    }
     if (name === 'CreateProcess') {
       this.processes.add(word(0));
+      this.objects.endProcess(word(0));
       this.endedProcesses.delete(word(0));
     } else if (name === 'OpenAdapter') this.adapters.add(word(0));
     else if (name === 'GetInternalAdapterInfo') {
       this.isAsync = (word(12) & 0x40) !== 0;
       if (bytes.length >= 712) this.luids.add(long(704));
-    } else if (name === 'CreateNtSharedObject') this.ntHandles.add(word(0));
-    else if (name === 'CreateSyncObject') this.globalHandles.add(word(4));
-    else if (name === 'CreateContextVirtual') this.handles.add(word(24));
-    else if (name === 'CreateHwQueue') {
-      this.handles.add(word(28));
-      this.#fenceIds.delete(`${message.process}/${word(28)}`);
-    } else if (name === 'CreateDevice' || name === 'CreatePagingQueue') this.handles.add(word(0));
+    } else if (name === 'CreateHwQueue') this.#fenceIds.delete(`${message.process}/${word(28)}`);
   }
 }
