@@ -96,7 +96,8 @@ export class Device {
     byHigh.set(high, allocation);
   }
 
-  #forgetRuntimeName(allocation: Allocation): void {
+  /** Ends the name of an allocation, unless a later one has it now: when no work that was queued can look for it any more. */
+  forgetRuntimeName(allocation: Allocation): void {
     const byHigh = this.#runtimeNames.get(allocation.runtimeHandleLow);
     if (byHigh?.get(allocation.runtimeHandleHigh) !== allocation) return;
     byHigh.delete(allocation.runtimeHandleHigh);
@@ -107,11 +108,10 @@ export class Device {
     return this.#runtimeNames.get(low)?.get(high)?.instance.allocation.view ?? null;
   }
 
-  /** Takes an allocation's name away; its memory goes separately. */
+  /** Takes an allocation's handle away; its runtime name and its memory go separately, behind the work that needs them. */
   forgetAllocation(allocation: Allocation): void {
     this.process.objects.remove(allocation.handle, ObjectKind.allocation);
     this.allocations.delete(allocation);
-    this.#forgetRuntimeName(allocation);
     if (allocation.gpadl !== 0) this.process.partition.gpadls.remove(allocation);
   }
 
@@ -165,6 +165,7 @@ export class Device {
     engine.scheduler.flushDevice(this.scheduler);
     const instances = [...this.allocations].map((allocation) => allocation.instance);
     for (const allocation of [...this.allocations]) this.forgetAllocation(allocation);
+    this.#runtimeNames.clear();
     for (const resource of [...this.resources]) this.forgetResource(resource);
     for (const pagingQueue of [...this.pagingQueues]) this.destroyPagingQueue(pagingQueue);
     for (const context of [...this.contexts]) this.destroyContext(context);

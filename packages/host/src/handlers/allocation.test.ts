@@ -9,7 +9,14 @@ import {
 } from '@dxgwire/protocol';
 import { PAGE_BYTES } from '@dxgwire/transport';
 import { REFUSED_LENGTH } from '../testing/fake-backend.ts';
-import { createAllocation, createDevice, createPagingQueue, finish, sizeData } from '../testing/objects.ts';
+import {
+  createAllocation,
+  createDevice,
+  createHwQueue,
+  createPagingQueue,
+  finish,
+  sizeData,
+} from '../testing/objects.ts';
 import { IO_SPACE_START, RawGuest } from '../testing/raw-guest.ts';
 
 const { createResource, createShared, existingSysmem, ntSecuritySharing, standardAllocation } =
@@ -321,6 +328,29 @@ test('driver data of standard allocations: the same sizes twice, then the bytes'
   assert.equal(small.status, NtStatus.invalidParameter);
   const other = await guest.call(commands.ddiGetStandardAllocationDriverData, { allocType: 1 });
   assert.equal(other.status, NtStatus.notSupported);
+  await finish(guest);
+});
+
+test('a runtime handle finds its allocation for work that was queued before the allocation was destroyed', async () => {
+  const guest = await RawGuest.start({ asyncMessages: false });
+  const device = await createDevice(guest);
+  const { hwqueue } = await createHwQueue(guest, device);
+  const adapter = guest.backend.opened[0]!;
+  const { services } = [...adapter.contexts.values()][0]!;
+  adapter.holdsRuns = true;
+  const allocation = await createAllocation(guest, device, 8192, { privateRuntimeResourceHandle: 7n });
+  for (const hwqueueProgressFenceId of [1n, 2n]) {
+    await guest.call(commands.submitCommandToHwQueue, { args: { hwqueue, hwqueueProgressFenceId } });
+  }
+  await guest.call(commands.destroyAllocation, { device, allocations: [allocation] });
+  assert.equal(services.findAllocation(7, 0)?.lengthBytes, 8192);
+  [...adapter.running][0]!.finish();
+  assert.equal(services.findAllocation(7, 0)?.lengthBytes, 8192, 'the second begins now, and looks for it');
+  // A new one of the same name is what later work means, and outlives the old one's end.
+  await createAllocation(guest, device, 4096, { privateRuntimeResourceHandle: 7n });
+  [...adapter.running][0]!.finish();
+  await guest.call(commands.flushHeapTransitions, {});
+  assert.equal(services.findAllocation(7, 0)?.lengthBytes, 4096);
   await finish(guest);
 });
 

@@ -182,6 +182,7 @@ export function discardAllocations(created: CreatedAllocations): void {
   for (const allocation of allocations) {
     if (allocation.handle === 0) continue;
     device.forgetAllocation(allocation);
+    device.forgetRuntimeName(allocation);
     resource?.allocations.delete(allocation);
   }
   if (resource !== null && isNewResource && resource.handle !== 0) device.forgetResource(resource);

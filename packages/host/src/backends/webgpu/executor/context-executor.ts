@@ -77,7 +77,8 @@ export class ContextExecutor {
 
   /** Whether answers to requests are still to come; {@link ExecutorEnvironment.answersSent} then says when not. */
   noteAnswers(): boolean {
-    this.owesAnswers = this.returns.pendingRequests > 0;
+    // Whoever was told that there are is told when the last was sent, also where nothing is pending between the two.
+    this.owesAnswers ||= this.returns.pendingRequests > 0;
     return this.owesAnswers;
   }
 

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ops, StreamWriter } from '@dxgwire/protocol/stream';
+import { ContextExecutor } from './context-executor.ts';
 import { Ticket } from './context-state.ts';
 import { WorkWaits } from './work-waits.ts';
 
@@ -55,4 +57,57 @@ test('quick submissions that come together share a wait', async () => {
   for (const end of ends) end();
   await turn();
   assert.equal(ended, 641);
+});
+
+test('that all answers were sent is said also where a submission ends between the last and its sending', async () => {
+  let settleWork!: () => void;
+  const work = new Promise<undefined>((resolve) => {
+    settleWork = () => resolve(undefined);
+  });
+  const queue = { onSubmittedWorkDone: () => work };
+  const lost = new Promise(() => {});
+  const device = { queue, lost, features: [], limits: {}, addEventListener: () => {} };
+  let sent = 0;
+  const executor = new ContextExecutor({
+    requestAdapter: async () => ({ requestDevice: async () => device }) as unknown as GPUAdapter,
+    sendReturns: () => {},
+    answersSent: () => {
+      sent += 1;
+    },
+    maxMessageUnits: 256,
+  });
+  const data = {
+    allocationBytes: () => -1,
+    allocation: 0,
+    read: () => new Uint8Array(0),
+    target: () => null,
+  };
+  const submit = async (record: (writer: StreamWriter) => void): Promise<void> => {
+    const writer = new StreamWriter();
+    record(writer);
+    await new Promise<string | null>((resolve) =>
+      executor.submit(
+        writer.view().slice(),
+        data,
+        () => data,
+        (fault) => resolve(fault),
+      ),
+    ).then((fault) => assert.equal(fault, null));
+  };
+  await submit((writer) =>
+    ops.createDevice(writer, {
+      requestId: 1,
+      label: '',
+      queueLabel: '',
+      requiredFeatures: [],
+      requiredLimits: [],
+    }),
+  );
+  await submit((writer) => ops.onSubmittedWorkDone(writer, 2));
+  assert.equal(executor.noteAnswers(), true);
+  settleWork();
+  // Behind the answer, and before it is handed over.
+  await work.then(() => executor.noteAnswers());
+  await turn();
+  assert.equal(sent, 1);
 });
