@@ -19,6 +19,11 @@ export interface Quotas {
    * of addresses, and 1,024 for each item.
    */
   readonly queuedBytes: number;
+  /**
+   * Ranges of guest pages that lie side by side, behind all allocations of existing system memory. Memory in single pages
+   * of 4 KiB: 8 GiB by default.
+   */
+  readonly guestPageRanges: number;
   /** Bytes of replies and events that wait for a guest which does not take them. */
   readonly unsentBytes: number;
 }
@@ -31,6 +36,7 @@ export const DEFAULT_QUOTAS: Quotas = {
   hostShares: 4096,
   queueItems: 65_536,
   queuedBytes: 256 << 20,
+  guestPageRanges: 1 << 21,
   unsentBytes: 32 << 20,
 };
 

@@ -6,6 +6,7 @@ import {
   isTransportError,
   PacketKind,
 } from '@dxgwire/transport';
+import { Account } from './account.ts';
 import type { Backend } from './backends/contract.ts';
 import type { Device } from './device.ts';
 import { Dispatcher, type DispatcherStatistics } from './dispatcher.ts';
@@ -20,7 +21,7 @@ import { describeError, type Log } from './log.ts';
 import { WindowAllocator } from './memory/index.ts';
 import type { ResolvedOptions } from './options.ts';
 import { buildPciConfig, Negotiation } from './pci-config.ts';
-import { type HostClock, QueuedBytes } from './scheduler/index.ts';
+import type { HostClock } from './scheduler/index.ts';
 import { SharedObjects } from './shared-objects.ts';
 import { VirtualGpu, type VirtualGpuIdentity } from './virtual-gpu.ts';
 
@@ -62,7 +63,9 @@ export class Partition {
   readonly sharedObjects: SharedObjects;
   readonly hostShares: HostShares;
   /** What the queues of its GPUs hold. */
-  readonly queuedBytes: QueuedBytes;
+  readonly queuedBytes: Account;
+  /** Ranges of its pages behind its allocations. */
+  readonly guestPageRanges: Account;
   readonly gpadls = new GpadlUsers();
   readonly dispatcher: Dispatcher;
   readonly hostEvents: HostEvents;
@@ -101,7 +104,8 @@ export class Partition {
     });
     this.sharedObjects = new SharedObjects(options.quotas.sharedObjects);
     this.hostShares = new HostShares(this.sharedObjects, options.quotas.hostShares);
-    this.queuedBytes = new QueuedBytes(options.quotas.queuedBytes);
+    this.queuedBytes = new Account(options.quotas.queuedBytes);
+    this.guestPageRanges = new Account(options.quotas.guestPageRanges);
     this.gpus = environment.identities.map((identity) => {
       const gpu = new VirtualGpu(identity, {
         partitionName: options.name,
@@ -113,6 +117,7 @@ export class Partition {
         log: this.log,
         queueItems: options.quotas.queueItems,
         queuedBytes: this.queuedBytes,
+        guestPageRanges: this.guestPageRanges,
         onDeviceState: (device, state) => this.#sendDeviceState(device, state),
       });
       gpu.hostAdapterHandle = this.#adapters.add(NamedKind.adapter, gpu);
@@ -345,6 +350,7 @@ export class Partition {
       hostShares: this.hostShares.size,
       gpadls: this.gpadls.size,
       queuedBytes: this.queuedBytes.used,
+      guestPageRanges: this.guestPageRanges.used,
       windowPages: this.windowAllocator.census().pages,
       windowBlocks: this.windowAllocator.census().blocks,
     };

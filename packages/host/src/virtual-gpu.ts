@@ -1,16 +1,11 @@
 import type { Luid } from '@dxgwire/protocol';
 import type { HostGuestMemory, HostWindow } from '@dxgwire/transport';
+import type { Account } from './account.ts';
 import type { AdapterDescription, Backend, BackendAdapter } from './backends/contract.ts';
 import type { Device } from './device.ts';
 import { describeError, type Log } from './log.ts';
 import { VideoMemory, type WindowAllocator } from './memory/index.ts';
-import {
-  ExecutionState,
-  type HostClock,
-  type QueuedBytes,
-  Scheduler,
-  type SchedulerDevice,
-} from './scheduler/index.ts';
+import { ExecutionState, type HostClock, Scheduler, type SchedulerDevice } from './scheduler/index.ts';
 
 /** What a virtual GPU needs of its partition. */
 export interface VirtualGpuEnvironment {
@@ -24,7 +19,9 @@ export interface VirtualGpuEnvironment {
   readonly log: Log;
   readonly queueItems: number;
   /** What the queues of the whole guest hold. */
-  readonly queuedBytes: QueuedBytes;
+  readonly queuedBytes: Account;
+  /** Ranges of its pages behind its allocations, on all its GPUs. */
+  readonly guestPageRanges: Account;
   /** Says the guest that a device's execution state changed. */
   readonly onDeviceState: (device: Device, state: number) => void;
 }
@@ -191,6 +188,7 @@ export class VirtualGpu {
       windowAllocator,
       window,
       guestMemory: memory,
+      guestPageRanges: this.#environment.guestPageRanges,
       log,
     });
     const opened = new GpuEngine(adapter, videoMemory, scheduler, log);

@@ -102,6 +102,8 @@ export function createAllocations(device: Device, request: Request): CreatedAllo
     isNewResource,
     allocations: [] as Allocation[],
     privateData: [] as Uint8Array[],
+    // One copy for all: it may be as large as a message.
+    resourcePrivateData: standardLengthBytes === 0 ? request.privDrvData.slice() : new Uint8Array(0),
   };
   for (let index = 0; index < request.allocInfo.length; index += 1) {
     const status = createOne(created, request, index, standardLengthBytes);
@@ -120,6 +122,7 @@ function createOne(
     resource: Resource | null;
     allocations: Allocation[];
     privateData: Uint8Array[];
+    resourcePrivateData: Uint8Array;
   },
   request: Request,
   index: number,
@@ -137,7 +140,7 @@ function createOne(
     runtimeHandleLow,
     runtimeHandleHigh,
     privateData,
-    resourcePrivateData: standardLengthBytes === 0 ? request.privDrvData.slice() : new Uint8Array(0),
+    resourcePrivateData: created.resourcePrivateData,
     standardLengthBytes,
     existingSystemMemory,
     readOnly,

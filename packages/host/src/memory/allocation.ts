@@ -78,7 +78,7 @@ export class Allocation {
   /** An instance went away with its lock: the guest may have the place mapped for a moment longer. */
   lockMayLinger = false;
   /** Existing system memory: the guest pages so far. */
-  systemRanges: PageRange[] = [];
+  readonly systemRanges: PageRange[] = [];
   systemPages = 0;
   systemComplete = false;
   /** The backend's allocation is destroyed, or will be as soon as it has come to rest. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { Account } from '../account.ts';
 import { MemoryFixture, scripted } from '../model/memory-fixture.ts';
 import { Status } from './status.ts';
 
@@ -85,6 +86,32 @@ describe('existing system memory', () => {
     assert.equal(f.memory.lock(a).status, Status.notSupported);
     assert.equal(f.memory.unlock(a), Status.success);
     assert.equal(f.memory.setSystemPages(a, 5, [1n], 1), Status.invalidParameter);
+  });
+
+  it('has no more ranges of pages than the guest may, in all; what ends gives its own back', () => {
+    const account = new Account(8);
+    const f = new MemoryFixture({ guestPageRanges: account });
+    const device = f.device(f.memory.createProcess());
+    const [a, b] = [f.allocate(device, 6 * PAGE, true), f.allocate(device, 6 * PAGE, true)];
+    assert.equal(f.memory.setSystemPages(a, 0, [1n, 2n, 9n], 3), Status.success);
+    assert.equal(f.memory.setSystemPages(a, 3, [10n, 5n, 7n], 3), Status.success);
+    assert.equal(account.used, 4);
+    assert.equal(f.memory.setSystemPages(b, 0, [1n, 3n, 5n, 7n, 9n], 5), Status.noMemory);
+    const apart = Array.from({ length: 6 }, (_, i) => ({ address: 2 * i * PAGE, length: PAGE }));
+    assert.equal(f.memory.setSystemRanges(b, apart), Status.noMemory);
+    assert.equal(account.used, 4);
+    assert.equal(f.memory.setSystemPages(b, 0, [1n, 3n, 5n, 7n], 4), Status.success);
+    assert.equal(f.memory.setSystemPages(b, 4, [9n], 1), Status.noMemory);
+    assert.equal(f.memory.setSystemPages(b, 4, [8n], 1), Status.success);
+    f.memory.destroyAllocations([a], { assumeNotInUse: true }, () => {});
+    assert.equal(account.used, 4);
+    assert.equal(f.memory.setSystemPages(b, 5, [3n], 1), Status.success);
+    assert.deepEqual(
+      b.allocation.systemRanges.map(({ address }) => address / PAGE),
+      [1, 3, 5, 7, 3],
+    );
+    f.memory.destroyAllocations([b], { assumeNotInUse: true }, () => {});
+    assert.equal(account.used, 0);
   });
 
   it('must be the guest’s to share, all of it', () => {

@@ -1,4 +1,5 @@
 import { type HostGuestMemory, PAGE_BYTES, type PageRange } from '@dxgwire/transport';
+import type { Account } from '../account.ts';
 import type { BackendAdapter } from '../backends/contract.ts';
 import type { Allocation } from './allocation.ts';
 import { Status } from './status.ts';
@@ -6,16 +7,22 @@ import { Status } from './status.ts';
 /** Frame numbers above this give addresses that a number cannot hold exactly. */
 const MAX_FRAME = BigInt(Number.MAX_SAFE_INTEGER) / BigInt(PAGE_BYTES);
 
+/** Where guest pages are, who uses them, and how many ranges of them the guest's allocations have. */
+export interface GuestPages {
+  readonly adapter: BackendAdapter;
+  readonly guestMemory: HostGuestMemory;
+  readonly held: Account;
+}
+
 /**
  * Takes one chunk of the guest page frames behind an allocation. Chunks come in order and without gaps; with the last
  * one the memory is complete and the backend gets it.
  *
  * @returns INVALID_PARAMETER for a chunk out of place, too many frames, or frames that are not the guest's to share;
- *   NOT_SUPPORTED when the backend cannot use guest pages for it.
+ *   NOT_SUPPORTED when the backend cannot use guest pages for it; NO_MEMORY above the guest's quota of ranges.
  */
 export function addSystemPages(
-  adapter: BackendAdapter,
-  guestMemory: HostGuestMemory,
+  pages: GuestPages,
   allocation: Allocation,
   writable: boolean,
   offsetInPages: number,
@@ -44,16 +51,14 @@ export function addSystemPages(
     added.push(last);
   }
   if (joinsPrevious !== undefined) added.unshift(joinsPrevious);
-  const shared = splitByMemory(guestMemory, added);
+  const shared = splitByMemory(pages.guestMemory, added);
   if (shared === null) return Status.invalidParameter;
-  const kept = previous === undefined ? [] : allocation.systemRanges.slice(0, -1);
-  return accept(adapter, allocation, writable, [...kept, ...shared], offsetInPages + count);
+  return accept(pages, allocation, writable, shared, offsetInPages + count);
 }
 
 /** As {@link addSystemPages} for all pages at once (a GPADL). The ranges must be as long as the allocation. */
 export function setSystemRanges(
-  adapter: BackendAdapter,
-  guestMemory: HostGuestMemory,
+  pages: GuestPages,
   allocation: Allocation,
   writable: boolean,
   ranges: readonly PageRange[],
@@ -68,9 +73,9 @@ export function setSystemRanges(
     lengthBytes += range.length;
   }
   if (lengthBytes !== allocation.lengthBytes) return Status.invalidParameter;
-  const shared = splitByMemory(guestMemory, ranges);
+  const shared = splitByMemory(pages.guestMemory, ranges);
   if (shared === null) return Status.invalidParameter;
-  return accept(adapter, allocation, writable, shared, lengthBytes / PAGE_BYTES);
+  return accept(pages, allocation, writable, shared, lengthBytes / PAGE_BYTES);
 }
 
 /**
@@ -94,24 +99,34 @@ function splitByMemory(guestMemory: HostGuestMemory, ranges: readonly PageRange[
   return split;
 }
 
+/** @param shared takes the place of the last range so far, and comes behind the others. */
 function accept(
-  adapter: BackendAdapter,
+  { adapter, held }: GuestPages,
   allocation: Allocation,
   writable: boolean,
-  ranges: PageRange[],
+  shared: readonly PageRange[],
   pages: number,
 ): number {
-  if (pages < allocation.lengthBytes / PAGE_BYTES) {
-    allocation.systemRanges = ranges;
-    allocation.systemPages = pages;
-    return Status.success;
+  const ranges = allocation.systemRanges;
+  const replaced = ranges.at(-1);
+  const growth = shared.length - (replaced === undefined ? 0 : 1);
+  if (!held.hasRoomFor(growth)) return Status.noMemory;
+  // In place: the list of a large allocation comes in hundreds of messages.
+  if (replaced !== undefined) ranges.pop();
+  for (const range of shared) ranges.push(range);
+  if (pages === allocation.lengthBytes / PAGE_BYTES) {
+    const storage = { kind: 'guest-pages', ranges, writable } as const;
+    if (!adapter.setStorage(allocation.token, storage)) {
+      ranges.length -= shared.length;
+      if (replaced !== undefined) ranges.push(replaced);
+      return Status.notSupported;
+    }
+    allocation.systemComplete = true;
+    allocation.view.storage = storage;
+    allocation.view.resident = allocation.physical === 'in';
   }
-  const storage = { kind: 'guest-pages', ranges, writable } as const;
-  if (!adapter.setStorage(allocation.token, storage)) return Status.notSupported;
-  allocation.systemRanges = ranges;
+  if (allocation.systemPages === 0) allocation.onDestroyed.push(() => held.remove(ranges.length));
   allocation.systemPages = pages;
-  allocation.systemComplete = true;
-  allocation.view.storage = storage;
-  allocation.view.resident = allocation.physical === 'in';
+  held.add(growth);
   return Status.success;
 }

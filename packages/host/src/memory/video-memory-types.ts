@@ -1,4 +1,5 @@
 import type { HostGuestMemory, HostWindow } from '@dxgwire/transport';
+import type { Account } from '../account.ts';
 import type { AdapterDescription, BackendAdapter, BackendLog } from '../backends/contract.ts';
 import type { WindowAllocator } from './window-allocator.ts';
 
@@ -17,6 +18,8 @@ export interface VideoMemoryOptions {
   readonly windowAllocator: WindowAllocator;
   readonly window: HostWindow;
   readonly guestMemory: HostGuestMemory;
+  /** The account of what the guest's page lists hold; default: one of its own, of 2,097,152 ranges. */
+  readonly guestPageRanges?: Account;
   readonly log: BackendLog;
   readonly limits?: Partial<VideoMemoryLimits>;
 }

@@ -1,4 +1,5 @@
 import { type HostGuestMemory, PAGE_BYTES, type PageRange } from '@dxgwire/transport';
+import { Account } from '../account.ts';
 import type { AllocationResult, BackendAdapter, BackendDevice, BackendLog } from '../backends/contract.ts';
 import type { SyncObjectInstance } from '../scheduler/sync-object.ts';
 import { Allocation, AllocationInstance } from './allocation.ts';
@@ -13,7 +14,7 @@ import { GroupMemory, ProcessMemory } from './process-memory.ts';
 import { Residency } from './residency.ts';
 import { Segment, SegmentGroup } from './segment.ts';
 import { Status } from './status.ts';
-import { addSystemPages, setSystemRanges } from './system-memory.ts';
+import { addSystemPages, type GuestPages, setSystemRanges } from './system-memory.ts';
 import type {
   CreateAllocationRequest,
   MakeResidentResult,
@@ -26,12 +27,15 @@ import type {
 } from './video-memory-types.ts';
 import type { WindowAllocator } from './window-allocator.ts';
 
+const DEFAULT_GUEST_PAGE_RANGES = 1 << 21;
+
 /** The memory manager of one virtual GPU. Knows no handles and no messages; nothing that a guest asks throws. */
 export class VideoMemory {
   readonly segments: readonly Segment[];
   readonly #adapter: BackendAdapter;
   readonly #windowAllocator: WindowAllocator;
   readonly #guestMemory: HostGuestMemory;
+  readonly #guestPages: GuestPages;
   readonly #log: BackendLog;
   readonly #limits: VideoMemoryLimits;
   readonly #groups: readonly GroupMemory[];
@@ -48,6 +52,8 @@ export class VideoMemory {
     this.#adapter = adapter;
     this.#windowAllocator = options.windowAllocator;
     this.#guestMemory = options.guestMemory;
+    const held = options.guestPageRanges ?? new Account(DEFAULT_GUEST_PAGE_RANGES);
+    this.#guestPages = { adapter, guestMemory: options.guestMemory, held };
     this.#log = options.log;
     this.segments = description.segments.map((segment) => new Segment(segment));
     let totalBytes = 0;
@@ -218,15 +224,14 @@ export class VideoMemory {
   ): number {
     if (!instance.alive || instance.isOpened) return Status.invalidParameter;
     const { allocation, readOnly } = instance;
-    const memory = this.#guestMemory;
-    return addSystemPages(this.#adapter, memory, allocation, !readOnly, offsetInPages, frames, count);
+    return addSystemPages(this.#guestPages, allocation, !readOnly, offsetInPages, frames, count);
   }
 
   /** The ranges of a GPADL; see {@link setSystemRanges}. */
   setSystemRanges(instance: AllocationInstance, ranges: readonly PageRange[]): number {
     if (!instance.alive || instance.isOpened) return Status.invalidParameter;
     const { allocation, readOnly } = instance;
-    return setSystemRanges(this.#adapter, this.#guestMemory, allocation, !readOnly, ranges);
+    return setSystemRanges(this.#guestPages, allocation, !readOnly, ranges);
   }
 
   /** The guest takes its pages back: the allocation is dead for the GPU. @param done nothing touches them any more. */

@@ -1,3 +1,4 @@
+import type { Account } from '../account.ts';
 import type { BackendDevice, SegmentDescription } from '../backends/contract.ts';
 import type { Allocation, AllocationInstance } from '../memory/allocation.ts';
 import type { DeviceMemory } from '../memory/device-memory.ts';
@@ -89,6 +90,7 @@ export class MemoryFixture {
       readonly limits?: Partial<VideoMemoryLimits>;
       readonly windowBytes?: number;
       readonly guestKind?: 'mapped' | 'mirrored';
+      readonly guestPageRanges?: Account;
     } = {},
   ) {
     this.window = new FakeWindow(options.windowBytes ?? MiB);
@@ -106,6 +108,7 @@ export class MemoryFixture {
       guestMemory: this.guestMemory,
       log: silentLog,
       ...(options.limits === undefined ? {} : { limits: options.limits }),
+      ...(options.guestPageRanges === undefined ? {} : { guestPageRanges: options.guestPageRanges }),
     });
   }
 

@@ -4,7 +4,6 @@ export { createImplicitFence, createSyncObject, type SyncObjectRequest } from '.
 export type { ExecutionQueue } from './execution-queue.ts';
 export { ExecutionState } from './execution-state.ts';
 export { FakeClock } from './fake-clock.ts';
-export { QueuedBytes } from './queued-bytes.ts';
 export { Scheduler, type SchedulerLimits, type SchedulerOptions } from './scheduler.ts';
 export type { SchedulerContext, SchedulerDevice } from './scheduler-device.ts';
 export type { NodeStatistics, SchedulerProcess } from './scheduler-process.ts';

@@ -1,8 +1,9 @@
+import type { Account } from '../account.ts';
 import type { BackendContext, ExecutionResult, PageWalk, Submission } from '../backends/contract.ts';
 import type { QueuedOperation } from '../memory/device-work.ts';
 import type { EngineNode } from './engine-node.ts';
 import type { ExecutionQueue } from './execution-queue.ts';
-import { QUEUED_ITEM_BYTES, QUEUED_OBJECT_BYTES, type QueuedBytes } from './queued-bytes.ts';
+import { QUEUED_ITEM_BYTES, QUEUED_OBJECT_BYTES } from './queued-bytes.ts';
 import type { SyncObject } from './sync-object.ts';
 import { joinHalves } from './u64.ts';
 
@@ -162,7 +163,7 @@ function roundUpToPowerOfTwo(value: number): number {
 
 /** Free items and records of one scheduler, and the account of what those in use hold. */
 export class ItemPool {
-  readonly held: QueuedBytes;
+  readonly held: Account;
   readonly #items: QueueItem[] = [];
   readonly #records: SyncRecord[] = [];
   readonly #keep: number;
@@ -171,7 +172,7 @@ export class ItemPool {
    * @param held the guest's account.
    * @param keep most free objects kept of each kind.
    */
-  constructor(held: QueuedBytes, keep = 1024) {
+  constructor(held: Account, keep = 1024) {
     this.held = held;
     this.#keep = keep;
   }

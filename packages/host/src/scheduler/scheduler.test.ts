@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { Account } from '../account.ts';
 import type { BackendContext, NodeDescription } from '../backends/contract.ts';
 import type { PageWalker, QueuedOperation } from '../memory/device-work.ts';
 import { Status } from '../memory/status.ts';
@@ -11,7 +12,7 @@ import { createImplicitFence, createSyncObject } from './create-sync-object.ts';
 import { ExecutionQueue } from './execution-queue.ts';
 import { ExecutionState } from './execution-state.ts';
 import { FakeClock } from './fake-clock.ts';
-import { QUEUED_ITEM_BYTES, QUEUED_OBJECT_BYTES, QueuedBytes } from './queued-bytes.ts';
+import { QUEUED_ITEM_BYTES, QUEUED_OBJECT_BYTES } from './queued-bytes.ts';
 import { Scheduler, type SchedulerLimits } from './scheduler.ts';
 import type { SchedulerContext, SchedulerDevice } from './scheduler-device.ts';
 import type { SchedulerProcess } from './scheduler-process.ts';
@@ -37,7 +38,7 @@ class Fixture {
   constructor(
     nodes: readonly Partial<NodeDescription>[] = [{}],
     limits: Partial<SchedulerLimits> = {},
-    queuedBytes = new QueuedBytes(1 << 30),
+    queuedBytes = new Account(1 << 30),
   ) {
     this.adapter = new ScriptedAdapter(this.clock, { nodes });
     this.scheduler = new Scheduler({
@@ -264,7 +265,7 @@ describe('a queue', () => {
 
   it('holds no more bytes than the guest may, and gives them back as work ends or is given up', () => {
     const limit = 64 * 1024;
-    const account = new QueuedBytes(limit);
+    const account = new Account(limit);
     const f = new Fixture([{}], {}, account);
     const data = new Uint8Array(1000);
     const blocked = f.queue();
@@ -299,7 +300,7 @@ describe('a queue', () => {
   });
 
   it('counts the objects of waits and signals, and what updates hold', () => {
-    const account = new QueuedBytes(1 << 20);
+    const account = new Account(1 << 20);
     const f = new Fixture([{}], {}, account);
     const queue = f.queue();
     const gate = f.fence();
@@ -324,7 +325,7 @@ describe('a queue', () => {
   });
 
   it('refuses a signal on several queues for all of them when there is no room for all', () => {
-    const account = new QueuedBytes(4 * QUEUED_ITEM_BYTES + 200);
+    const account = new Account(4 * QUEUED_ITEM_BYTES + 200);
     const f = new Fixture([{}], {}, account);
     const queues = [f.queue(), f.queue(), f.queue()];
     f.wait(queues[0]!, f.fence(), 1n);

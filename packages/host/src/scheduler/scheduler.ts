@@ -1,3 +1,4 @@
+import { Account } from '../account.ts';
 import type {
   AdapterDescription,
   BackendAdapter,
@@ -14,7 +15,6 @@ import { EngineNode, type NodeHost } from './engine-node.ts';
 import { ExecutionQueue, type QueueHost } from './execution-queue.ts';
 import { ExecutionState } from './execution-state.ts';
 import { ItemPool, type QueueItem } from './queue-item.ts';
-import { QueuedBytes } from './queued-bytes.ts';
 import { type RecoveryHost, ResetRecovery } from './reset-recovery.ts';
 import { SchedulerContext, SchedulerDevice } from './scheduler-device.ts';
 import { type NodeStatistics, SchedulerProcess } from './scheduler-process.ts';
@@ -42,7 +42,7 @@ export interface SchedulerOptions {
   readonly log: BackendLog;
   readonly limits?: Partial<SchedulerLimits>;
   /** The account of what the guest's queues hold; default: one of its own, of 256 MiB. */
-  readonly queuedBytes?: QueuedBytes;
+  readonly queuedBytes?: Account;
   readonly callbacks: LossCallbacks;
 }
 
@@ -78,7 +78,7 @@ export class Scheduler implements QueueHost, NodeHost, LossHost, RecoveryHost, I
     this.timeoutMs = options.description.timeoutMs;
     this.#log = options.log;
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
-    this.pool = new ItemPool(options.queuedBytes ?? new QueuedBytes(DEFAULT_QUEUED_BYTES));
+    this.pool = new ItemPool(options.queuedBytes ?? new Account(DEFAULT_QUEUED_BYTES));
     this.work = new WorkIntake(this, this.#limits.queueItems);
     this.#loss = new DeviceLoss(this, options.log, options.callbacks);
     this.#recovery = new ResetRecovery(this, options.log, this.#limits.resetTimeoutMs);
