@@ -24,10 +24,10 @@ function outcomes(log: readonly string[]): string[] {
 }
 
 /** Hands over the projected device of a host in this process. */
-async function withProjected(use: (gpu: GPU) => Promise<void>): Promise<void> {
+async function withProjected(use: (gpu: GPU) => Promise<void>, windowMegabytes = 64): Promise<void> {
   const backend = await createWebgpuBackend();
   const host = createHost({ backend });
-  const { guest, host: hostBus } = createInProcessBus({ guestMemoryBytes: 64 << 20 });
+  const { guest, host: hostBus } = createInProcessBus({ guestMemoryBytes: 64 << 20, windowMegabytes });
   host.attach(hostBus);
   const gpu = createGPU({ connect: guest });
   try {
@@ -86,4 +86,28 @@ test('maps of destroyed buffers are refused, and those before cancelled, as on t
     assert.deepEqual(ended, await mapsAroundDestroy(local));
     assert.deepEqual(ended.slice(0, 2), ['AbortError', 'OperationError']);
   });
+});
+
+test('a device for which the host has no room is an OperationError; the others go on, and room comes back', async () => {
+  await withProjected(async (gpu) => {
+    const make = async () => (await gpu.requestAdapter())!.requestDevice();
+    const devices: GPUDevice[] = [];
+    let refusal: unknown;
+    while (devices.length < 50 && refusal === undefined) {
+      await make().then(
+        (device) => devices.push(device),
+        (error: unknown) => {
+          refusal = error;
+        },
+      );
+    }
+    assert.ok(refusal instanceof DOMException);
+    assert.equal(refusal.name, 'OperationError');
+    assert.match(refusal.message, /^requestDevice: \w+ failed with ENOMEM \(-12\)$/);
+    for (const device of devices) await device.queue.onSubmittedWorkDone();
+    devices.pop()!.destroy();
+    let again: GPUDevice | null = null;
+    while (again === null) again = await make().catch(() => null);
+    await again.queue.onSubmittedWorkDone();
+  }, 2);
 });

@@ -1,5 +1,6 @@
 import type { AdapterCaps } from '@dxgwire/protocol/blobs';
 import { ops } from '@dxgwire/protocol/stream';
+import { isCommandError } from '../kmt/index.ts';
 import { type GPUDevice, makeDevice } from './device.ts';
 import type { DeviceCore } from './device-core.ts';
 import { type GPUError, operationError } from './errors.ts';
@@ -111,7 +112,10 @@ async function requestDevice(state: AdapterState, descriptor: unknown): Promise<
   if (typeof limits === 'string') throw operationError(`requestDevice: ${limits}`);
   state.consumed = true;
   const { source } = state;
-  const core = await source.openCore(values.label);
+  const core = await source.openCore(values.label).catch((error: unknown) => {
+    // The host refuses: it has no room for one more, say.
+    throw isCommandError(error) ? operationError(`requestDevice: ${error.message}`) : error;
+  });
   const queueLabel = values.defaultQueue.label;
   const granted = await createBackendDevice(core, {
     label: values.label,
