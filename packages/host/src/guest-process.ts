@@ -41,9 +41,11 @@ export class GuestProcess {
     this.objects = new HandleTable({
       firstIndex: FIRST_HANDLE_INDEX + (number % STAGGERED_PROCESSES) * STAGGER_HANDLES,
       maxObjects: quotas.objectsPerProcess,
+      held: partition.objects,
     });
     this.cpuWaits = new CpuWaits({
       maxWaits: quotas.cpuWaitsPerProcess,
+      held: partition.cpuWaits,
       signalEvent: (event) => partition.hostEvents.signalGuestEvent(event),
     });
   }
@@ -105,6 +107,7 @@ export class GuestProcess {
       for (const [engine, place] of [...this.#onEngines]) this.#leave(engine, place);
       // No view of the process is left in the guest: its pages may go to others.
       this.partition.windowAllocator.releaseOwner(this);
+      this.objects.dispose();
       done();
     };
     if (this.#dyingDevices === 0) finish();

@@ -1,3 +1,5 @@
+import type { Account } from './account.ts';
+
 /**
  * Typed handle tables: the names that a guest uses for objects of its host.
  *
@@ -24,6 +26,8 @@ export interface HandleTableOptions {
   readonly firstIndex?: number;
   /** Most objects alive at a time. Default: all that the index space holds. */
   readonly maxObjects?: number;
+  /** Where the objects of several tables count together. */
+  readonly held?: Account;
 }
 
 /** Puts a handle together from its parts; instance is 0. */
@@ -44,12 +48,14 @@ export class HandleTable<Kinds extends { readonly [kind: number]: object }> {
   readonly #objects: (Kinds[number] | null)[] = [];
   readonly #nextFree: number[] = [];
   readonly #uniques: number[] = [];
+  #held: Account | null;
   #freeHead = END;
   #freeTail = END;
   #freeCount = 0;
   #size = 0;
 
   constructor(options: HandleTableOptions = {}) {
+    this.#held = options.held ?? null;
     this.#firstIndex = options.firstIndex ?? FIRST_HANDLE_INDEX;
     this.#maxObjects = Math.min(
       options.maxObjects ?? Number.POSITIVE_INFINITY,
@@ -65,12 +71,13 @@ export class HandleTable<Kinds extends { readonly [kind: number]: object }> {
 
   /** How many more objects fit. */
   get room(): number {
-    return this.#maxObjects - this.#size;
+    const own = this.#maxObjects - this.#size;
+    return this.#held === null ? own : Math.min(own, this.#held.limit - this.#held.used);
   }
 
   /** Names an object. @returns its handle, or 0 when the table is full. */
   add<K extends keyof Kinds & number>(kind: K, object: Kinds[K]): number {
-    if (this.#size >= this.#maxObjects) return 0;
+    if (this.room < 1) return 0;
     let slot: number;
     if (this.#freeCount > HANDLE_REUSE_DISTANCE) {
       slot = this.#freeHead;
@@ -91,6 +98,7 @@ export class HandleTable<Kinds extends { readonly [kind: number]: object }> {
     this.#kinds[slot] = kind;
     this.#objects[slot] = object;
     this.#size += 1;
+    this.#held?.add(1);
     return handle;
   }
 
@@ -120,7 +128,14 @@ export class HandleTable<Kinds extends { readonly [kind: number]: object }> {
     this.#freeTail = slot;
     this.#freeCount += 1;
     this.#size -= 1;
+    this.#held?.remove(1);
     return true;
+  }
+
+  /** The table is not used any more: what is left in it does not count. */
+  dispose(): void {
+    this.#held?.remove(this.#size);
+    this.#held = null;
   }
 
   /** Visits every live object of a kind. Removing during the visit is allowed. */

@@ -4,8 +4,12 @@ import { InterfaceVersion } from '@dxgwire/protocol';
 export interface Quotas {
   /** Guest processes alive at a time. */
   readonly processes: number;
+  /** Objects of all processes together. */
+  readonly objects: number;
   /** Objects of one process: devices, allocations, contexts, queues, sync objects and their fences. */
   readonly objectsPerProcess: number;
+  /** CPU waits of all processes that are not yet satisfied, and the objects that they wait for, together. */
+  readonly cpuWaits: number;
   /** CPU waits of one process that are not yet satisfied. */
   readonly cpuWaitsPerProcess: number;
   /** Global handles, and NT handles, of one guest. */
@@ -30,7 +34,9 @@ export interface Quotas {
 
 export const DEFAULT_QUOTAS: Quotas = {
   processes: 4096,
+  objects: 1 << 19,
   objectsPerProcess: 1 << 18,
+  cpuWaits: 1 << 19,
   cpuWaitsPerProcess: 65_536,
   sharedObjects: 65_536,
   hostShares: 4096,

@@ -62,6 +62,10 @@ export class Partition {
   readonly processes: HandleTable<{ [NamedKind.process]: GuestProcess }>;
   readonly sharedObjects: SharedObjects;
   readonly hostShares: HostShares;
+  /** Objects of all its processes. */
+  readonly objects: Account;
+  /** CPU waits of all its processes, with the objects that they wait for. */
+  readonly cpuWaits: Account;
   /** What the queues of its GPUs hold. */
   readonly queuedBytes: Account;
   /** Ranges of its pages behind its allocations. */
@@ -104,6 +108,8 @@ export class Partition {
     });
     this.sharedObjects = new SharedObjects(options.quotas.sharedObjects);
     this.hostShares = new HostShares(this.sharedObjects, options.quotas.hostShares);
+    this.objects = new Account(options.quotas.objects);
+    this.cpuWaits = new Account(options.quotas.cpuWaits);
     this.queuedBytes = new Account(options.quotas.queuedBytes);
     this.guestPageRanges = new Account(options.quotas.guestPageRanges);
     this.gpus = environment.identities.map((identity) => {
@@ -349,6 +355,8 @@ export class Partition {
       ...this.sharedObjects.census(),
       hostShares: this.hostShares.size,
       gpadls: this.gpadls.size,
+      objects: this.objects.used,
+      heldByCpuWaits: this.cpuWaits.used,
       queuedBytes: this.queuedBytes.used,
       guestPageRanges: this.guestPageRanges.used,
       windowPages: this.windowAllocator.census().pages,

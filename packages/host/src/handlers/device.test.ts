@@ -51,6 +51,7 @@ test('DestroyDevice takes contexts, queues, fences, allocations and waits along;
   const left = Object.entries(census).filter(([, count]) => count !== 0);
   assert.deepEqual(Object.fromEntries(left.filter(([kind]) => !kind.startsWith('memory.address'))), {
     processes: 1,
+    objects: 1,
     syncObjects: 1,
     'memory.memoryProcesses': 1,
   });

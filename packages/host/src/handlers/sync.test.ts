@@ -316,6 +316,29 @@ test('a periodic fence rises with the virtual refresh while it is open', async (
   await finish(guest);
 });
 
+test('all processes of a guest together have no more objects than their quota; one that ends gives back its own', async () => {
+  const guest = await RawGuest.start({ asyncMessages: false, quotas: { objects: 100 } });
+  const makeUntilFull = async (device: number): Promise<number> => {
+    const info = { type: SyncObjectType.fence };
+    for (let made = 0; ; made += 1) {
+      const payload = await guest.send(commands.createSyncObject, { args: { device, info } });
+      if (payload.length === 0 || made === 200) return made;
+    }
+  };
+  const first = guest.process;
+  const device = await createDevice(guest);
+  const info = { type: SyncObjectType.fence };
+  for (let made = 0; made < 59; made += 1)
+    await guest.call(commands.createSyncObject, { args: { device, info } });
+  guest.process = (await guest.call(commands.createProcess, { processId: 9n, processName: 'b' })).hprocess;
+  const second = await createDevice(guest);
+  assert.equal(await makeUntilFull(second), 39);
+  await guest.call(commands.destroyProcess, {}, { process: first });
+  assert.equal(await makeUntilFull(second), 60);
+  assert.equal(guest.host.census()['objects'], 100);
+  await finish(guest);
+});
+
 test('a full device window and a full handle table fail creation, and leave nothing', async () => {
   const guest = await RawGuest.start({
     asyncMessages: false,

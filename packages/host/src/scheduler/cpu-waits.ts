@@ -1,3 +1,4 @@
+import type { Account } from '../account.ts';
 import { Status } from '../memory/status.ts';
 import type { InstanceWait, SyncObjectInstance } from './sync-object.ts';
 import { highHalf, lowHalf } from './u64.ts';
@@ -10,6 +11,8 @@ export interface CpuWaitsOptions {
   readonly maxWaits?: number;
   /** Most objects that all these waits together wait for (262,144). */
   readonly maxObjects?: number;
+  /** Where the waits of all processes of a guest, and the objects that they wait for, count together. */
+  readonly held?: Account;
 }
 
 /** CPU waits of one guest process, each ending in one guest event. */
@@ -18,6 +21,7 @@ export class CpuWaits {
   readonly #maxWaits: number;
   readonly #byWaiter = new Map<object, Set<CpuWait>>();
   readonly #maxObjects: number;
+  readonly #held: Account | null;
   #pending = 0;
   #objects = 0;
 
@@ -25,6 +29,7 @@ export class CpuWaits {
     this.#signalEvent = options.signalEvent;
     this.#maxWaits = options.maxWaits ?? 65_536;
     this.#maxObjects = options.maxObjects ?? 262_144;
+    this.#held = options.held ?? null;
   }
 
   /** Waits whose event is still to be sent. */
@@ -39,7 +44,7 @@ export class CpuWaits {
    * @param waiter the device (SchedulerDevice) on whose behalf the wait is; see {@link releaseWaiter}.
    * @param any satisfied by any one object, else by all.
    * @returns INVALID_PARAMETER for no objects or one that is no monitored fence, ACCESS_DENIED for an instance that
-   *   may not be waited on, NO_MEMORY above `maxWaits` or `maxObjects`. The event is then not sent.
+   *   may not be waited on, NO_MEMORY above `maxWaits`, `maxObjects` or what the guest may. The event is then not sent.
    */
   wait(
     waiter: object,
@@ -63,6 +68,7 @@ export class CpuWaits {
     }
     if (this.#pending >= this.#maxWaits) return Status.noMemory;
     if (this.#objects + instances.length > this.#maxObjects) return Status.noMemory;
+    if (this.#held !== null && !this.#held.hasRoomFor(1 + instances.length)) return Status.noMemory;
     this.#register(waiter, instances, values, any ? 1 : instances.length - satisfied, event);
     return Status.success;
   }
@@ -105,6 +111,7 @@ export class CpuWaits {
     waits.add(wait);
     this.#pending += 1;
     this.#objects += wait.nodes.length;
+    this.#held?.add(1 + wait.nodes.length);
   }
 
   /** For {@link CpuWait} only: the wait has ended. */
@@ -114,6 +121,7 @@ export class CpuWaits {
     if (waits?.size === 0) this.#byWaiter.delete(wait.waiter);
     this.#pending -= 1;
     this.#objects -= wait.nodes.length;
+    this.#held?.remove(1 + wait.nodes.length);
     this.#signalEvent(wait.event);
   }
 }

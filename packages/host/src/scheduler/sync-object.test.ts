@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { Account } from '../account.ts';
 import { Status } from '../memory/status.ts';
 import { FakeWindow } from '../model/fake-bus.ts';
 import { CpuWaits } from './cpu-waits.ts';
@@ -79,7 +80,7 @@ describe('a monitored fence', () => {
 });
 
 describe('CPU waits', () => {
-  function setUp(options: { maxWaits?: number; maxObjects?: number } = {}) {
+  function setUp(options: { maxWaits?: number; maxObjects?: number; held?: Account } = {}) {
     const events: bigint[] = [];
     const waits = new CpuWaits({ signalEvent: (event) => events.push(event), ...options });
     return { events, waits, device: {} };
@@ -136,6 +137,21 @@ describe('CPU waits', () => {
     assert.deepEqual(events, []);
     signalFromCpu([object], [2n], 0n, 0);
     assert.deepEqual(events.sort(), [2n, 4n]);
+  });
+
+  it('of all processes of a guest together count against its quota, with their objects', () => {
+    const held = new Account(7);
+    const [a, b] = [setUp({ held }), setUp({ held })];
+    const object = fence();
+    assert.equal(a.waits.wait(a.device, [object, object], [1n, 2n], false, 2n), Status.success);
+    assert.equal(b.waits.wait(b.device, [object, object, object], [1n, 2n, 3n], false, 3n), Status.success);
+    assert.equal(held.used, 7);
+    assert.equal(a.waits.wait(a.device, [object], [1n], false, 4n), Status.noMemory);
+    b.waits.releaseAll();
+    assert.equal(held.used, 3);
+    assert.equal(a.waits.wait(a.device, [object], [1n], false, 4n), Status.success);
+    signalFromCpu([object], [2n], 0n, 0);
+    assert.equal(held.used, 0);
   });
 
   it('wake by value, lowest first, whatever the order of registration', () => {
