@@ -28,6 +28,8 @@ export interface Quotas {
    * of 4 KiB: 8 GiB by default.
    */
   readonly guestPageRanges: number;
+  /** Reservations and mappings of GPU virtual addresses, of all processes together; one process has a quarter at most. */
+  readonly addressRanges: number;
   /** Bytes of replies and events that wait for a guest which does not take them. */
   readonly unsentBytes: number;
 }
@@ -43,6 +45,7 @@ export const DEFAULT_QUOTAS: Quotas = {
   queueItems: 65_536,
   queuedBytes: 256 << 20,
   guestPageRanges: 1 << 21,
+  addressRanges: 1 << 20,
   unsentBytes: 32 << 20,
 };
 

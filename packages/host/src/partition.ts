@@ -70,6 +70,8 @@ export class Partition {
   readonly queuedBytes: Account;
   /** Ranges of its pages behind its allocations. */
   readonly guestPageRanges: Account;
+  /** Regions and mappings in its GPU address spaces. */
+  readonly addressRanges: Account;
   readonly gpadls = new GpadlUsers();
   readonly dispatcher: Dispatcher;
   readonly hostEvents: HostEvents;
@@ -112,6 +114,7 @@ export class Partition {
     this.cpuWaits = new Account(options.quotas.cpuWaits);
     this.queuedBytes = new Account(options.quotas.queuedBytes);
     this.guestPageRanges = new Account(options.quotas.guestPageRanges);
+    this.addressRanges = new Account(options.quotas.addressRanges);
     this.gpus = environment.identities.map((identity) => {
       const gpu = new VirtualGpu(identity, {
         partitionName: options.name,
@@ -124,6 +127,7 @@ export class Partition {
         queueItems: options.quotas.queueItems,
         queuedBytes: this.queuedBytes,
         guestPageRanges: this.guestPageRanges,
+        addressRanges: this.addressRanges,
         onDeviceState: (device, state) => this.#sendDeviceState(device, state),
       });
       gpu.hostAdapterHandle = this.#adapters.add(NamedKind.adapter, gpu);
@@ -359,6 +363,7 @@ export class Partition {
       heldByCpuWaits: this.cpuWaits.used,
       queuedBytes: this.queuedBytes.used,
       guestPageRanges: this.guestPageRanges.used,
+      addressRanges: this.addressRanges.used,
       windowPages: this.windowAllocator.census().pages,
       windowBlocks: this.windowAllocator.census().blocks,
     };

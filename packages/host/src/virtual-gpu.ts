@@ -22,6 +22,8 @@ export interface VirtualGpuEnvironment {
   readonly queuedBytes: Account;
   /** Ranges of its pages behind its allocations, on all its GPUs. */
   readonly guestPageRanges: Account;
+  /** Regions and mappings in its address spaces, on all its GPUs. */
+  readonly addressRanges: Account;
   /** Says the guest that a device's execution state changed. */
   readonly onDeviceState: (device: Device, state: number) => void;
 }
@@ -189,6 +191,7 @@ export class VirtualGpu {
       window,
       guestMemory: memory,
       guestPageRanges: this.#environment.guestPageRanges,
+      addressRanges: this.#environment.addressRanges,
       log,
     });
     const opened = new GpuEngine(adapter, videoMemory, scheduler, log);

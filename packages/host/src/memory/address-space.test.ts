@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { Account } from '../account.ts';
 import { MemoryFixture } from '../model/memory-fixture.ts';
 import { AddressSpace } from './address-space.ts';
 import type { MapRequest, ReserveRequest } from './address-space-types.ts';
@@ -376,6 +377,26 @@ describe('updates that are queued', () => {
     again.operation!.execute();
     assert.equal(space.census().mappings, 6);
     assert.equal(second().status, Status.noMemory);
+  });
+
+  it('of all processes of a guest count together, with what queued updates will make', () => {
+    const { instance } = setUp();
+    const held = new Account(20);
+    const [a, b] = [new AddressSpace(100, 100, held), new AddressSpace(100, 100, held)];
+    const queued = a.prepareUpdate([repeated(instance, BASE, 6)]);
+    assert.equal(held.used, 7);
+    for (let i = 0; i < 12; i += 1) assert.equal(reserve(b, {}).status, Status.success);
+    assert.equal(b.prepareUpdate([repeated(instance, BASE, 6)]).status, Status.noMemory);
+    assert.equal(map(b, { protection: ZERO, baseAddress: BASE + (1n << 40n) }).status, Status.success);
+    assert.equal(reserve(b, {}).status, Status.noMemory);
+    assert.equal(map(a, { protection: ZERO }).status, Status.noMemory);
+    assert.equal(a.mapFencePage(0), 0n);
+    queued.operation!.execute();
+    assert.equal(held.used, 21);
+    b.clear();
+    assert.equal(held.used, 7);
+    a.clear();
+    assert.equal(held.used, 0);
   });
 
   it('leave out a copy whose source has got more than there may be', () => {

@@ -1,4 +1,5 @@
 import { PAGE_BYTES } from '@dxgwire/transport';
+import { Account } from '../account.ts';
 import type { AllocationView, BackendAllocation, MemoryRun, PageWalk } from '../backends/contract.ts';
 import {
   type Mapping,
@@ -53,8 +54,9 @@ export interface AddressResult {
  * that backends use. Works in page numbers, which are exact as numbers; pages are 4 KiB, reservations 64 KiB.
  */
 export class AddressSpace implements PageWalker {
-  readonly #regions = new RegionMap();
-  readonly #mappings = new RangeList<Mapping>();
+  readonly #regions: RegionMap;
+  readonly #mappings: RangeList<Mapping>;
+  readonly #held: Account;
   readonly #maxRegions: number;
   readonly #maxMappings: number;
   /** Of updates that are queued: what they will make at most. */
@@ -63,8 +65,15 @@ export class AddressSpace implements PageWalker {
   /** Where the last free place was found: the next search starts behind it. */
   #nextPage = USUAL_FIRST_PAGE;
 
-  /** Looking for room takes time with the number of regions, so there may be fewer of them than of mappings. */
-  constructor(maxMappings = 262_144, maxRegions = 65_536) {
+  /**
+   * Looking for room takes time with the number of regions, so there may be fewer of them than of mappings.
+   *
+   * @param held where both count for the whole guest, with what queued updates will make.
+   */
+  constructor(maxMappings = 262_144, maxRegions = 65_536, held = new Account(Number.POSITIVE_INFINITY)) {
+    this.#held = held;
+    this.#regions = new RegionMap(held);
+    this.#mappings = new RangeList(held);
     this.#maxMappings = maxMappings;
     this.#maxRegions = Math.min(maxRegions, maxMappings);
   }
@@ -76,7 +85,7 @@ export class AddressSpace implements PageWalker {
     if (length < 1 || reservationType < 0 || reservationType > ReservationType.noCommit) {
       return failed(Status.invalidParameter);
     }
-    if (this.#regions.size >= this.#maxRegions) return failed(Status.noMemory);
+    if (this.#regions.size >= this.#maxRegions || !this.#held.hasRoomFor(1)) return failed(Status.noMemory);
     let start: number;
     if (baseAddress !== 0n) {
       if (baseAddress % BigInt(RESERVATION_BYTES) !== 0n) return failed(Status.invalidParameter);
@@ -146,13 +155,16 @@ export class AddressSpace implements PageWalker {
     const isTooMuch =
       pieces > MAX_UPDATE_PIECES ||
       this.#mappings.size + this.#pendingMappings + pieces > this.#maxMappings ||
-      this.#regions.size + this.#pendingRegions + regions > this.#maxRegions;
+      this.#regions.size + this.#pendingRegions + regions > this.#maxRegions ||
+      !this.#held.hasRoomFor(pieces + regions);
     if (isTooMuch) return { status: Status.noMemory, operation: null };
     this.#pendingMappings += pieces;
     this.#pendingRegions += regions;
+    this.#held.add(pieces + regions);
     const drop = (): void => {
       this.#pendingMappings -= pieces;
       this.#pendingRegions -= regions;
+      this.#held.remove(pieces + regions);
     };
     const execute = (): void => {
       drop();
@@ -274,7 +286,11 @@ export class AddressSpace implements PageWalker {
   }
 
   get #isFull(): boolean {
-    return this.#mappings.size >= this.#maxMappings || this.#regions.size >= this.#maxRegions;
+    return (
+      this.#mappings.size >= this.#maxMappings ||
+      this.#regions.size >= this.#maxRegions ||
+      !this.#held.hasRoomFor(1)
+    );
   }
 
   /** @returns a page, -1 for no room, -2 for bounds that make no sense. */
@@ -395,7 +411,8 @@ export class AddressSpace implements PageWalker {
       if (this.#regions.meetsHost(source, source + length)) return 0;
       const count = this.#mappings.count(source, source + length, most);
       // Its source may have got more since it was checked.
-      if (count > most || this.#mappings.size + this.#pendingMappings + count > this.#maxMappings) return 0;
+      const all = this.#mappings.size + this.#pendingMappings + count;
+      if (count > most || all > this.#maxMappings || !this.#held.hasRoomFor(count)) return 0;
       this.#takeFree(start, end);
       this.#copy(source, start, length);
       return count;

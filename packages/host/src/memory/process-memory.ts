@@ -1,4 +1,4 @@
-import { AddressSpace } from './address-space.ts';
+import type { AddressSpace } from './address-space.ts';
 import type { DeviceMemory } from './device-memory.ts';
 import type { Segment } from './segment.ts';
 
@@ -91,13 +91,13 @@ export class ProcessMemory {
 
   constructor(
     groups: readonly GroupMemory[],
-    maxRanges: number,
+    addressSpace: AddressSpace,
     windowOwner: object | null,
     onDestroy: (process: ProcessMemory) => void,
   ) {
     this.windowOwner = windowOwner ?? this;
     this.accounts = groups.map((group) => new GroupAccount(group));
-    this.addressSpace = new AddressSpace(maxRanges);
+    this.addressSpace = addressSpace;
     this.#onDestroy = onDestroy;
   }
 

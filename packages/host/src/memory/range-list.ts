@@ -1,3 +1,5 @@
+import type { Account } from '../account.ts';
+
 /** A range of pages: from `start` up to, not including, `end`. */
 export interface PageSpan {
   start: number;
@@ -12,7 +14,13 @@ const CHUNK_ENTRIES = 256;
  */
 export class RangeList<T extends PageSpan> {
   readonly #chunks: T[][] = [];
+  readonly #held: Account | null;
   #size = 0;
+
+  /** @param held where its ranges count. */
+  constructor(held: Account | null = null) {
+    this.#held = held;
+  }
 
   get size(): number {
     return this.#size;
@@ -80,6 +88,7 @@ export class RangeList<T extends PageSpan> {
 
   insert(entry: T): void {
     this.#size += 1;
+    this.#held?.add(1);
     const chunkIndex = Math.max(0, this.#chunkOf(entry.start));
     const chunk = this.#chunks[chunkIndex];
     if (chunk === undefined) {
@@ -98,6 +107,7 @@ export class RangeList<T extends PageSpan> {
     chunk.splice(indexOfFloor(chunk, entry.start), 1);
     if (chunk.length === 0) this.#chunks.splice(chunkIndex, 1);
     this.#size -= 1;
+    this.#held?.remove(1);
   }
 
   /**
@@ -128,6 +138,7 @@ export class RangeList<T extends PageSpan> {
 
   clear(): void {
     this.#chunks.length = 0;
+    this.#held?.remove(this.#size);
     this.#size = 0;
   }
 

@@ -1,3 +1,4 @@
+import type { Account } from '../account.ts';
 import { type Region, ReservationType } from './address-space-types.ts';
 import { type PageSpan, RangeList } from './range-list.ts';
 
@@ -6,11 +7,16 @@ import { type PageSpan, RangeList } from './range-list.ts';
  * thousands of regions, and one message may ask about it two thousand times.
  */
 export class RegionMap {
-  readonly #all = new RangeList<Region>();
+  readonly #all: RangeList<Region>;
   readonly #ofHost = new RangeList<Region>();
   readonly #readAsZero = new RangeList<Region>();
   /** The guest's regions; those that touch are one. */
   readonly #taken = new RangeList<PageSpan>();
+
+  /** @param held where its regions count. */
+  constructor(held: Account | null) {
+    this.#all = new RangeList(held);
+  }
 
   get size(): number {
     return this.#all.size;

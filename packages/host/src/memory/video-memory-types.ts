@@ -20,6 +20,8 @@ export interface VideoMemoryOptions {
   readonly guestMemory: HostGuestMemory;
   /** The account of what the guest's page lists hold; default: one of its own, of 2,097,152 ranges. */
   readonly guestPageRanges?: Account;
+  /** The account of the regions and mappings in its address spaces; default: one of its own, of 1,048,576. */
+  readonly addressRanges?: Account;
   readonly log: BackendLog;
   readonly limits?: Partial<VideoMemoryLimits>;
 }

@@ -2,6 +2,7 @@ import { type HostGuestMemory, PAGE_BYTES, type PageRange } from '@dxgwire/trans
 import { Account } from '../account.ts';
 import type { AllocationResult, BackendAdapter, BackendDevice, BackendLog } from '../backends/contract.ts';
 import type { SyncObjectInstance } from '../scheduler/sync-object.ts';
+import { AddressSpace } from './address-space.ts';
 import { Allocation, AllocationInstance } from './allocation.ts';
 import { Destruction } from './destruction.ts';
 import { DeviceMemory } from './device-memory.ts';
@@ -28,6 +29,9 @@ import type {
 import type { WindowAllocator } from './window-allocator.ts';
 
 const DEFAULT_GUEST_PAGE_RANGES = 1 << 21;
+const DEFAULT_ADDRESS_RANGES = 1 << 20;
+/** Of one address space. */
+const MAX_REGIONS = 65_536;
 
 /** The memory manager of one virtual GPU. Knows no handles and no messages; nothing that a guest asks throws. */
 export class VideoMemory {
@@ -36,6 +40,7 @@ export class VideoMemory {
   readonly #windowAllocator: WindowAllocator;
   readonly #guestMemory: HostGuestMemory;
   readonly #guestPages: GuestPages;
+  readonly #addressRanges: Account;
   readonly #log: BackendLog;
   readonly #limits: VideoMemoryLimits;
   readonly #groups: readonly GroupMemory[];
@@ -53,6 +58,7 @@ export class VideoMemory {
     this.#windowAllocator = options.windowAllocator;
     this.#guestMemory = options.guestMemory;
     const held = options.guestPageRanges ?? new Account(DEFAULT_GUEST_PAGE_RANGES);
+    this.#addressRanges = options.addressRanges ?? new Account(DEFAULT_ADDRESS_RANGES);
     this.#guestPages = { adapter, guestMemory: options.guestMemory, held };
     this.#log = options.log;
     this.segments = description.segments.map((segment) => new Segment(segment));
@@ -81,7 +87,7 @@ export class VideoMemory {
   createProcess(windowOwner?: object): ProcessMemory {
     const process = new ProcessMemory(
       this.#groups,
-      this.#limits.addressRanges,
+      new AddressSpace(this.#limits.addressRanges, MAX_REGIONS, this.#addressRanges),
       windowOwner ?? null,
       (destroyed) => this.#processes.delete(destroyed),
     );
