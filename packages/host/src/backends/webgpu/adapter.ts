@@ -24,6 +24,9 @@ import type { Sharing } from './sharing.ts';
 import { SubmissionBuilder } from './submission-builder.ts';
 import { TransferPool } from './transfer-pool.ts';
 
+/** Contexts of one guest on one GPU. Each is a device of Dawn's: half a megabyte of the GPU process before it has done anything. */
+const MAX_CONTEXTS = 2048;
+
 const NANOSECONDS_PER_MILLISECOND = 1_000_000;
 
 /** A server that an adapter can use, and what it needs to know of its life. */
@@ -161,6 +164,9 @@ export class WebgpuAdapter implements BackendAdapter {
   }
 
   createContext(request: ContextRequest): BackendContext | { readonly refused: string } {
+    if (this.contexts.size >= MAX_CONTEXTS) {
+      return { refused: `a guest has at most ${MAX_CONTEXTS} contexts on one GPU` };
+    }
     let data: ContextData;
     try {
       data = decodeContextBlob(request.privateData);

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { AllocationKind } from '@dxgwire/protocol/blobs';
-import { ops } from '@dxgwire/protocol/stream';
-import type { Backend } from '../contract.ts';
+import { AllocationKind, encodeContextBlob } from '@dxgwire/protocol/blobs';
+import { ops, STREAM_VERSION } from '@dxgwire/protocol/stream';
+import type { Backend, BackendContext } from '../contract.ts';
 import { createWebgpuBackend } from './index.ts';
 import { computePipeline, dispatch, hang } from './testing/recipes.ts';
 import { RETURN_EVENT, RETURN_FENCE, Rig } from './testing/rig.ts';
@@ -336,6 +336,28 @@ test('a context with data of another driver or version is refused', () =>
       rig.adapter.createContext({ device: {}, nodeIndex: 0, privateData, services });
     assert.ok('refused' in create(new Uint8Array(0)));
     assert.ok('refused' in create(Uint8Array.of(1, 2, 3)));
+  }));
+
+test('a guest has no more contexts than the GPU process can bear; what it destroys makes room', () =>
+  withRig(async (rig) => {
+    const { adapter } = rig;
+    const services = { signalFence: () => false, findAllocation: () => null };
+    const privateData = encodeContextBlob({
+      streamVersion: STREAM_VERSION,
+      returnRing: [1, 0],
+      returnFence: 1,
+    });
+    const create = () => adapter.createContext({ device: {}, nodeIndex: 0, privateData, services });
+    const made: BackendContext[] = [];
+    let last = create();
+    while (!('refused' in last) && made.length < 5000) {
+      made.push(last);
+      last = create();
+    }
+    assert.equal(made.length, 2047);
+    assert.equal('refused' in last && last.refused, 'a guest has at most 2048 contexts on one GPU');
+    adapter.destroyContext(made.pop()!);
+    assert.ok(!('refused' in create()));
   }));
 
 test('adapters beyond the last are refused', async () => {
