@@ -8,6 +8,8 @@ import { GuestObjects, longOf, wordOf } from './objects.ts';
 import { type GuestEvent, type GuestPacket, isWhole } from './rule.ts';
 
 const GLOBAL_CHANNEL = 1;
+/** Entries of each kind that are kept of what a guest says: what is beyond is not judged, so that it fills no memory. */
+const MOST_ENTRIES = 1 << 18;
 
 /** A message of a guest with its headers read. */
 export interface GuestMessage {
@@ -115,7 +117,7 @@ export class GuestView {
   /** @returns false for an event id that was used before. */
   takeEvent(event: bigint, isOfWait: boolean): boolean {
     if (this.#events.has(event)) return false;
-    this.#events.set(event, isOfWait);
+    if (this.#events.size < MOST_ENTRIES) this.#events.set(event, isOfWait);
     return true;
   }
 
@@ -123,7 +125,8 @@ export class GuestView {
   takeFenceId(process: number, queue: number, id: bigint): bigint {
     const key = `${process}/${queue}`;
     const last = this.#fenceIds.get(key) ?? 0n;
-    this.#fenceIds.set(key, id > last ? id : last);
+    if (this.#fenceIds.size < MOST_ENTRIES || this.#fenceIds.has(key))
+      this.#fenceIds.set(key, id > last ? id : last);
     return last;
   }
 
