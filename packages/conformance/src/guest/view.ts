@@ -53,6 +53,9 @@ export class GuestView {
   version: number;
   ioBytes: bigint;
   isAsync = false;
+  /** Answers to DdiGetStandardAllocationDriverData, and the sizes in them. */
+  standardAnswers = 0;
+  readonly standardSizes = new Set<string>();
   opened = 0;
   /** The message under way; null for one whose headers do not fit. */
   message: GuestMessage | null = null;
@@ -108,6 +111,14 @@ export class GuestView {
     // On the global channel there is one virtual GPU only, where messages do not say which.
     const [own = channel] = this.bringUp.luidOfChannel.keys();
     return BigInt(channel === GLOBAL_CHANNEL ? own : channel);
+  }
+
+  /** Whether a process waits for the answer to a command that has this word at 28. */
+  isAwaited(name: string, process: number, word: number): boolean {
+    for (const message of this.#pending.values())
+      if (message.command?.name === name && message.process === process && isWhole(message))
+        if (wordOf(message, 28) === word) return true;
+    return false;
   }
 
   answered(name: string): boolean {
@@ -234,7 +245,10 @@ export class GuestView {
       const user = this.objects.get(message.process, wordOf(message, 28));
       if (user !== undefined) this.memory.use(wordOf(message, 32), user);
     }
-    if (name === 'CreateProcess') {
+    if (name === 'DdiGetStandardAllocationDriverData' && reply.isSuccess) {
+      this.standardAnswers += 1;
+      this.standardSizes.add(`${word(4)}/${word(8)}`);
+    } else if (name === 'CreateProcess') {
       this.processes.add(word(0));
       this.objects.endProcess(word(0));
       this.endedProcesses.delete(word(0));
