@@ -207,6 +207,16 @@ describe('the conformance kit on guests', () => {
     assert.equal(report.failed, 0, reportText(report));
   });
 
+  it('asks nothing more of a guest whose virtual GPU has gone', () => {
+    const judge = judgeTrace((events) => {
+      const at = events.findLastIndex(({ kind, name }) => kind === 'packet' && name === 'DestroyHwQueue');
+      const isLost = (event: (typeof events)[number]): boolean => 'channel' in event && event.channel === 2;
+      const rest = events.slice(at).filter((event) => !isLost(event));
+      return [...events.slice(0, at), { kind: 'closed', channel: 2 }, ...rest];
+    });
+    assert.equal(text(judge), '');
+  });
+
   it('judges messages cut short by what is there of them, wherever they end', () => {
     for (const lengthBytes of [0, 15, 39, 40, 44, 52, 60, 76]) {
       const judge = judgeTrace((events) =>

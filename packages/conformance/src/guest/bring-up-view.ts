@@ -82,14 +82,13 @@ export class BringUpView {
     this.openChannels.add(channel);
     for (const key of [this.luidOfChannel.get(channel), BigInt(channel)])
       if (key !== undefined) this.#learn(key, { isOpened: false });
+    if (channel !== GLOBAL_CHANNEL) return;
+    this.isIoSpaceAsked = false;
+    this.isIoSpaceKnown = false;
   }
 
   closed(channel: number): void {
     this.openChannels.delete(channel);
-    if (channel === GLOBAL_CHANNEL) {
-      this.isIoSpaceAsked = false;
-      this.isIoSpaceKnown = false;
-    }
     // A driver that is loaded again negotiates again.
     if (this.openChannels.size === 0) this.writes = 0;
   }

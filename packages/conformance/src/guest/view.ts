@@ -183,16 +183,18 @@ export class GuestView {
     this.#ids.delete(channel);
     for (const key of this.#pending.keys()) if (key.startsWith(`${channel}/`)) this.#pending.delete(key);
     this.bringUp.closed(channel);
+    this.#loseGpu(channel);
     if (channel !== GLOBAL_CHANNEL) return;
     this.isAsync = false;
     this.#events.clear();
   }
 
-  /** Of what is on a virtual GPU that was taken away a guest says nothing more. */
+  /** Of what is on a virtual GPU whose channel has gone, or when the global one has, a guest need say nothing more. */
   #loseGpu(channel: number): void {
     const luid = this.bringUp.currentLuidOf(channel);
     for (const object of this.objects.all())
-      if (object.gpu === luid || object.gpu === BigInt(channel)) object.wasAsked = true;
+      if (channel === GLOBAL_CHANNEL || object.gpu === luid || object.gpu === BigInt(channel))
+        object.wasAsked = true;
   }
 
   #read({ bytes, channel, flags }: GuestPacket): GuestMessage | null {
