@@ -2,6 +2,7 @@ import { type BrokenGuest, before, like, packets, twice, withWord } from './gues
 
 /** Guests that put wrong things into fields: zeros, constants, counts, flags, sizes. */
 export const brokenByFields: readonly BrokenGuest[] = [
+  ['an IO space in its own memory', 'GUEST-15', withWord('SetIoSpaceRegion', 44, 0)],
   ['an event id for a notification and a wait', 'GUEST-28', withWord('CreateSyncObject', 56, 3)],
   ['one event id for all that signals enqueue', 'GUEST-28', withWord('SignalSyncObject', 64, 10)],
   [
@@ -37,6 +38,7 @@ export const brokenByFields: readonly BrokenGuest[] = [
   ['types of its own', 'GUEST-58', withWord('CreateSyncObject', 48, 7)],
   ['operations of its own', 'GUEST-58', withWord('UpdateGpuVirtualAddress', 72, 4)],
   ['flags of its own', 'GUEST-59', withWord('Evict', 44, 0x10)],
+  ['residency that must succeed, and may not', 'GUEST-59', withWord('MakeResident', 48, 2)],
   ['a bool of 2', 'GUEST-60', withWord('OfferAllocations', 56, 2)],
   ['half pages', 'GUEST-61', withWord('FreeGpuVirtualAddress', 48, 0x800)],
   ['small reservations', 'GUEST-61', withWord('ReserveGpuVirtualAddress', 72, 0x1000)],

@@ -175,6 +175,32 @@ export const brokenByObjects: readonly BrokenGuest[] = [
     before('DestroyDevice', (events) => [pagesOf(events, 0, 900)]),
   ],
   ['a page list in crumbs', 'GUEST-86', before('DestroyDevice', (events) => [pagesOf(events, 0, 1)])],
+  [
+    'page frames of the IO space',
+    'GUEST-86',
+    before('DestroyDevice', (events) => {
+      const packet = pagesOf(events, 0, 3);
+      const bytes = new Uint8Array(16 + 126_976);
+      bytes.set(packet.bytes);
+      new DataView(bytes.buffer).setBigUint64(56, 0x100_0001n, true);
+      return [{ ...packet, bytes }];
+    }),
+  ],
   ['memory for what has its own', 'GUEST-87', withWord('SetExistingSysMemStore', 44, ALLOCATION)],
   ['an allocation used without its memory', 'GUEST-87', packets(() => null, 'SetExistingSysMemStore')],
+  [
+    'no patience with the answer to a piece of a page list',
+    'GUEST-92',
+    before('DestroyDevice', (events) => [pagesOf(events, 0, 3), pagesOf(events, 3, 3)]),
+  ],
+  [
+    'sizes of a standard that nobody answered',
+    'GUEST-93',
+    withWord('DdiGetStandardAllocationDriverData', 44, 7),
+  ],
+  [
+    'a standard that it has not asked about',
+    'GUEST-93',
+    packets(() => null, 'DdiGetStandardAllocationDriverData'),
+  ],
 ];

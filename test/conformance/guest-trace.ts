@@ -26,7 +26,9 @@ export type Packet = Extract<GuestEvent, { kind: 'packet' }> & { readonly name: 
 /** The virtual GPU of the trace. */
 const VERSION = 40;
 const GPU_LUID = (0x77n << 32n) | 0xabcd00n;
-export const GPU_CHANNEL = 2;
+const GPU_CHANNEL = 2;
+/** Memory of its guest: the IO space lies behind. */
+const MEMORY_BYTES = 0x10_0000_0000;
 
 const path = fileURLToPath(new URL('../../fixtures/traces/full-v40-sync-gpadl.jsonl', import.meta.url));
 
@@ -68,6 +70,7 @@ function readTrace(): Named[] {
 export function judgeTrace(change: Change = (events) => events): GuestJudge {
   const view = new GuestView(VERSION, 16n << 20n, [GPU_LUID]);
   view.bringUp.offered(GPU_CHANNEL, VERSION, GPU_LUID, 0);
+  view.memory.contains = (address, lengthBytes) => address + lengthBytes <= MEMORY_BYTES;
   const judge = new GuestJudge(view);
   for (const event of change(readTrace())) judge.take(event);
   return judge;

@@ -83,7 +83,13 @@ export function reportJunit(report: Report): string {
     const message = xml(`expected ${result.expected}; got ${result.got}`);
     return `  ${head}><failure type="${result.stage ?? 'check'}" message="${message}">${xml(failureLines(result).join('\n'))}</failure></testcase>`;
   });
-  const { results, failed, skipped, side } = report;
-  const head = `<testsuite name="dxgwire conformance, ${side}" tests="${results.length}" failures="${failed}" skipped="${skipped}">`;
+  const { results, failed, skipped, side, gaveUp } = report;
+  // What was not reached is skipped: by failures alone a run that was given up looks like one that went well.
+  if (gaveUp !== undefined) {
+    const error = `<error type="given up" message="${xml(gaveUp)}"/>`;
+    cases.push(`  <testcase classname="RUN" name="The run comes to its end">${error}</testcase>`);
+  }
+  const counts = `tests="${cases.length}" failures="${failed}" skipped="${skipped}" errors="${cases.length - results.length}"`;
+  const head = `<testsuite name="dxgwire conformance, ${side}" ${counts}>`;
   return `<?xml version="1.0" encoding="UTF-8"?>\n${head}\n${cases.join('\n')}\n</testsuite>\n`;
 }

@@ -2,6 +2,8 @@ import { EXTENDED_VERSION } from '../wire/message.ts';
 import type { GuestMessage } from './view.ts';
 
 const GLOBAL_CHANNEL = 1;
+/** More than a guest can have: it may say any LUID. */
+const MOST_GPUS = 4096;
 
 /** What a guest knows of one virtual GPU, by what it asked and was answered. */
 interface VirtualGpu {
@@ -37,13 +39,9 @@ export class BringUpView {
   /** LUIDs of configuration space for which GetInternalAdapterInfo gave others. */
   readonly #replaced = new Map<bigint, bigint>();
 
-  gpu(luid: bigint): VirtualGpu {
-    let gpu = this.#gpus.get(luid);
-    if (gpu === undefined) {
-      gpu = { ...UNKNOWN };
-      this.#gpus.set(luid, gpu);
-    }
-    return gpu;
+  /** What is known of a virtual GPU: of one that was never opened, nothing. */
+  gpu(luid: bigint): Readonly<VirtualGpu> {
+    return this.#gpus.get(luid) ?? UNKNOWN;
   }
 
   /** The LUID that has replaced one. */
@@ -53,18 +51,20 @@ export class BringUpView {
 
   noteSent({ command }: GuestMessage, luid: bigint): void {
     if (command?.name === 'SetIoSpaceRegion') this.isIoSpaceAsked = true;
-    else if (command?.name === 'OpenAdapter') Object.assign(this.gpu(luid), UNKNOWN, { isOpened: true });
-    else if (command?.name === 'GetInternalAdapterInfo') this.gpu(luid).isAskedForInfo = true;
-    else if (command?.name === 'CloseAdapter') this.gpu(luid).isClosed = true;
+    else if (command?.name === 'OpenAdapter') {
+      if (!this.#gpus.has(luid) && this.#gpus.size < MOST_GPUS) this.#gpus.set(luid, { ...UNKNOWN });
+      this.#learn(luid, { ...UNKNOWN, isOpened: true });
+    } else if (command?.name === 'GetInternalAdapterInfo') this.#learn(luid, { isAskedForInfo: true });
+    else if (command?.name === 'CloseAdapter') this.#learn(luid, { isClosed: true });
   }
 
   noteAnswer({ command }: GuestMessage, luid: bigint, given: bigint): void {
     if (command?.name === 'SetIoSpaceRegion') this.isIoSpaceKnown = true;
-    else if (command?.name === 'OpenAdapter') this.gpu(luid).isAnswered = true;
+    else if (command?.name === 'OpenAdapter') this.#learn(luid, { isAnswered: true });
     else if (command?.name === 'GetInternalAdapterInfo') {
-      const gpu = this.gpu(luid);
-      gpu.isKnown = true;
-      if (given === 0n || given === luid) return;
+      this.#learn(luid, { isKnown: true });
+      const gpu = this.#gpus.get(luid);
+      if (gpu === undefined || given === 0n || given === luid) return;
       // From now on it has another name.
       this.#gpus.set(given, gpu);
       this.#replaced.delete(given);
@@ -72,19 +72,23 @@ export class BringUpView {
     }
   }
 
+  #learn(luid: bigint, what: Partial<VirtualGpu>): void {
+    const gpu = this.#gpus.get(luid);
+    if (gpu !== undefined) Object.assign(gpu, what);
+  }
+
   /** What is opened again begins afresh. One that its host took away may still hear of devices, where messages take the global channel. */
   opened(channel: number): void {
     this.openChannels.add(channel);
-    const luid = this.luidOfChannel.get(channel);
-    for (const key of [luid, BigInt(channel)]) if (key !== undefined) this.gpu(key).isOpened = false;
+    for (const key of [this.luidOfChannel.get(channel), BigInt(channel)])
+      if (key !== undefined) this.#learn(key, { isOpened: false });
+    if (channel !== GLOBAL_CHANNEL) return;
+    this.isIoSpaceAsked = false;
+    this.isIoSpaceKnown = false;
   }
 
   closed(channel: number): void {
     this.openChannels.delete(channel);
-    if (channel === GLOBAL_CHANNEL) {
-      this.isIoSpaceAsked = false;
-      this.isIoSpaceKnown = false;
-    }
     // A driver that is loaded again negotiates again.
     if (this.openChannels.size === 0) this.writes = 0;
   }

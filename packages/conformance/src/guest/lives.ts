@@ -1,3 +1,4 @@
+import { roundUp8 } from '../wire/layout.ts';
 import { type GuestObject, type GuestObjects, longOf, wordOf } from './objects.ts';
 import type { WholeMessage } from './rule.ts';
 
@@ -86,7 +87,8 @@ export function readReply({ command, view: request, at }: WholeMessage, bytes: U
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const word = (offset: number): number => (bytes.length >= offset + 4 ? view.getUint32(offset, true) : 0);
   const { statusOffset } = command;
-  const isWhole = bytes.length >= command.demand(request, at);
+  // The guest sees a length rounded up.
+  const isWhole = roundUp8(bytes.length) >= command.demand(request, at);
   const isRefused = statusOffset !== null && (word(statusOffset) & 0x8000_0000) !== 0;
   return {
     isSuccess: isWhole && !isRefused,

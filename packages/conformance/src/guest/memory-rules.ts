@@ -4,7 +4,6 @@ import { GuestRules, hex } from './rule.ts';
 
 /** Memory of the guest's own that it lends, and the order of what it submits. */
 
-const PAGE_BYTES = 4096;
 /** Page frames that one message can carry. */
 const MOST_FRAMES = 15_867;
 const NAMING = /^SetExistingSysMem/;
@@ -120,7 +119,7 @@ memory.onFields(
       const frame = longOf(message, 40 + 8 * index);
       const address = frame * 4096n;
       const isInIoSpace = ioSpace !== null && address >= ioSpace.start && address < ioSpace.end;
-      if (isInIoSpace || frame >> 40n !== 0n || contains?.(Number(address), PAGE_BYTES) === false)
+      if (isInIoSpace || (contains !== null && !view.memory.isGuestPage(address)))
         return `page frame ${hex(frame)}`;
     }
     return null;
@@ -144,6 +143,18 @@ memory.onFields(
     }
     return result;
   },
+);
+
+memory.onFields(
+  92,
+  '5.4',
+  'A piece of a page list is sent when the one before was answered',
+  (message, view) =>
+    NAMING.test(message.command.name)
+      ? view.isAwaited(message.command.name, message.process, wordOf(message, 28))
+        ? `pages from ${wordOf(message, 36)} on, while others are under way`
+        : null
+      : undefined,
 );
 
 export const memoryRules = memory.list;

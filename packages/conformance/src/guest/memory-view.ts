@@ -1,6 +1,9 @@
 import type { GuestObject } from './objects.ts';
 import type { GuestMessage } from './view.ts';
 
+const PAGE_BYTES = 4096;
+/** Above that no guest has memory, and numbers are not exact. */
+const MOST_ADDRESS = 1n << 52n;
 const PAGES = { allocation: 28, count: 32, offset: 36 } as const;
 /** More allocations with pages of a guest's than it can have: what is beyond is not judged. */
 const MOST_ENTRIES = 65_536;
@@ -35,6 +38,11 @@ export class GuestMemoryView {
   /** The bytes that a GPADL describes; null where nobody knows. */
   bytesOf(gpadl: number): number | null {
     return this.#gpadls.get(gpadl) ?? this.lookUp?.(gpadl) ?? null;
+  }
+
+  /** Whether an address is that of a page that the guest may share; false where nobody knows. */
+  isGuestPage(address: bigint): boolean {
+    return address < MOST_ADDRESS && this.contains?.(Number(address), PAGE_BYTES) === true;
   }
 
   /** An allocation has the memory of a GPADL. */

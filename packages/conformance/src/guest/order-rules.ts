@@ -316,4 +316,21 @@ order.rule(
   },
 );
 
+order.onFields(
+  93,
+  '4.8, observation 26',
+  'Before a standard allocation its private data is asked for twice: without sizes, and with those that were answered',
+  (message, view) => {
+    const { name } = message.command;
+    if (name === 'DdiGetStandardAllocationDriverData') {
+      const [data, resource] = [wordOf(message, 28), wordOf(message, 32)];
+      return (data === 0 && resource === 0) || view.standardSizes.has(`${data}/${resource}`)
+        ? null
+        : `sizes ${data} and ${resource}, which were not answered`;
+    }
+    if (name !== 'CreateAllocation' || (wordOf(message, 44) & STANDARD_ALLOCATION) === 0) return undefined;
+    return view.standardAnswers >= 2 ? null : `${view.standardAnswers} answers to that`;
+  },
+);
+
 export const orderRules = order.list;

@@ -2,6 +2,8 @@ import { GuestRules, hex } from './rule.ts';
 
 /** Bring-up, headers, transactions, channels: what each message of a guest has to be. */
 
+const PAGE_BYTES = 4096n;
+
 const packets = new GuestRules();
 
 packets.rule(
@@ -108,14 +110,14 @@ packets.onMessage(14, '1.5', 'SetIoSpaceRegion is the first message', ({ command
 packets.onFields(
   15,
   '1.5, observation 4',
-  'The IO space is page aligned, not empty, and as large as was offered',
+  'The IO space is page aligned, not empty, as large as was offered, and no memory of the guest',
   ({ command, view: data, at }, view) => {
     if (command.name !== 'SetIoSpaceRegion') return undefined;
     const [start, length] = [data.getBigUint64(at + 24, true), data.getBigUint64(at + 32, true)];
     if (start % 4096n !== 0n || length === 0n) return `${hex(start)}, ${hex(length)} bytes`;
-    return view.ioBytes === 0n || length === view.ioBytes
-      ? null
-      : `${length} bytes of ${view.ioBytes} offered`;
+    if (view.ioBytes !== 0n && length !== view.ioBytes) return `${length} bytes of ${view.ioBytes} offered`;
+    const isMemory = [start, start + length - PAGE_BYTES].some((address) => view.memory.isGuestPage(address));
+    return isMemory ? `${hex(start)}, where the guest has memory` : null;
   },
 );
 packets.onMessage(

@@ -8,6 +8,8 @@ import { GuestObjects, longOf, wordOf } from './objects.ts';
 import { type GuestEvent, type GuestPacket, isWhole } from './rule.ts';
 
 const GLOBAL_CHANNEL = 1;
+/** Entries of each kind that are kept of what a guest says: what is beyond is not judged, so that it fills no memory. */
+const MOST_ENTRIES = 1 << 18;
 
 /** A message of a guest with its headers read. */
 export interface GuestMessage {
@@ -51,6 +53,9 @@ export class GuestView {
   version: number;
   ioBytes: bigint;
   isAsync = false;
+  /** Answers to DdiGetStandardAllocationDriverData, and the sizes in them. */
+  standardAnswers = 0;
+  readonly standardSizes = new Set<string>();
   opened = 0;
   /** The message under way; null for one whose headers do not fit. */
   message: GuestMessage | null = null;
@@ -108,6 +113,14 @@ export class GuestView {
     return BigInt(channel === GLOBAL_CHANNEL ? own : channel);
   }
 
+  /** Whether a process waits for the answer to a command that has this word at 28. */
+  isAwaited(name: string, process: number, word: number): boolean {
+    for (const message of this.#pending.values())
+      if (message.command?.name === name && message.process === process && isWhole(message))
+        if (wordOf(message, 28) === word) return true;
+    return false;
+  }
+
   answered(name: string): boolean {
     return this.#answered.has(name);
   }
@@ -115,7 +128,7 @@ export class GuestView {
   /** @returns false for an event id that was used before. */
   takeEvent(event: bigint, isOfWait: boolean): boolean {
     if (this.#events.has(event)) return false;
-    this.#events.set(event, isOfWait);
+    if (this.#events.size < MOST_ENTRIES) this.#events.set(event, isOfWait);
     return true;
   }
 
@@ -123,7 +136,8 @@ export class GuestView {
   takeFenceId(process: number, queue: number, id: bigint): bigint {
     const key = `${process}/${queue}`;
     const last = this.#fenceIds.get(key) ?? 0n;
-    this.#fenceIds.set(key, id > last ? id : last);
+    if (this.#fenceIds.size < MOST_ENTRIES || this.#fenceIds.has(key))
+      this.#fenceIds.set(key, id > last ? id : last);
     return last;
   }
 
@@ -169,16 +183,18 @@ export class GuestView {
     this.#ids.delete(channel);
     for (const key of this.#pending.keys()) if (key.startsWith(`${channel}/`)) this.#pending.delete(key);
     this.bringUp.closed(channel);
+    this.#loseGpu(channel);
     if (channel !== GLOBAL_CHANNEL) return;
     this.isAsync = false;
     this.#events.clear();
   }
 
-  /** Of what is on a virtual GPU that was taken away a guest says nothing more. */
+  /** Of what is on a virtual GPU whose channel has gone, or when the global one has, a guest need say nothing more. */
   #loseGpu(channel: number): void {
     const luid = this.bringUp.currentLuidOf(channel);
     for (const object of this.objects.all())
-      if (object.gpu === luid || object.gpu === BigInt(channel)) object.wasAsked = true;
+      if (channel === GLOBAL_CHANNEL || object.gpu === luid || object.gpu === BigInt(channel))
+        object.wasAsked = true;
   }
 
   #read({ bytes, channel, flags }: GuestPacket): GuestMessage | null {
@@ -231,7 +247,10 @@ export class GuestView {
       const user = this.objects.get(message.process, wordOf(message, 28));
       if (user !== undefined) this.memory.use(wordOf(message, 32), user);
     }
-    if (name === 'CreateProcess') {
+    if (name === 'DdiGetStandardAllocationDriverData' && reply.isSuccess) {
+      this.standardAnswers += 1;
+      this.standardSizes.add(`${word(4)}/${word(8)}`);
+    } else if (name === 'CreateProcess') {
       this.processes.add(word(0));
       this.objects.endProcess(word(0));
       this.endedProcesses.delete(word(0));
