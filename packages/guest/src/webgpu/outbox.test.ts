@@ -82,8 +82,11 @@ test('Outbox splits a long stream at its records, and puts a long record into st
   outbox.flush();
   assert.ok(kernel.submissions.length > 1);
   const code = 'x'.repeat(300_000);
+  // More than the first word of a record can say.
+  const long = new Uint8Array(0x40_0000 * 4);
   ops.setDeviceLabel(outbox.writer, 'before');
   ops.setDeviceLabel(outbox.writer, code);
+  ops.writeBuffer(outbox.writer, 1, 0, long);
   ops.setDeviceLabel(outbox.writer, 'behind');
   outbox.flush();
   assert.ok(outbox.isBlocked, 'there is no staging memory yet');
@@ -96,6 +99,10 @@ test('Outbox splits a long stream at its records, and puts a long record into st
     Array.from({ length: 20_000 }, (_, i) => i + 1),
   );
   assert.deepEqual(kernel.argumentsOf('setDeviceLabel'), [['before'], [code], ['behind']]);
+  assert.deepEqual(
+    kernel.argumentsOf('writeBuffer').map(([, , bytes]) => (bytes as Uint8Array).length),
+    [long.length],
+  );
   assert.equal(kernel.records.at(-1)?.op, 'setQueueLabel');
 });
 

@@ -1,7 +1,11 @@
-import { StreamWriter } from '@dxgwire/protocol/stream';
+import { recordWords, StreamWriter } from '@dxgwire/protocol/stream';
 import { RunAhead } from './run-ahead.ts';
 import type { StagingHeap, StagingRegion } from './staging.ts';
 import { type Download, shifted, type Upload } from './transfer.ts';
+
+/** Words that the writer has room for at first, and those from which on it gives back what a turn took. */
+const FIRST_WORDS = 16_384;
+const SPARE_WORDS = 1 << 20;
 
 /** Words in front of an inline stream: kind 0, length in bytes. */
 const PREFIX_WORDS = 2;
@@ -61,7 +65,7 @@ type Held =
  */
 export class Outbox {
   /** Where records are written. Call {@link changed} after writing. */
-  readonly writer = new StreamWriter(16_384);
+  readonly writer = new StreamWriter(FIRST_WORDS);
   /** The fence value of the latest submission; 0 before the first. */
   lastFence = 0;
   /** Submissions made: what the program's submits and the ends of turns became. */
@@ -135,6 +139,8 @@ export class Outbox {
         this.unblock();
       }
     }
+    // One very long record is no reason to keep that much for good.
+    if (end > SPARE_WORDS) writer.shrink(FIRST_WORDS);
     writer.words = PREFIX_WORDS;
     for (const run of calls) {
       if (this.isBlocked) this.held.push({ kind: 'call', run });
@@ -321,7 +327,7 @@ export class Outbox {
       if (end - from > most) {
         to = lastRecordEnd(u32, from, from + most);
         if (to === from) {
-          to = from + (u32[from]! >>> 10);
+          to = from + recordWords(u32, from);
           if (!this.sendLarge(u32, from, to)) return from;
           from = to;
           continue;
@@ -388,7 +394,7 @@ export class Outbox {
 function lastRecordEnd(u32: Uint32Array, from: number, limit: number): number {
   let end = from;
   for (;;) {
-    const next = end + (u32[end]! >>> 10);
+    const next = end + recordWords(u32, end);
     if (next > limit || next === end) return end;
     end = next;
   }
@@ -397,7 +403,7 @@ function lastRecordEnd(u32: Uint32Array, from: number, limit: number): number {
 function neededBytes(item: Held): number {
   switch (item.kind) {
     case 'stream':
-      return (item.words[item.sent]! >>> 10) * 4;
+      return recordWords(item.words, item.sent) * 4;
     case 'upload':
       return item.upload.cut(item.done, PIECE_BYTES);
     case 'download':

@@ -3,7 +3,13 @@ import { type AnyHandlers, compileReader, type RecordReader } from './compile-re
 import { compileWriter } from './compile-write.ts';
 import { interpretReader, interpretWriter } from './interpret.ts';
 import { StreamReader } from './reader.ts';
-import { MAX_OPCODE, type OpArguments, type OpTable } from './schema.ts';
+import {
+  MAX_OPCODE,
+  MAX_RECORD_WORDS,
+  MAX_SHORT_RECORD_WORDS,
+  type OpArguments,
+  type OpTable,
+} from './schema.ts';
 import type { StreamWriter } from './writer.ts';
 
 /** A function for each op that appends its record to a stream. */
@@ -69,6 +75,14 @@ export function createStreamCodec<T extends OpTable>(
   };
 }
 
+/** Length of the record whose header is at a word, words; 0 when that is no header of any. Its body may be cut off. */
+export function recordWords(u32: Uint32Array, position: number): number {
+  const short = u32[position]! >>> 10;
+  if (short !== 0) return short;
+  const long = u32[position + 1] ?? 0;
+  return long > MAX_SHORT_RECORD_WORDS && long <= MAX_RECORD_WORDS ? long : 0;
+}
+
 /** @returns where to go on: the end, or the record behind one whose handler threw. */
 function decodeRecords(
   readers: readonly (RecordReader | undefined)[],
@@ -84,19 +98,24 @@ function decodeRecords(
   try {
     while (position < words) {
       header = u32[position]!;
-      const end = position + (header >>> 10);
+      let body = position + 1;
+      let end = position + (header >>> 10);
+      if (end === position) {
+        body += 1;
+        end += recordWords(u32, position);
+      }
       if (end === position || end > words) {
-        throw reader.fail(position, `record of ${header >>> 10} words where ${words - position} are left`);
+        throw reader.fail(position, `record of ${end - position} words where ${words - position} are left`);
       }
       const read = readers[header & MAX_OPCODE];
       if (read === undefined) throw reader.fail(position, `unknown opcode ${header & MAX_OPCODE}`);
-      read(reader, handlers, position + 1, end);
+      read(reader, handlers, body, end);
       position = end;
     }
   } catch (error) {
     if (onThrow === undefined || isProtocolError(error)) throw error;
     onThrow(error, header & MAX_OPCODE);
-    return position + (header >>> 10);
+    return position + recordWords(u32, position);
   }
   return position;
 }
@@ -113,14 +132,15 @@ export function walkRecords(
   let position = 0;
   while (position < u32.length) {
     const header = u32[position]!;
-    const end = position + (header >>> 10);
-    if (end === position || end > u32.length) {
+    const words = recordWords(u32, position);
+    const end = position + words;
+    if (words === 0 || end > u32.length) {
       throw new ProtocolError(
         'bad-stream',
-        `record of ${header >>> 10} words where ${u32.length - position} are left (byte ${position * 4} of the stream)`,
+        `record of ${words} words where ${u32.length - position} are left (byte ${position * 4} of the stream)`,
       );
     }
-    visit(header & MAX_OPCODE, position + 1, end);
+    visit(header & MAX_OPCODE, position + (words > MAX_SHORT_RECORD_WORDS ? 2 : 1), end);
     position = end;
   }
 }

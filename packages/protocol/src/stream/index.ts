@@ -4,7 +4,7 @@ import { returnOps } from './returns.ts';
 import { type streamOpGroups, streamOps } from './table.ts';
 
 export type { CodecMode, Handlers, StreamCodec, Writers } from './codec.ts';
-export { canCompile, createStreamCodec, walkRecords } from './codec.ts';
+export { canCompile, createStreamCodec, recordWords, walkRecords } from './codec.ts';
 export * as streamEnums from './enums.ts';
 export { encoderTarget } from './ops/encoder.ts';
 export { errorScopeStatus, mapStatus, pipelineStatus, returnOps } from './returns.ts';

@@ -2,15 +2,18 @@
  * How a record of the WebGPU command stream is described: fields with a layout and a TypeScript type.
  *
  * A record is a u32 header (bits 0..9 opcode, bits 10..31 length of the whole record in 32-bit words) and its
- * fields in order, each a whole number of little-endian 32-bit words. Types, writers, the checking decoder and the
- * interpreter all follow from these descriptions.
+ * fields in order, each a whole number of little-endian 32-bit words. A record too long for 22 bits has 0 there, and its
+ * length in a second word. Types, writers, the checking decoder and the interpreter all follow from these descriptions.
  */
 
 /** Largest opcode: the header has ten bits for it. */
 export const MAX_OPCODE = 1023;
 
-/** Largest record, 32-bit words, header included: the header has 22 bits for it. */
-export const MAX_RECORD_WORDS = 0x3f_ffff;
+/** Largest record whose length is in its first word, 32-bit words, header included: there are 22 bits for it. */
+export const MAX_SHORT_RECORD_WORDS = 0x3f_ffff;
+
+/** Largest record, 32-bit words, header included: what one submission may carry, 256 MiB. */
+export const MAX_RECORD_WORDS = 1 << 26;
 
 /** The word that says "not given" where zero means something (WebGPU's own C header uses the same value). */
 export const UNDEFINED_WORD = 0xffff_ffff;

@@ -2,7 +2,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { isProtocolError } from '../errors.ts';
-import { createStreamCodec, returnOps, type Shape, StreamWriter, streamOps, walkRecords } from './index.ts';
+import {
+  createStreamCodec,
+  recordWords,
+  returnOps,
+  type Shape,
+  type StreamHandlers,
+  StreamWriter,
+  streamOps,
+  walkRecords,
+} from './index.ts';
 import type { OpTable } from './schema.ts';
 
 const tables: Record<string, OpTable> = { streamOps, returnOps };
@@ -193,6 +202,41 @@ test('a draw is five words', () => {
   const writer = new StreamWriter();
   createStreamCodec(streamOps).writers.draw(writer, 3, 1, 0, 7);
   assert.deepEqual([...writer.u32.subarray(0, writer.words)], [(5 << 10) | 166, 3, 1, 0, 7]);
+});
+
+test('a record of more than 16 MiB has its length in a second word', () => {
+  const { writers, decode } = createStreamCodec(streamOps);
+  const writer = new StreamWriter();
+  const data = new Uint8Array((0x40_0000 - 5) * 4);
+  writers.writeBuffer(writer, 7, 8, data);
+  const { words } = writer;
+  assert.equal(words, 0x40_0001);
+  writers.setQueueLabel(writer, 'q');
+  const { opcode } = streamOps.writeBuffer;
+  assert.deepEqual([...writer.u32.subarray(0, 6)], [opcode, words, 7, 8, 0, data.length]);
+  assert.equal(recordWords(writer.u32, 0), words);
+  const seen: [number, number, number][] = [];
+  walkRecords(writer.u32.subarray(0, writer.words), (...visit) => seen.push(visit));
+  assert.deepEqual(seen, [
+    [opcode, 2, words],
+    [streamOps.setQueueLabel.opcode, words + 1, writer.words],
+  ]);
+  const lengths: number[] = [];
+  const refusal = new Error('handlers may throw');
+  const handlers = {
+    writeBuffer: (_id: number, _offset: number, bytes: Uint8Array) => {
+      lengths.push(bytes.length);
+      throw refusal;
+    },
+    setQueueLabel: (text: string) => void lengths.push(text.length),
+  } as unknown as StreamHandlers;
+  decode(writer.view(), handlers, (error) => assert.equal(error, refusal));
+  assert.deepEqual(lengths, [data.length, 1]);
+  // Only what needs it may have the second word, and no more than there can be.
+  for (const length of [0, 2, 0x3f_ffff, 0x400_0001, 0xffff_ffff]) {
+    const bytes = new Uint8Array(Uint32Array.of(opcode, length, 0).buffer);
+    assert.throws(() => decode(bytes, handlers), { code: 'bad-stream' });
+  }
 });
 
 test('a value outside its enumeration or range is refused by the writer', () => {

@@ -1,5 +1,5 @@
 import { ProtocolError } from '../errors.ts';
-import { MAX_RECORD_WORDS } from './schema.ts';
+import { MAX_RECORD_WORDS, MAX_SHORT_RECORD_WORDS } from './schema.ts';
 
 /** Words a new writer has room for. */
 const FIRST_WORDS = 1024;
@@ -62,6 +62,16 @@ export class StreamWriter {
     this.reserve(this.words + other.words);
     this.u32.set(other.u32.subarray(0, other.words), this.words);
     this.words += other.words;
+  }
+
+  /** Forgets what was written, and the memory beyond so much. */
+  shrink(capacityWords: number): void {
+    this.words = 0;
+    if (this.capacity <= capacityWords) return;
+    this.capacity = capacityWords;
+    this.u32 = new Uint32Array(capacityWords);
+    this.f32 = new Float32Array(this.u32.buffer);
+    this.bytes = new Uint8Array(this.u32.buffer);
   }
 
   /** The records written so far; a view that is valid until the next write. */
@@ -131,11 +141,25 @@ export function writeWords(writer: StreamWriter, position: number, value: ArrayL
 /** Writes the header of the record that began at word `start` and ends before `end`. */
 export function finishRecord(writer: StreamWriter, start: number, end: number, opcode: number): void {
   const words = end - start;
-  if (words > MAX_RECORD_WORDS) {
+  if (words >= MAX_RECORD_WORDS) {
     throw new ProtocolError('too-large', `record of ${words} words, at most ${MAX_RECORD_WORDS}`);
+  }
+  if (words > MAX_SHORT_RECORD_WORDS) {
+    finishLongRecord(writer, start, end, opcode);
+    return;
   }
   writer.u32[start] = ((words << 10) | opcode) >>> 0;
   writer.words = end;
+}
+
+/** Makes room for the second word of the header. */
+function finishLongRecord(writer: StreamWriter, start: number, end: number, opcode: number): void {
+  writer.reserve(end + 1);
+  const { u32 } = writer;
+  u32.copyWithin(start + 2, start + 1, end);
+  u32[start] = opcode;
+  u32[start + 1] = end + 1 - start;
+  writer.words = end + 1;
 }
 
 function tooLong(what: string, length: number): ProtocolError {
