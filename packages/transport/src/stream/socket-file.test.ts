@@ -19,7 +19,15 @@ import { connect } from '../connect.ts';
 import { listen } from '../listen.ts';
 import { fails } from '../testing/failure.ts';
 import type { HostBus } from '../transport.ts';
-import { removeForgottenSockets } from './socket-file.ts';
+import { removeDeadSocket, removeForgottenSockets } from './socket-file.ts';
+
+/** What Node makes a server of: a name first, then ears. */
+interface PipeBinding {
+  readonly Pipe: new (
+    type: number,
+  ) => { bind(path: string): number; listen(backlog: number): number; close(): void };
+  readonly constants: { readonly SERVER: number };
+}
 
 const folder = mkdtempSync(join(tmpdir(), 'dxgwire-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -70,6 +78,31 @@ describe('the file of a Unix socket', () => {
       await next.close();
     });
   }
+
+  // A guest that came between the two took the new host's for a dead one's, and removed it: nobody else could come.
+  it('stays where it was born and is not listened on yet', async () => {
+    const { Pipe, constants } = (process as unknown as { binding(name: string): PipeBinding }).binding(
+      'pipe_wrap',
+    );
+    for (const look of [
+      removeDeadSocket,
+      async (path: string) => (await listen(`unix:${path}`, options)).close(),
+    ]) {
+      const path = freshPath();
+      const host = new Pipe(constants.SERVER);
+      host.bind(path);
+      try {
+        // The first attempt to connect is made within the call.
+        const looked = look(path);
+        assert.equal(host.listen(8), 0);
+        if (look === removeDeadSocket) await looked;
+        else await fails(looked, 'listen-failed', /somebody listens there already/);
+        assert.ok(existsSync(path));
+      } finally {
+        host.close();
+      }
+    }
+  });
 
   // A host that was killed together with its guests left it for ever: nobody else looked after it.
   it('of a host that nobody misses is removed by the next one of the folder', {

@@ -1,13 +1,25 @@
-import { chmodSync, lstatSync, readdirSync, readFileSync, type Stats, statSync, unlinkSync } from 'node:fs';
+import {
+  type BigIntStats,
+  chmodSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  unlinkSync,
+} from 'node:fs';
 import { createConnection, type Server } from 'node:net';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isMainThread } from 'node:worker_threads';
 import { isTransportError, TransportError } from '../errors.ts';
 import { outliveFailedAccepts } from '../failed-accepts.ts';
 
 /** How long a killed host may take to be gone for good once its connections are, milliseconds. */
 const DYING_TIMEOUT_MS = 1000;
+/** A socket of this age may just have been born, and be about to be listened on, milliseconds. */
+const YOUNG_MS = 1000;
+const BIRTH_MS = 50;
 
 /**
  * Listens on a Unix socket for this user only (mode 0600). The file of a listener that is gone is replaced; one that
@@ -42,7 +54,35 @@ export async function listenOnSocketFile(
     throw listenError(path, error as NodeJS.ErrnoException);
   }
   outliveFailedAccepts(server, onRefused);
-  chmodSync(path, 0o600);
+  try {
+    chmodSync(path, 0o600);
+  } catch (error) {
+    await new Promise<void>((resolve) => {
+      server.close(() => resolve());
+    });
+    throw new TransportError('listen-failed', `cannot listen on ${path}: somebody has removed it`, {
+      cause: error,
+    });
+  }
+}
+
+function look(path: string): BigIntStats | undefined {
+  return lstatSync(path, { bigint: true, throwIfNoEntry: false });
+}
+
+/** Whether a file is still the one that was found. Many a file system gives the number of one that is gone to the next. */
+function isStill(path: string, found: BigIntStats): boolean {
+  const now = look(path);
+  return now !== undefined && now.ino === found.ino && now.dev === found.dev && now.ctimeNs === found.ctimeNs;
+}
+
+/** As {@link probe}: between its birth and its listening, a moment, nobody listens on a living host's socket either. */
+async function probeGrown(path: string, found: BigIntStats): Promise<string> {
+  const code = await probe(path);
+  const isYoung = Math.abs(Date.now() - Number(found.ctimeMs)) < YOUNG_MS;
+  if (code !== 'ECONNREFUSED' || !isYoung) return code;
+  await sleep(BIRTH_MS);
+  return await probe(path);
 }
 
 /**
@@ -74,12 +114,12 @@ function maskForUserOnly(path: string): () => void {
  */
 export async function removeDeadSocket(path: string): Promise<void> {
   try {
-    const found = lstatSync(path);
-    if (!found.isSocket()) return;
-    let code = await probe(path, DYING_TIMEOUT_MS);
+    const found = look(path);
+    if (found?.isSocket() !== true) return;
+    const code = await probe(path, DYING_TIMEOUT_MS);
     // Let in, or cut off while being let in, by one that is still dying: the system closes what it had one by one.
-    if (code === '' || code === 'ECONNRESET') code = await probe(path);
-    if (code === 'ECONNREFUSED' && lstatSync(path).ino === found.ino) unlinkSync(path);
+    if (code !== '' && code !== 'ECONNRESET' && code !== 'ECONNREFUSED') return;
+    if ((await probeGrown(path, found)) === 'ECONNREFUSED' && isStill(path, found)) unlinkSync(path);
   } catch {
     // Somebody else has removed it, or may.
   }
@@ -139,10 +179,10 @@ async function removeStale(path: string): Promise<void> {
   if (!found.isSocket()) {
     throw new TransportError('listen-failed', `cannot listen on ${path}: a file that is no socket is there`);
   }
-  const code = await probe(path);
+  const code = await probeGrown(path, found);
   if (code === 'ECONNREFUSED') {
     // Whoever else replaces it at the same moment may have been first.
-    if (lstatSync(path, { throwIfNoEntry: false })?.ino === found.ino) unlinkSync(path);
+    if (isStill(path, found)) unlinkSync(path);
   } else if (code !== 'ENOENT') {
     throw new TransportError(
       'listen-failed',
@@ -152,9 +192,9 @@ async function removeStale(path: string): Promise<void> {
 }
 
 /** @throws TransportError `listen-failed` where the way there is none. */
-function lookAt(path: string): Stats | undefined {
+function lookAt(path: string): BigIntStats | undefined {
   try {
-    return lstatSync(path, { throwIfNoEntry: false });
+    return look(path);
   } catch (error) {
     throw listenError(path, error as NodeJS.ErrnoException);
   }
