@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
+import { ProtocolError } from '@dxgwire/protocol';
 import { returns } from '@dxgwire/protocol/stream';
 import { GPUBufferUsage, GPUTextureUsage } from './constants.ts';
 import { GPUOutOfMemoryError, GPUPipelineError, GPUValidationError } from './errors.ts';
@@ -395,8 +396,14 @@ test('a program that asks a lost device for ever lets timers have their turn', a
 test('a request that is too long for a record is refused, and not waited for', async () => {
   const { device, core } = makeFakeDevice();
   const module = device.createShaderModule({ code: '' });
-  const constants = { ['x'.repeat(2 ** 24)]: 1 };
-  const pipeline = device.createComputePipelineAsync({ layout: 'auto', compute: { module, constants } });
+  const { writer } = core.outbox;
+  const { reserve } = writer;
+  // As for the 256 MiB that this would take.
+  writer.reserve = () => {
+    throw new ProtocolError('too-large', 'record of 67108865 words, at most 67108864');
+  };
+  const pipeline = device.createComputePipelineAsync({ layout: 'auto', compute: { module } });
+  writer.reserve = reserve;
   await assert.rejects(pipeline, { name: 'ProtocolError' });
   assert.equal(core.requests.size, 0);
   device.destroy();
