@@ -72,11 +72,22 @@ describe('dxgwire conformance', () => {
     const { code, stdout, stderr } = await dxgwire(args);
     assert.equal(code, 0, stdout + stderr);
     assert.ok((JSON.parse(stdout) as JsonReport).passed > 15, stdout);
+    // It lends no memory: what is demanded of that was not looked at.
+    const part = ['conformance', '--guest', 'ws://127.0.0.1:0', '--filter', 'GUEST-83', '--', ...guest];
+    const nothing = await dxgwire(part);
+    assert.equal(nothing.code, 1, nothing.stdout);
+    assert.match(
+      nothing.stderr,
+      /^dxgwire: nothing was judged: there was no occasion for what --filter names$/m,
+    );
   });
 
   it('waits for a guest no longer than it is told, and ends what it has started', async () => {
-    const nobody = await dxgwire(['conformance', '--guest', 'ws://127.0.0.1:0', '--arrival', '50']);
+    const file = join(tmpdir(), `no-guest-${process.pid}.xml`);
+    const line = ['conformance', '--guest', 'ws://127.0.0.1:0', '--arrival', '50', '--junit', file];
+    const nobody = await dxgwire(line);
     assert.equal(nobody.code, 2, nobody.stdout);
+    assert.equal(existsSync(file), false, 'an empty report is left');
     assert.match(nobody.stderr, /^.*nobody to judge: no guest has connected to ws:.* within 50 ms.*$/m);
     // It connects, and then says nothing for ever.
     const silent = `

@@ -1,4 +1,5 @@
-import { open, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { open, rm, writeFile } from 'node:fs/promises';
 import process from 'node:process';
 import {
   ConformanceFailure,
@@ -93,7 +94,7 @@ export const conformance: Command = {
         'conformance takes one URL, --in-process or --guest URL; see `dxgwire conformance --help`',
       );
     const filter = filterOf(values.filter, values.guest === undefined ? 'host' : 'guest');
-    await checkWritable(values.junit);
+    const isNewFile = await checkWritable(values.junit);
     const stop = untilInterrupted().then(() => 'interrupted');
     const watched = (progress: Progress) => ({ ...filter, timeoutMs, stop, onResult: progress.show });
     const token = tokenFrom(values.token);
@@ -122,6 +123,7 @@ export const conformance: Command = {
       }
     } catch (error) {
       progress.end();
+      if (isNewFile) await rm(values.junit!, { force: true });
       if (error instanceof UsageError) throw error;
       if (isTransportError(error) || error instanceof ConformanceFailure)
         throw new UsageError(`there is nobody to judge: ${describe(error)}`);
@@ -132,6 +134,8 @@ export const conformance: Command = {
     const out = /^stdio:/i.test(values.guest ?? '') ? process.stderr : process.stdout;
     out.write(values.json === true ? `${JSON.stringify(report, null, 1)}\n` : reportText(report));
     if (values.junit !== undefined) await writeJunit(values.junit, report);
+    if (report.passed + report.failed === 0 && report.gaveUp === undefined)
+      throw new CommandFailure('nothing was judged: there was no occasion for what --filter names');
     return report.failed === 0 && report.gaveUp === undefined ? ExitCode.success : ExitCode.failure;
   },
 };
@@ -145,11 +149,13 @@ function filterOf(filter: string | undefined, side: 'host' | 'guest'): { readonl
   return { filter };
 }
 
-/** Before a run that may take minutes. @throws CommandFailure */
-async function checkWritable(path: string | undefined): Promise<void> {
-  if (path === undefined) return;
+/** Before a run that may take minutes. @returns whether there was no such file before. @throws CommandFailure */
+async function checkWritable(path: string | undefined): Promise<boolean> {
+  if (path === undefined) return false;
   try {
+    const isNew = !existsSync(path);
     await (await open(path, 'a')).close();
+    return isNew;
   } catch (error) {
     throw new CommandFailure(`cannot write ${path}: ${describe(error)}`, { cause: error });
   }
