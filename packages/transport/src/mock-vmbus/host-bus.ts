@@ -1,3 +1,4 @@
+import { systemClock } from '../clock.ts';
 import { type PeerReason, reasonOf, TransportError } from '../errors.ts';
 import { GpadlTable } from '../gpadl.ts';
 import { checkOffer } from '../offer.ts';
@@ -102,8 +103,20 @@ export class VmbusHost extends BusEnd implements HostBus {
       if (this.#started && !this.isClosed) this.#link.post({ type: 'rescind', channel: channelIndex });
     };
     const channel = this.openChannel(channelIndex);
-    if (channel === null) gone();
-    else channel.close().then(gone);
+    if (channel === null) {
+      gone();
+      return;
+    }
+    // A guest that keeps its ring full does not keep its channel by it.
+    const { closeTimeoutMs } = this.options;
+    const cancel =
+      closeTimeoutMs === undefined
+        ? () => {}
+        : systemClock.setTimer(() => channel.endInOrder(), closeTimeoutMs);
+    channel.close().then(() => {
+      cancel();
+      gone();
+    });
   }
 
   /** Takes one control message of the guest. Never throws: what cannot be ends the bus. */

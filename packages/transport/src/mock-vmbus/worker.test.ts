@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import { isMainThread, Worker, workerData } from 'node:worker_threads';
 import { isTransportError } from '../errors.ts';
-import { PacketKind } from '../transport.ts';
+import { type Channel, PacketKind } from '../transport.ts';
 import { attachGuestBus, attachHostBus, createSharedBus, type SharedBusDescriptor } from './worker.ts';
 
 const GUID = new Uint8Array(16);
@@ -87,6 +87,31 @@ if (isMainThread) {
       const error = await closed;
       assert.ok(isTransportError(error) && error.code === 'time-out');
       ends.host.port.close();
+    });
+
+    it('takes a channel from a guest that keeps its ring full', async () => {
+      const ends = createSharedBus({ guestMemoryBytes: 1 << 21, windowMegabytes: 1, closeTimeoutMs: 20 });
+      const host = attachHostBus(ends.host);
+      const guest = attachGuestBus(ends.guest);
+      let channel: Channel | null = null;
+      host.onChannelOpen = (opened) => {
+        channel = opened;
+      };
+      host.offer({ classGuid: GUID, instanceGuid: GUID, mmioMegabytes: 1 });
+      host.start();
+      await new Promise((resolve) => {
+        guest.onOffer = resolve;
+      });
+      await guest.open(1);
+      for (let i = 0; i < 80; i += 1)
+        (channel as Channel | null)?.send(PacketKind.inBand, i, 0, 0, new Uint8Array(4096), 0, 4096);
+      const rescinded = new Promise((resolve) => {
+        guest.onRescind = resolve;
+      });
+      host.rescind(1);
+      assert.equal(await rescinded, 1);
+      guest.abort(new Error('enough'));
+      host.abort(new Error('enough'));
     });
 
     it('keeps no thread alive once it is closed, from either side', async () => {
