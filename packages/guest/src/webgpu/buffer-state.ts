@@ -171,6 +171,7 @@ export class BufferState extends ObjectState implements Mappable, Releasable {
       return;
     }
     if (mode !== GPUMapMode.WRITE) {
+      if (region !== null) core.holdRegion(region);
       const source = { writable: false, start, end, region, contents: null, origin: start, isBlank: false };
       this.mapping = new Mapping(source);
     } else {
