@@ -171,6 +171,7 @@ export class BufferState extends ObjectState implements Mappable, Releasable {
       return;
     }
     if (mode !== GPUMapMode.WRITE) {
+      if (region !== null) core.holdRegion(region);
       const source = { writable: false, start, end, region, contents: null, origin: start, isBlank: false };
       this.mapping = new Mapping(source);
     } else {
@@ -206,7 +207,8 @@ export class BufferState extends ObjectState implements Mappable, Releasable {
     const { core, pending, mapping } = this;
     if (pending !== null) {
       this.pending = null;
-      pending.reject(abortError('the buffer was unmapped before it was mapped'));
+      // Without a text, as Dawn: programs show it.
+      pending.reject(abortError(''));
     }
     if (pending === null && mapping === null) return;
     this.mapping = null;

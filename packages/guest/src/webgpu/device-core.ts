@@ -300,6 +300,14 @@ export class DeviceCore {
     if (this.outbox.isBlocked) this.outbox.drain();
   }
 
+  /** The program reads what is in a region. */
+  holdRegion(region: StagingRegion): void {
+    if (this.ended) return;
+    this.heap.hold(region);
+    // It may wait for more before it lets go of any: what still waits for room when it has had its turn looks for other memory.
+    if (this.outbox.isBlocked) runNextTurn(() => this.outbox.drain());
+  }
+
   /** A buffer of this size will be read back: sees to memory for it early, so that nothing waits then. */
   expectDownload(lengthBytes: number): void {
     const { heap, outbox } = this;

@@ -395,16 +395,21 @@ test('a program that asks a lost device for ever lets timers have their turn', a
 
 test('a request that is too long for a record is refused, and not waited for', async () => {
   const { device, core } = makeFakeDevice();
-  const module = device.createShaderModule({ code: '' });
-  const { writer } = core.outbox;
-  const { reserve } = writer;
-  // As for the 256 MiB that this would take.
-  writer.reserve = () => {
-    throw new ProtocolError('too-large', 'record of 67108865 words, at most 67108864');
+  // Behind 256 MiB, which would take the test too long.
+  const refusal = new ProtocolError('too-large', 'record of 67108865 words');
+  const send = (): never => {
+    throw refusal;
   };
-  const pipeline = device.createComputePipelineAsync({ layout: 'auto', compute: { module } });
-  writer.reserve = reserve;
-  await assert.rejects(pipeline, { name: 'ProtocolError' });
+  const request = core.ask('work', send, (resolve) => ({
+    done: () => resolve(undefined),
+    lost: () => resolve(undefined),
+  }));
+  await assert.rejects(request, refusal);
   assert.equal(core.requests.size, 0);
+  // A name of 16 MiB is no reason.
+  const module = device.createShaderModule({ code: '' });
+  const constants = { ['x'.repeat(2 ** 24)]: 1 };
+  void device.createComputePipelineAsync({ layout: 'auto', compute: { module, constants } }).catch(() => {});
+  assert.equal(core.requests.size, 1);
   device.destroy();
 });

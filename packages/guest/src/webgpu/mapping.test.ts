@@ -78,6 +78,36 @@ test('a range shows zeros where something else lay before', async () => {
   fake.device.destroy();
 });
 
+test('a map finds memory beyond the limit where the program reads all that there is, and only then', async () => {
+  const fake = makeFakeDevice({ stagingLimitBytes: 16 * MEBIBYTE });
+  const size = 8 * MEBIBYTE;
+  const make = () => fake.device.createBuffer({ size, usage: MAP_READ | COPY_DST });
+  const buffers = [make(), make(), make(), make()];
+  await fake.turn();
+  const maps = buffers.map((buffer) => buffer.mapAsync(GPUMapMode.READ));
+  await fake.turn();
+  const asked = () => fake.kernel.argumentsOf('mapAsync').map(([requestId]) => requestId);
+  const answer = (requestId: number) =>
+    fake.kernel.answer((writer) => returns.mapResult(writer, requestId, 'success', ''));
+  const turns = async () => {
+    for (let turn = 0; turn < 4; turn += 1) await fake.turn();
+  };
+  assert.equal(asked().length, 2, 'the one block that there may be is full');
+  // Read and given back at once: nothing more is needed.
+  void maps[0]!.then(() => buffers[0]!.unmap());
+  answer(asked()[0]!);
+  await turns();
+  assert.equal(asked().length, 3);
+  assert.equal(fake.core.heap.totalBytes, 16 * MEBIBYTE);
+  // Kept until all are there.
+  for (const requestId of asked().slice(1)) answer(requestId);
+  await turns();
+  assert.equal(asked().length, 4);
+  answer(asked()[3]!);
+  await Promise.all(maps);
+  fake.device.destroy();
+});
+
 test('nothing waits for memory that the program has, nor behind what waits for memory', async () => {
   const fake = makeFakeDevice({ lending: true, stagingLimitBytes: 16 * MEBIBYTE });
   // Half of the only block there may be.

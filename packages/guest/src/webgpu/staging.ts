@@ -28,6 +28,8 @@ export interface StagingBlock {
 export class StagingRegion {
   /** See {@link StagingHeap.pin}. */
   isPinned = false;
+  /** See {@link StagingHeap.hold}. */
+  isHeld = false;
   readonly block: StagingBlock;
   readonly offset: number;
   readonly lengthBytes: number;
@@ -80,12 +82,18 @@ interface HeapBlock {
   lastUse: number;
   /** Regions in it that are pinned. */
   pinned: number;
+  /** Regions in it that the program reads. */
+  held: number;
+}
+
+function couldHold({ ranges, pinned }: HeapBlock, lengthBytes: number): boolean {
+  return pinned === 0 && ranges.lengthBytes >= lengthBytes;
 }
 
 export interface StagingOptions {
   /** Makes a block, or resolves to null when guest or host refuse. */
   readonly createBlock: (lengthBytes: number) => Promise<StagingBlock | null>;
-  /** The heap does not grow beyond this, except for one region that is larger. Bytes. */
+  /** The heap does not grow beyond this, except for a region that is larger, or where the program reads what is there. Bytes. */
   readonly limitBytes: number;
 }
 
@@ -140,6 +148,17 @@ export class StagingHeap {
     this.setPinned(region, false);
   }
 
+  /**
+   * Says that the program reads what is in a region: it may let go of it soon, or only when it has others beside it, so that
+   * nobody should wait for it who can have other memory. Until it is freed.
+   */
+  hold(region: StagingRegion): void {
+    const owner = this.blocks.find(({ block }) => block === region.block);
+    if (owner === undefined || region.isHeld) return;
+    region.isHeld = true;
+    owner.held += 1;
+  }
+
   private setPinned(region: StagingRegion, isPinned: boolean): void {
     const owner = this.blocks.find(({ block }) => block === region.block);
     if (owner === undefined || region.isPinned === isPinned) return;
@@ -152,6 +171,8 @@ export class StagingHeap {
     const owner = this.blocks.find(({ block }) => block === region.block);
     if (owner === undefined) return;
     this.unpin(region);
+    if (region.isHeld) owner.held -= 1;
+    region.isHeld = false;
     owner.ranges.free(region.offset, region.lengthBytes);
     this.uses += 1;
     owner.lastUse = this.uses;
@@ -194,12 +215,13 @@ export class StagingHeap {
   /** True when a region of this length can be had by growing. */
   canGrow(lengthBytes: number): boolean {
     if (this.refused || this.closed) return false;
-    return this.totalBytes + BLOCK_BYTES <= this.options.limitBytes || !this.couldHold(lengthBytes);
+    if (this.totalBytes + BLOCK_BYTES <= this.options.limitBytes) return true;
+    return !this.blocks.some((each) => each.held === 0 && couldHold(each, lengthBytes));
   }
 
   /** True when some block could hold a region of this length if it were empty, which it will be. */
   couldHold(lengthBytes: number): boolean {
-    return this.blocks.some(({ ranges, pinned }) => pinned === 0 && ranges.lengthBytes >= lengthBytes);
+    return this.blocks.some((each) => couldHold(each, lengthBytes));
   }
 
   /** Adds a block with room for a region of this length. Resolves when that was done or refused. */
@@ -231,7 +253,7 @@ export class StagingHeap {
     } else {
       const ranges = new RangeAllocator(block.memory.length, GRANULE_BYTES);
       this.uses += 1;
-      this.blocks.push({ block, ranges, lastUse: this.uses, pinned: 0 });
+      this.blocks.push({ block, ranges, lastUse: this.uses, pinned: 0, held: 0 });
     }
   }
 }
