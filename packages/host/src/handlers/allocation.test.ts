@@ -331,6 +331,29 @@ test('driver data of standard allocations: the same sizes twice, then the bytes'
   await finish(guest);
 });
 
+test('allocations that were destroyed behind work count among the objects of their guest until they are gone', async () => {
+  const guest = await RawGuest.start({ asyncMessages: false, quotas: { objects: 40 } });
+  const device = await createDevice(guest);
+  const { hwqueue } = await createHwQueue(guest, device);
+  const adapter = guest.backend.opened[0]!;
+  adapter.holdsRuns = true;
+  await guest.call(commands.submitCommandToHwQueue, { args: { hwqueue, hwqueueProgressFenceId: 1n } });
+  const before = guest.host.census()['objects']!;
+  let made = 0;
+  for (let turn = 0; turn < 100; turn += 1) {
+    const allocation = await createAllocation(guest, device).catch(() => 0);
+    if (allocation === 0) break;
+    made += 1;
+    await guest.call(commands.destroyAllocation, { device, allocations: [allocation] });
+  }
+  assert.equal(made, 40 - before);
+  [...adapter.running][0]!.finish();
+  await guest.call(commands.flushHeapTransitions, {});
+  assert.equal(guest.host.census()['objects'], before);
+  await createAllocation(guest, device, 4096);
+  await finish(guest);
+});
+
 test('a runtime handle finds its allocation for work that was queued before the allocation was destroyed', async () => {
   const guest = await RawGuest.start({ asyncMessages: false });
   const device = await createDevice(guest);

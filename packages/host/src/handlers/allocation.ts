@@ -59,15 +59,19 @@ function destroyAllocations(
   const instances = allocations.map((allocation) => allocation.instance);
   const assumeNotInUse = (flags & DestroyAllocationFlags.assumeNotInUse) !== 0;
   const { memory } = device.engine;
-  // Work that was queued before looks for its buffers and textures by their names when its turn has come.
-  const forgetNames = (): void => {
+  // They count until they are gone: behind work that waits for ever, ever more could be destroyed.
+  const { objects } = device.process.partition;
+  objects.add(allocations.length);
+  const ended = (): void => {
+    objects.remove(allocations.length);
+    // Work that was queued before looks for its buffers and textures by their names when its turn has come.
     for (const allocation of allocations) device.forgetRuntimeName(allocation);
   };
   // Guest pages are unpinned as soon as the answer is there: then nothing may use them any more.
   if (allocations.some((allocation) => allocation.existingSystemMemory)) {
     return later((complete) =>
       memory.destroyAllocations(instances, { assumeNotInUse }, () => {
-        forgetNames();
+        ended();
         complete(NtStatus.success);
       }),
     );
@@ -75,7 +79,7 @@ function destroyAllocations(
   // An answer never waits for what only another call of the guest may bring about, such as a signal.
   const isSynchronous = (flags & DestroyAllocationFlags.synchronousDestroy) !== 0;
   const mark = isSynchronous && !assumeNotInUse ? device.scheduler.ableSnapshot() : null;
-  memory.destroyAllocations(instances, { assumeNotInUse }, forgetNames);
+  memory.destroyAllocations(instances, { assumeNotInUse }, ended);
   return mark === null
     ? NtStatus.success
     : later((complete) => mark.onDone(() => complete(NtStatus.success)));
