@@ -305,6 +305,10 @@ export class BufferState extends ObjectState implements Mappable, Releasable {
     core.outbox.upload(upload, !changesLater);
   }
 
+  leaveRegion(): StagingRegion | null {
+    return this.mapping?.leaveRegion() ?? null;
+  }
+
   keepData(): void {
     this.mapping?.keepData();
     this.store = null;

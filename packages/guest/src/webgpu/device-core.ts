@@ -50,6 +50,8 @@ export interface EncoderLog {
 /** A mapping or a pending map that ends when the device is destroyed. */
 export interface Mappable {
   unmap(): void;
+  /** Takes what the program reads into memory of its own; null where that cannot be, else what is free with that. */
+  leaveRegion(): StagingRegion | null;
   /** The staging memory goes away: keep what the program may still look at. */
   keepData(): void;
 }
@@ -117,6 +119,7 @@ export class DeviceCore {
         whenCompleted: (fence, callback) => kernel.whenCompleted(fence, callback),
         schedule: (callback) => queueMicrotask(callback),
         beforeFlush: () => this.acknowledge(),
+        makeRoom: () => this.makeRoom(),
       },
       this.heap,
     );
@@ -298,6 +301,17 @@ export class DeviceCore {
     if (this.ended) return;
     this.heap.free(region);
     if (this.outbox.isBlocked) this.outbox.drain();
+  }
+
+  /** There is no more staging memory: what a buffer that is mapped for reading has of it is copied out. One at a time. */
+  private makeRoom(): boolean {
+    for (const buffer of this.mapped) {
+      const region = buffer.leaveRegion();
+      if (region === null) continue;
+      this.heap.free(region);
+      return true;
+    }
+    return false;
   }
 
   /** The program reads what is in a region. */

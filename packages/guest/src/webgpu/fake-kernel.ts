@@ -20,6 +20,8 @@ export interface FakeKernelOptions {
   readonly returnRingBytes?: number;
   /** Whether guest memory can be had for staging. Default true. */
   readonly staging?: boolean;
+  /** Most blocks of it. Default: any number. */
+  readonly stagingBlocks?: number;
   /** Whether that memory can be lent. Default false. */
   readonly lending?: boolean;
   /** Called with each record when it is submitted. */
@@ -97,7 +99,8 @@ export class FakeKernel implements DeviceKernel {
   }
 
   async createStagingBlock(lengthBytes: number): Promise<StagingBlock | null> {
-    if (this.options.staging === false) return null;
+    const { staging = true, stagingBlocks = Number.POSITIVE_INFINITY } = this.options;
+    if (!staging || this.blocks.length >= stagingBlocks) return null;
     const bytes = new Uint8Array(lengthBytes);
     const va = this.nextVa;
     this.nextVa += lengthBytes + 65_536;

@@ -197,3 +197,31 @@ test('lent ranges outlive the loss of the device, and end with it when it is des
   other.device.destroy();
   assert.equal(destroyed.byteLength, 0);
 });
+
+test('maps that the program reads together and that no memory holds at once are copied out, each as it was', async () => {
+  const fake = makeFakeDevice({ stagingBlocks: 1, stagingLimitBytes: 64 * MEBIBYTE });
+  const size = 8 * MEBIBYTE;
+  const buffers = Array.from({ length: 6 }, () =>
+    fake.device.createBuffer({ size, usage: MAP_READ | COPY_DST }),
+  );
+  await fake.turn();
+  const maps = buffers.map((buffer) => buffer.mapAsync(GPUMapMode.READ));
+  let answered = 0;
+  for (let turn = 0; turn < 30; turn += 1) {
+    await fake.turn();
+    for (const [requestId, , , , , low, high] of fake.kernel.argumentsOf('mapAsync').slice(answered)) {
+      answered += 1;
+      fake.kernel.memoryAt(low, high, size).fill(answered);
+      fake.kernel.answer((writer) => returns.mapResult(writer, requestId, 'success', ''));
+    }
+  }
+  await Promise.all(maps);
+  for (const [index, buffer] of buffers.entries()) {
+    const bytes = new Uint8Array(buffer.getMappedRange());
+    assert.deepEqual([bytes[0], bytes[size - 1]], [index + 1, index + 1]);
+    buffer.unmap();
+  }
+  assert.equal(fake.core.outbox.isBlocked, false);
+  assert.ok(fake.core.heap.allocate(fake.core.heap.totalBytes), 'all of it is free again');
+  fake.device.destroy();
+});

@@ -128,6 +128,18 @@ export class Mapping {
     return returned;
   }
 
+  /**
+   * Takes what the program reads into memory of its own.
+   *
+   * @returns the region, which the caller gives back; null when the program has part of it, or writes into it.
+   */
+  leaveRegion(): StagingRegion | null {
+    const { region } = this;
+    if (region === null || this.writable || this.ranges.some(({ loan }) => loan !== null)) return null;
+    this.keepData();
+    return region;
+  }
+
   /** The region is about to go: what was not handed out yet is kept. */
   keepData(): void {
     const { region } = this;

@@ -24,6 +24,7 @@ function makeOutbox(options: { staging?: boolean; limitBytes?: number } = {}) {
       whenCompleted: (fence, callback) => kernel.whenCompleted(fence, callback),
       schedule: () => {},
       beforeFlush: () => {},
+      makeRoom: () => false,
     },
     heap,
   );

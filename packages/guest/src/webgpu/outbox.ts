@@ -31,6 +31,9 @@ const PIECE_BYTES = 8 * 1024 * 1024;
  */
 const PUBLISH_BYTES = PIECE_BYTES;
 
+/** Items that were sent and still lie in front of what is held back. */
+const SPENT_ITEMS = 4096;
+
 /** Most bytes of one piece that travels in the stream because there is no staging memory. */
 const INLINE_PIECE_BYTES = 65_536;
 
@@ -50,6 +53,8 @@ export interface SubmitPort {
   schedule(callback: () => void): void;
   /** Called before records are submitted, to add what should go with them. */
   beforeFlush(): void;
+  /** Frees staging memory whose contents can be elsewhere. @returns false when there is none. */
+  makeRoom(): boolean;
 }
 
 /** What waits behind something that could not be sent yet. */
@@ -210,6 +215,10 @@ export class Outbox {
       }
       this.held[this.firstHeld] = null;
       this.firstHeld += 1;
+      if (this.firstHeld >= SPENT_ITEMS) {
+        this.held.splice(0, this.firstHeld);
+        this.firstHeld = 0;
+      }
     }
     this.held = [];
     this.firstHeld = 0;
@@ -380,8 +389,11 @@ export class Outbox {
       this.drain();
     } else if (first.kind === 'download' && !this.heap.couldHold(needed)) {
       this.drain();
+    } else if (this.port.makeRoom()) {
+      this.waiting = true;
+      this.port.schedule(this.resume);
     }
-    // Else only regions that the program holds (mapped buffers) are in the way: their release calls `drain`.
+    // Else only regions that the program has (lent to it, or to be written) are in the way: their release calls `drain`.
   }
 
   private readonly resume = (): void => {
