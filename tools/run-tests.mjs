@@ -105,8 +105,7 @@ async function runFiles(files, count) {
   let passed = 0;
   let failed = 0;
   const slow = [];
-  // One more than there are cores: every seventh second of a core, the tests on it wait for something.
-  const stream = run({ files, concurrency: availableParallelism() + 1 });
+  const stream = run({ files, concurrency: Math.max(1, availableParallelism()) });
   const isFile = (data) =>
     files.some((file) => data.name === file || data.name === relative(process.cwd(), file));
   stream.on('test:pass', (data) => {
