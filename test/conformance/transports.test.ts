@@ -17,7 +17,7 @@ import { Machine } from '../embedding/machine.ts';
 
 /** The kit over every transport. The hostile groups run in process and over WebSocket; here what uses each path once. */
 
-const ALL = /^(BRING|PACKET|ANSWER|NAME-0[1-6]|NAME-[189]|SYNC|QUEUE|MEMORY|LIFE|CUT-0)/;
+const ALL = /^(BRING|PACKET|ANSWER|NAME-0[1-6]|NAME-[189]|SYNC|QUEUE|MEMORY|LIFE|CUT-0[01])/;
 /** A host with a process or a thread for each link: what needs few links. */
 const FEW_LINKS = /^(ANSWER|SYNC|QUEUE|MEMORY|LIFE-10)/;
 const bin = fileURLToPath(new URL('../bin/dxgwire.js', import.meta.resolve('@dxgwire/cli')));

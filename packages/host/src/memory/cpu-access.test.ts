@@ -53,6 +53,24 @@ describe('Lock2', () => {
     assert.equal(f.memory.lock(f.allocate(dp, PAGE)).status, Status.success);
   });
 
+  it('is not moved elsewhere when its memory ends: the place is free once the backend has let go of it', () => {
+    const f = new MemoryFixture({ windowBytes: 2 * 65_536 });
+    const device = f.device(f.memory.createProcess());
+    const a = f.allocate(device, 65_536);
+    assert.equal(f.memory.lock(a).status, Status.success);
+    const storages: unknown[] = [];
+    const { setStorage } = f.adapter;
+    f.adapter.setStorage = (token, storage) => {
+      storages.push(storage);
+      return setStorage.call(f.adapter, token, storage);
+    };
+    f.memory.destroyAllocations([a], { assumeNotInUse: true }, () => {});
+    assert.deepEqual(storages, []);
+    assert.equal(a.allocation.destroyed, true);
+    f.clock.advance(60_000);
+    assert.equal(f.windowAllocator.census().blocks, 0);
+  });
+
   it('fails when the window is too small', () => {
     const f = new MemoryFixture({ windowBytes: 2 * 65_536 });
     const device = f.device(f.memory.createProcess());

@@ -82,11 +82,11 @@ export class Destruction {
     instance.alive = false;
     const { allocation, device } = instance;
     device.process.addressSpace.unmapInstance(instance);
-    dropLock(this.#adapter, this.#windowAllocator, instance);
+    const isLast = allocation.instances.size === 1 && allocation.retains === 0;
+    dropLock(this.#adapter, this.#windowAllocator, instance, isLast && !allocation.destroyed);
     this.#residency.drop(instance);
     allocation.instances.delete(instance);
     device.instances.delete(instance);
-    const isLast = allocation.instances.size === 0 && allocation.retains === 0;
     if (isLast || endsGuestPages(instance)) this.end(allocation, done);
     else done();
   }

@@ -60,13 +60,26 @@ export function unlockAllocation(
   return Status.success;
 }
 
-/** The instance goes away while it has a lock. The driver unmaps only after it was told. */
+/**
+ * The instance goes away while it has a lock. The driver unmaps only after it was told.
+ *
+ * @param memoryEnds its memory ends right afterwards: the contents need no other place, and that in the window is free when
+ *   the backend has let go of it.
+ */
 export function dropLock(
   adapter: BackendAdapter,
   windowAllocator: WindowAllocator,
   instance: AllocationInstance,
+  memoryEnds: boolean,
 ): void {
-  endLock(adapter, windowAllocator, instance, false);
+  const { allocation } = instance;
+  if (!memoryEnds) {
+    endLock(adapter, windowAllocator, instance, false);
+  } else if (allocation.lockers.delete(instance)) {
+    const { lockOffset } = allocation;
+    allocation.lockOffset = -1;
+    allocation.onDestroyed.push(() => windowAllocator.freeBlock(lockOffset, false));
+  }
 }
 
 function endLock(
