@@ -33,7 +33,7 @@ function output(path) {
  * the whole run, the process itself. (Words of the source; one too many costs a process, no more.)
  */
 const needsItsOwnProcess =
-  /node:(child_process|worker_threads|net|http|https|tls|dgram|timers|vm|v8|inspector|module)\b|\bmock\.|\b(before|after)(Each)?\b[^;]*from 'node:test'|globalThis|\bprocess\.(env|exit|on|once|emit|chdir|memoryUsage|cpuUsage|kill|std|exec)|\bgc\(|koffi|shared-memory|testing\/rig/;
+  /node:(child_process|worker_threads|net|http|https|tls|dgram|timers|vm|v8|inspector|module)\b|\bmock\.|\b(before|after)(Each)?\b[^;]*from 'node:test'|globalThis|\bprocess\.(env|exit|on|once|emit|chdir|memoryUsage|cpuUsage|kill|std|exec)|\bgc\(|koffi|shared-memory|testing\/(rig|describe-scenarios)/;
 
 /** Files that share a process, which takes half a second to start and load what they all need. */
 const GROUP_FILES = 10;
